@@ -1,0 +1,136 @@
+// The types of what an app sees: the object that createClient makes. No code.
+import type { HeadwaterError, Json, MutationId } from '@headwater/protocol'
+import type { ArgsOf, Insert, Key, Mutators, Query, Row, Schema, TableName, Update } from '@headwater/schema'
+import type { Ports } from './ports.ts'
+
+/** `loading`: nothing is known yet. `partial`: rows of an interrupted or running load, or of a scope that is not level. `complete`: all there is. */
+export type ResultState = 'loading' | 'partial' | 'complete'
+
+/** A result that does not change in place: while nothing changed, it is the same object with the same rows. */
+export interface Result<R> {
+  readonly rows: readonly R[]
+  readonly state: ResultState
+}
+
+/** A query whose result follows the store. */
+export interface LiveQuery<R> {
+  result(): Result<R>
+  /** Runs after each batch of changes that altered the result, at most once per batch. The answer unsubscribes; without subscribers the query costs nothing. */
+  subscribe(run: () => void): () => void
+}
+
+/** How rows are got on a device: at once. */
+export interface Asking<R> {
+  all(): readonly R[]
+  first(): R | undefined
+  /** The same for the same question: equal definitions share one live query. */
+  live(): LiveQuery<R>
+}
+export type DeviceQuery<R> = Query<R, Asking<R>>
+
+export type Outcome = { readonly type: 'applied' } | { readonly type: 'refused'; readonly code: string; readonly reason: string }
+
+/**
+ * `made`: shown, not yet on this device's disk. `saved`: survives the death of tab and browser. `sent`: on its way to the
+ * database. `confirmed`: final, either way. `refused` without ever being saved is final as well: see `saved`.
+ */
+export type MutationState = 'made' | 'saved' | 'sent' | 'confirmed'
+
+/** One mutation. Nothing needs to be awaited: it is shown, saved, sent and confirmed by itself. */
+export interface PendingMutation {
+  readonly id: MutationId
+  state(): MutationState
+  /** Resolves when it is on this device's disk. Rejects if it was refused on the device (then nothing is queued) or could not be saved. */
+  readonly saved: Promise<void>
+  /** Resolves, never rejects, when the database has decided and the store holds what it decided. */
+  readonly confirmed: Promise<Outcome>
+}
+
+/** A mutation that was refused for good, kept for the person until they decide. */
+export interface SetAside {
+  readonly id: MutationId
+  readonly name: string
+  readonly args: Json
+  readonly code: string
+  readonly reason: string
+  readonly at: string
+}
+
+export interface Status {
+  /** Connected and level with the server, as far as is known. */
+  readonly online: boolean
+  /**
+   * `starting`: reading the disk. `connecting`: trying, or waiting to try again. `loading`: a first load is under way.
+   * `live`: level. `stopped`: closed, or waiting for something no retry can bring: see `problem`.
+   */
+  readonly phase: 'starting' | 'connecting' | 'loading' | 'live' | 'stopped'
+  /** Mutations that are not confirmed. */
+  readonly pending: number
+  /** Mutations that were refused and wait for a decision. */
+  readonly setAside: number
+  /** Why it is not as it should be, in words for a person, with a code; null when all is well. */
+  readonly problem: { readonly code: string; readonly message: string; readonly hint: string } | null
+}
+
+/** A value that can be read at once and followed. The same object while nothing changed. */
+export interface LiveValue<T> {
+  get(): T
+  subscribe(run: () => void): () => void
+}
+
+/** The rows of a scope's on-demand tables, held while somebody uses them. */
+export interface ScopeHandle {
+  /** `loading` until its rows are here, `denied` if it is not granted to this person. */
+  state(): 'loading' | 'ready' | 'denied'
+  subscribe(run: () => void): () => void
+  /** Resolves when its rows are here; rejects with `denied`. Waits for as long as the device is offline. */
+  readonly ready: Promise<void>
+  release(): void
+}
+
+export interface TableMutations<T> {
+  insert(row: Insert<T>): PendingMutation
+  /** With `expect`, refused with `conflict` unless the row in the database has these values. */
+  update(row: Update<T>, options?: { readonly expect?: Partial<Row<T>> }): PendingMutation
+  delete(key: Key<T>): PendingMutation
+}
+
+export type Mutate<S extends Schema, M extends Mutators<S>> = { readonly [T in TableName<S>]: TableMutations<S['tables'][T]> } & {
+  readonly [N in keyof M & string]: (args: ArgsOf<M[N]>) => PendingMutation
+}
+
+export type Ask<S extends Schema> = { readonly [T in TableName<S>]: DeviceQuery<Row<S['tables'][T]>> }
+
+export interface Client<S extends Schema, M extends Mutators<S>> {
+  readonly query: Ask<S>
+  readonly mutate: Mutate<S, M>
+  readonly status: LiveValue<Status>
+  readonly setAside: LiveValue<readonly SetAside[]> & {
+    list(): readonly SetAside[]
+    /** Tries again, as a new mutation at the end of the outbox. */
+    retry(id: MutationId): Promise<PendingMutation>
+    discard(id: MutationId): Promise<void>
+  }
+  scope(kind: string, key: string): ScopeHandle
+  /** Resolves when the store has been read from the disk: from then on queries answer with what the device holds. */
+  readonly ready: Promise<void>
+  /** Errors of the engine that no call of the app can carry, such as a full disk. */
+  onError(run: (error: HeadwaterError) => void): () => void
+  /** A new uuid that sorts by time of making. */
+  id(): string
+  /** Closes the socket and the disk, after what was made is saved. */
+  close(): Promise<void>
+  /** Closes, then removes everything of this person from this device, the outbox included. */
+  wipe(): Promise<void>
+}
+
+export interface ClientOptions<S extends Schema, M extends Mutators<S>> {
+  readonly schema: S
+  readonly mutators?: M
+  /** Where the server is: `/`, or `https://example.org`. */
+  readonly url: string
+  /** The person whose store this is, as the server's `authenticate` names them. */
+  readonly user: string
+  /** For tests, services and the simulation: browsers need none of it. */
+  readonly ports?: Partial<Ports>
+}

@@ -1,0 +1,75 @@
+// Everything impure that the engine on a device needs comes through here, so that tests and the simulation run the real code.
+
+/** Wall clock and timers. The clock may be wrong by years: nothing but a display may depend on it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Runs `run` once after `afterMs`, never before the caller has returned. The answer cancels it; cancelling twice is fine. */
+  timer(afterMs: number, run: () => void): () => void
+}
+
+export interface Chance {
+  /** `length` random bytes, at most 65,536. */
+  bytes(length: number): Uint8Array
+  /** At least 0, below 1. */
+  fraction(): number
+}
+
+export interface SocketEvents {
+  onOpen(): void
+  onMessage(frame: string): void
+  /** The last event of a socket, exactly once, whoever closed it and whether or not it ever opened. */
+  onClose(): void
+}
+
+/**
+ * One connection. Frames arrive whole and in order, or the socket closes. After `close()` no `onMessage` follows.
+ * `send` before `onOpen` or after the close is dropped: what must not be lost is in the outbox.
+ */
+export interface Socket {
+  send(frame: string): void
+  close(): void
+}
+export type OpenSocket = (url: string, events: SocketEvents) => Socket
+
+/** Tells when trying to connect makes sense again. The answer unsubscribes. */
+export interface Network {
+  isOnline(): boolean
+  onChange(run: () => void): () => void
+}
+
+/** One commit as it lies on the disk: opaque text, written by `client/store/record.ts`. */
+export type DiskRecord = string
+
+/**
+ * A device's disk: an append-only sequence of records with an occasional exchange of its beginning.
+ *
+ * - `append` is atomic: after a crash either all of its records are there, in order, or none.
+ * - Appends take effect in the order of the calls, also when not awaited in between.
+ * - What `append` reported done survives the death of tab, browser and process; with `strict`, a power loss too.
+ * - `replace` is atomic as well: `records` take the place of the first `count` records; what was appended since stays behind them.
+ * - A damaged tail (a crash while writing) is cut off by `read`, never handed out.
+ * - Errors are thrown as HeadwaterError with code `disk-full`, `disk-blocked` or `disk`.
+ */
+export interface Disk {
+  /** Every record, in order. Called once, first. */
+  read(): Promise<readonly DiskRecord[]>
+  append(records: readonly DiskRecord[], options: { readonly strict: boolean }): Promise<void>
+  /** Takes the place of the first `count` records as counted since `read`, replacements included. */
+  replace(count: number, records: readonly DiskRecord[]): Promise<void>
+  /** Removes everything for good, here and on the medium. The disk can be used again afterwards, empty. */
+  wipe(): Promise<void>
+  /** Waits for what was appended. */
+  close(): Promise<void>
+}
+
+/** Opens the disk of one store. `name` is made of the person and the app's URL, and safe as a file name. */
+export type OpenDisk = (name: string) => Promise<Disk>
+
+export interface Ports {
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly openSocket: OpenSocket
+  readonly network: Network
+  readonly openDisk: OpenDisk
+}

@@ -1,0 +1,22 @@
+import { limits } from '../limits.ts'
+import { type Infer, literal, object, text } from '../shape.ts'
+
+/**
+ * Why the server closes the socket; the last message on it.
+ *
+ * - `malformed`, `too-large`: a message broke the protocol. The device resumes, with backoff.
+ * - `version`: the server does not speak this version. The device waits for a newer app.
+ * - `unauthenticated`, `wrong-user`: the session is not this person's. The device waits for a sign-in; its outbox stays.
+ * - `forked`: the device's store was copied or the server lost its row. The device takes a new id and greets again.
+ * - `unavailable`, `draining`, `internal`: the server cannot, for now. The device resumes, with backoff.
+ */
+export const failureCodes = ['malformed', 'too-large', 'version', 'unauthenticated', 'wrong-user', 'forked', 'unavailable', 'draining', 'internal'] as const
+export type FailureCode = (typeof failureCodes)[number]
+
+export const failure = object({
+  type: literal('failure'),
+  code: literal(...failureCodes),
+  message: text(limits.cursorLengthMax),
+  hint: text(limits.cursorLengthMax),
+})
+export type Failure = Infer<typeof failure>

@@ -1,0 +1,22 @@
+import type { DatabaseId, HistoryId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { count, flag, type Infer, list, literal, map, object, text } from '../shape.ts'
+
+/** The answer to `hello`. A checkpoint follows that brings the device level with the server. */
+export const welcome = object({
+  type: literal('welcome'),
+  version: count,
+  database: text<DatabaseId>(limits.idLengthMax),
+  history: text<HistoryId>(limits.idLengthMax),
+  /** To be kept with the cursor and given in the next hello. A stale one means that this device's store was copied. */
+  nonce: text(limits.idLengthMax),
+  /** True: changes since the device's cursor follow. False: everything is loaded anew and replaces what the device holds; its outbox stays. */
+  resumed: flag,
+  /** Why not resumed: `new`, or what the resume check found (`ahead`, `fingerprint`, `pruned`, `history`, `unreadable`). Empty when resumed. */
+  reason: text(limits.nameLengthMax),
+  /** The highest mutation number of this device that the database has carried out or refused. */
+  last: count,
+  /** Per table, the columns of a row on the wire, in order. */
+  columns: map(list(text(limits.nameLengthMax), 1_000)),
+})
+export type Welcome = Infer<typeof welcome>

@@ -1,0 +1,108 @@
+import { HeadwaterError, type Json } from '@headwater/protocol'
+import type { StandardSchema } from './standard.ts'
+
+export type ColumnType = 'text' | 'integer' | 'bigint' | 'numeric' | 'float' | 'boolean' | 'json' | 'timestamp' | 'date' | 'bytes' | 'uuid' | 'enumeration' | 'array' | 'reference'
+
+/** What a column is, as data. Everything that both sides derive (validation, SQL, encoding, order) is derived from this. */
+export interface ColumnDefinition {
+  readonly type: ColumnType
+  readonly isNullable: boolean
+  /** A constant of the column's JavaScript type; undefined: none. */
+  readonly defaultValue?: unknown
+  readonly isKey: boolean
+  readonly isUnique: boolean
+  readonly isIndexed: boolean
+  /** The database decides the value; what the device shows until then is a guess. */
+  readonly isProvisional: boolean
+  /** text: the longest, in code points. */
+  readonly lengthMax?: number
+  /** enumeration: the allowed texts. */
+  readonly values?: readonly string[]
+  /** array: the type of an element. */
+  readonly element?: ColumnDefinition
+  /** reference: the table, and what happens to this row when the referenced one is deleted. */
+  readonly table?: string
+  readonly onDelete?: 'cascade' | 'restrict' | 'setNull'
+  /** json: checks a value before it is written. */
+  readonly validator?: StandardSchema<unknown>
+}
+
+/** `Input` is what may be written where it is wider than what is read. */
+export interface Column<Value, Nullable extends boolean = false, Optional extends boolean = false, Input = Value> {
+  readonly definition: ColumnDefinition
+  /** Type only, never set: what the inference of rows reads. */
+  readonly infer?: { readonly value: Value; readonly input: Input; readonly nullable: Nullable; readonly optional: Optional }
+  nullable(): Column<Value, true, true, Input>
+  /** A constant, filled in on the device and declared in SQL, so that both sides agree. */
+  default(value: Input): Column<Value, Nullable, true, Input>
+  primaryKey(): KeyColumn<Value, Optional, Input>
+  unique(): Column<Value, Nullable, Optional, Input>
+  index(): Column<Value, Nullable, Optional, Input>
+  provisional(): Column<Value, Nullable, Optional, Input>
+}
+
+/** A column that is the whole key of its table: an update must name it. */
+export interface KeyColumn<Value, Optional extends boolean, Input> extends Column<Value, false, Optional, Input> {
+  readonly isKeyColumn: true
+}
+
+export interface TextColumn extends Column<string> {
+  /** At most this many code points, checked on the device and in the database. */
+  max(length: number): Column<string>
+}
+
+/** PostgreSQL `text`; a JavaScript string. No NUL, no lone surrogate. */
+export const text = (): TextColumn => ({
+  ...column<string>({ type: 'text' }),
+  max: (lengthMax) => column<string>({ type: 'text', lengthMax }),
+})
+/** PostgreSQL `integer`, 32 bits; a JavaScript number. */
+export const integer = () => column<number>({ type: 'integer' })
+/** PostgreSQL `bigint`, 64 bits; a JavaScript bigint. */
+export const bigint = () => column<bigint>({ type: 'bigint' })
+/** PostgreSQL `numeric`, exact; a JavaScript string such as `'12.50'`, digits and scale as written. */
+export const numeric = () => column<string>({ type: 'numeric' })
+/** PostgreSQL `double precision`; a JavaScript number, NaN and the infinities included. */
+export const float = () => column<number>({ type: 'float' })
+export const boolean = () => column<boolean>({ type: 'boolean' })
+/** PostgreSQL `jsonb`; any JSON. A JSON null is stored as SQL null. The validator, if any, is run before a write. */
+export const json = <T = Json>(validator?: StandardSchema<T>) =>
+  // The validator's type is only read by inference; at run time it takes whatever is written.
+  column<T>({ type: 'json', ...(validator && { validator: validator as StandardSchema<unknown> }) })
+/** PostgreSQL `timestamptz`; a string `2026-11-21T03:43:43.123456Z`, to the microsecond, always UTC. A Date may be written. */
+export const timestamp = () => column<string, string | Date>({ type: 'timestamp' })
+/** PostgreSQL `date`; a string `2026-11-21`. */
+export const date = () => column<string>({ type: 'date' })
+/** PostgreSQL `bytea`; a Uint8Array. */
+export const bytes = () => column<Uint8Array>({ type: 'bytes' })
+/** PostgreSQL `uuid`; a string in lower case. */
+export const uuid = () => column<string>({ type: 'uuid' })
+/** One of the given texts. PostgreSQL `text` with a check. Ordered by code point, as text is. */
+export const enumeration = <const T extends string>(...values: readonly [T, ...T[]]) => column<T>({ type: 'enumeration', values })
+/** A PostgreSQL array of one dimension without nulls; a JavaScript array. */
+export const array = <T, I>(element: Column<T, false, boolean, I>) => {
+  if (element.definition.type === 'array') throw new HeadwaterError('schema', 'An array of arrays cannot be a column.', 'Use json() for nested lists.')
+  return column<readonly T[], readonly I[]>({ type: 'array', element: element.definition })
+}
+/** The key of a row in another table, as a foreign key. It has the type of that key: text, uuid, integer or bigint. */
+export const ref = <Key extends string | number | bigint = string>(table: string, options: { readonly onDelete?: ColumnDefinition['onDelete'] } = {}) =>
+  column<Key>({ type: 'reference', table, onDelete: options.onDelete ?? 'restrict' })
+
+type Given = Pick<ColumnDefinition, 'type'> & Partial<ColumnDefinition>
+
+function column<Value, Input = Value>(given: Given): Column<Value, false, false, Input> {
+  return build({ isNullable: false, isKey: false, isUnique: false, isIndexed: false, isProvisional: false, ...given })
+}
+
+function build<Value, N extends boolean, O extends boolean, Input>(definition: ColumnDefinition): Column<Value, N, O, Input> {
+  const change = <N2 extends boolean, O2 extends boolean>(changed: Partial<ColumnDefinition>) => build<Value, N2, O2, Input>({ ...definition, ...changed })
+  return {
+    definition,
+    nullable: () => change<true, true>({ isNullable: true }),
+    default: (defaultValue) => change<N, true>({ defaultValue }),
+    primaryKey: () => ({ ...change<false, O>({ isKey: true }), isKeyColumn: true }),
+    unique: () => change<N, O>({ isUnique: true }),
+    index: () => change<N, O>({ isIndexed: true }),
+    provisional: () => change<N, O>({ isProvisional: true }),
+  }
+}

@@ -1,0 +1,83 @@
+// Invariant: one order on both sides. Text compares by code point as `collate "C"` does, null is last ascending and first
+// descending, NaN is larger than every number, and the key breaks every tie.
+import type { ColumnDefinition } from './column.ts'
+
+export type Direction = 'asc' | 'desc'
+export interface OrderBy {
+  readonly column: string
+  readonly direction: Direction
+}
+
+/** Below zero: a comes first. Values are of one column, nulls included, in their JavaScript form. */
+export function compareValues(column: ColumnDefinition, a: unknown, b: unknown): number {
+  if (a === b) return 0
+  if (a === null) return 1
+  if (b === null) return -1
+  return comparatorOf(column)(a, b)
+}
+
+/** The comparison of two values of a column that are not null. Throws for json, which has no order both sides share. */
+export function comparatorOf(column: ColumnDefinition): (a: unknown, b: unknown) => number {
+  switch (column.type) {
+    case 'integer':
+    case 'bigint':
+    case 'boolean':
+      return compareScalars
+    case 'float':
+      return compareFloats
+    case 'numeric':
+      return (a, b) => compareNumerics(String(a), String(b))
+    case 'bytes':
+      return (a, b) => compareLists(a as Uint8Array, b as Uint8Array, compareScalars)
+    case 'array':
+      return (a, b) => compareLists(a as readonly unknown[], b as readonly unknown[], comparatorOf(column.element ?? column))
+    default:
+      return (a, b) => (typeof a === 'string' && typeof b === 'string' ? compareText(a, b) : compareScalars(a, b))
+  }
+}
+
+/** By code point. JavaScript's `<` compares UTF-16 units, which puts U+FFFD above U+1F600. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1
+  }
+  return a.length - b.length
+}
+
+const isSurrogate = (unit: number) => unit >= 0xd800 && unit <= 0xdfff
+
+function compareScalars(a: unknown, b: unknown): number {
+  // Callers hand over two numbers, two bigints or two booleans.
+  return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0
+}
+
+function compareFloats(a: unknown, b: unknown): number {
+  if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : 1
+  return Number.isNaN(b) ? -1 : compareScalars(a, b)
+}
+
+function compareLists(a: ArrayLike<unknown>, b: ArrayLike<unknown>, compare: (a: unknown, b: unknown) => number): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const order = compare(a[i], b[i])
+    if (order !== 0) return order
+  }
+  return a.length - b.length
+}
+
+const numericRank = (text: string) => (text === 'NaN' ? 3 : text === 'Infinity' ? 2 : text === '-Infinity' ? -2 : 0)
+
+/** Exact, whatever the number of digits: `1.10` equals `1.1`, as in SQL. */
+function compareNumerics(a: string, b: string): number {
+  const rank = numericRank(a) - numericRank(b)
+  if (rank !== 0 || numericRank(a) !== 0) return rank
+  const scale = Math.max(scaleOf(a), scaleOf(b))
+  return compareScalars(unscaled(a, scale), unscaled(b, scale))
+}
+
+const scaleOf = (text: string) => (text.includes('.') ? text.length - text.indexOf('.') - 1 : 0)
+const unscaled = (text: string, scale: number) => BigInt(text.replace('.', '') + '0'.repeat(scale - scaleOf(text)))

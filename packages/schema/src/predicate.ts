@@ -1,0 +1,165 @@
+// Invariant: a predicate means on a device what it means in SQL, three-valued: a comparison with null is unknown, and a
+// row is selected only where the whole is true. `{ column: null }` is the one exception, and means `is null`.
+import { HeadwaterError } from '@headwater/protocol'
+import type { ColumnDefinition } from './column.ts'
+import { compareValues } from './order.ts'
+import type { TableDefinition } from './table.ts'
+import { decodeValue, encodeValue } from './value.ts'
+
+export const operators = ['eq', 'ne', 'lt', 'lte', 'gt', 'gte', 'in', 'contains', 'startsWith'] as const
+export type Operator = (typeof operators)[number]
+
+/** A test as an app writes it: `{ sequence: gt(5) }`. */
+export interface Test<T> {
+  readonly operator: Operator
+  readonly operand: T | readonly T[] | null
+}
+const testMark = Symbol('test')
+const test = <T>(operator: Operator, operand: T | readonly T[] | null): Test<T> => Object.assign(Object.create({ [testMark]: true }), { operator, operand })
+
+export const eq = <T>(operand: T) => test('eq', operand)
+/** Not equal; as in SQL, a null is neither equal nor unequal. `ne(null)` means `is not null`. */
+export const ne = <T>(operand: T) => test('ne', operand)
+export const lt = <T>(operand: T) => test('lt', operand)
+export const lte = <T>(operand: T) => test('lte', operand)
+export const gt = <T>(operand: T) => test('gt', operand)
+export const gte = <T>(operand: T) => test('gte', operand)
+/** One of several. */
+export const oneOf = <T>(operands: readonly T[]) => test<T>('in', operands)
+/** Text that contains another, case and all. */
+export const contains = (operand: string) => test<string>('contains', operand)
+/** Text that starts with another, case and all. */
+export const startsWith = (operand: string) => test<string>('startsWith', operand)
+
+/** A condition as data, over the columns of one table. */
+export type Predicate =
+  | { readonly type: 'compare'; readonly column: string; readonly operator: Operator; readonly operand: unknown }
+  | { readonly type: 'isNull'; readonly column: string; readonly negated: boolean }
+  | { readonly type: 'and' | 'or'; readonly parts: readonly Predicate[] }
+
+/** What `where` takes: per column a value, null, or a test. */
+export type Where<Row> = { readonly [C in keyof Row]?: Row[C] | Test<NonNullable<Row[C]>> | null | undefined }
+
+/** The predicate of a `where`, every operand checked against its column. Throws `query` for what cannot be asked. */
+export function predicateOf(table: TableDefinition, where: Readonly<Record<string, unknown>>): Predicate {
+  const parts = Object.entries(where)
+    .filter(([, asked]) => asked !== undefined)
+    .map(([name, asked]) => conditionOf(table, name, asked))
+  return { type: 'and', parts }
+}
+
+export const anyOf = (parts: readonly Predicate[]): Predicate => ({ type: 'or', parts })
+
+/** True, false, or null for unknown. */
+export type Evaluate = (row: Readonly<Record<string, unknown>>) => boolean | null
+
+/** The predicate as a function over rows in their JavaScript form. */
+export function compile(table: TableDefinition, predicate: Predicate): Evaluate {
+  switch (predicate.type) {
+    case 'and':
+      return fold(predicate.parts.map((part) => compile(table, part)), false)
+    case 'or':
+      return fold(predicate.parts.map((part) => compile(table, part)), true)
+    case 'isNull':
+      return (row) => (row[predicate.column] === null) !== predicate.negated
+    case 'compare':
+      return compare(columnOf(table, predicate.column), predicate.column, predicate.operator, predicate.operand)
+  }
+}
+
+function conditionOf(table: TableDefinition, name: string, asked: unknown): Predicate {
+  const column = columnOf(table, name)
+  const { operator, operand } = isTest(asked) ? asked : { operator: 'eq' as const, operand: asked }
+  if (operand === null) {
+    if (operator !== 'eq' && operator !== 'ne') throw new HeadwaterError('query', `${name}: ${operator} null selects nothing.`, 'Ask for null with { column: null } or ne(null).')
+    return { type: 'isNull', column: name, negated: operator === 'ne' }
+  }
+  if (column.type === 'json' && operator !== 'eq') throw new HeadwaterError('query', `${name} is JSON, which has no ${operator}.`)
+  if (operator === 'contains' || operator === 'startsWith') {
+    if (column.type !== 'text' && column.type !== 'enumeration') throw new HeadwaterError('query', `${name} is ${column.type}, which has no ${operator}.`)
+  }
+  const operands = operator === 'in' ? (operand as readonly unknown[]) : [operand]
+  // Encoding checks the operand as a write would be; a text to look for may be shorter or longer than what is stored.
+  const { lengthMax: _, values: __, validator: ___, ...loose } = column
+  const normal = operands.map((one) => normalize(loose.type === 'enumeration' ? { ...loose, type: 'text' } : loose, one, name))
+  return { type: 'compare', column: name, operator, operand: operator === 'in' ? normal : normal[0] }
+}
+
+/** The operand as a row would hold it: a Date as its text, a uuid in lower case. */
+const normalize = (column: ColumnDefinition, operand: unknown, name: string) => decodeValue(column, encodeValue(column, operand, name))
+
+const isTest = (asked: unknown): asked is Test<unknown> => typeof asked === 'object' && asked !== null && testMark in asked
+
+function columnOf(table: TableDefinition, name: string): ColumnDefinition {
+  const column = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined
+  if (column === undefined) throw new HeadwaterError('query', `There is no column ${name}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  return column
+}
+
+/** Kleene's and, or: the deciding value wins, then unknown. An empty `and` is true, an empty `or` false. */
+function fold(parts: readonly Evaluate[], deciding: boolean): Evaluate {
+  const [only] = parts
+  if (only && parts.length === 1) return only
+  return (row) => {
+    let isUnknown = false
+    for (const part of parts) {
+      const value = part(row)
+      if (value === deciding) return deciding
+      if (value === null) isUnknown = true
+    }
+    return isUnknown ? null : !deciding
+  }
+}
+
+function compare(column: ColumnDefinition, name: string, operator: Operator, operand: unknown): Evaluate {
+  const known = meaning(column, operator, operand)
+  return (row) => {
+    const value = row[name]
+    return value === null || value === undefined ? null : known(value)
+  }
+}
+
+function meaning(column: ColumnDefinition, operator: Operator, operand: unknown): (value: unknown) => boolean {
+  const order = (value: unknown) => compareValues(column, value, operand)
+  switch (operator) {
+    case 'eq':
+      return equality(column, operand)
+    case 'ne': {
+      const equal = equality(column, operand)
+      return (value) => !equal(value)
+    }
+    case 'lt':
+      return (value) => order(value) < 0
+    case 'lte':
+      return (value) => order(value) <= 0
+    case 'gt':
+      return (value) => order(value) > 0
+    case 'gte':
+      return (value) => order(value) >= 0
+    case 'in': {
+      const equals = (operand as readonly unknown[]).map((one) => equality(column, one))
+      return (value) => equals.some((equal) => equal(value))
+    }
+    case 'contains':
+      return (value) => (value as string).includes(operand as string)
+    case 'startsWith':
+      return (value) => (value as string).startsWith(operand as string)
+  }
+}
+
+function equality(column: ColumnDefinition, operand: unknown): (value: unknown) => boolean {
+  if (column.type === 'json') return (value) => equalJson(value, operand)
+  // Most comparisons are of plain texts and numbers; only they may skip the column's own order.
+  if (typeof operand === 'string' && column.type !== 'numeric') return (value) => value === operand
+  return (value) => value === operand || compareValues(column, value, operand) === 0
+}
+
+/** As `jsonb` compares: members in any order. */
+export function equalJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false
+  const keys = Object.keys(a)
+  // Both were just seen to be objects or arrays.
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(right, key) && equalJson(left[key], right[key]))
+}

@@ -1,0 +1,64 @@
+import { HeadwaterError } from '@headwater/protocol'
+import { compareValues, type Direction, type OrderBy } from './order.ts'
+import { type Predicate, predicateOf, type Where } from './predicate.ts'
+import type { TableDefinition } from './table.ts'
+
+/** A query as data: rows of one table. */
+export interface QueryDefinition {
+  readonly table: string
+  readonly where: Predicate
+  readonly orderBy: readonly OrderBy[]
+  /** null: all of them. */
+  readonly limit: number | null
+}
+
+/** What a query can be asked further. `Run` is how its rows are got: at once on a device, with await in a mutator. */
+export type Query<Row, Run> = Run & {
+  readonly definition: QueryDefinition
+  /** Several `where` must all hold. */
+  where(where: Where<Row>): Query<Row, Run>
+  /** Several `orderBy` order one within the other. The key breaks ties, so that the order is always complete. */
+  orderBy(column: keyof Row & string, direction?: Direction): Query<Row, Run>
+  limit(rows: number): Query<Row, Run>
+}
+
+/** All rows of a table, to be refined. `run` gives the methods that get the rows of a definition. */
+export function queryOf<Row, Run>(name: string, table: TableDefinition, run: (definition: QueryDefinition) => Run): Query<Row, Run> {
+  const build = (definition: QueryDefinition): Query<Row, Run> => ({
+    ...run(definition),
+    definition,
+    where: (where) => build({ ...definition, where: both(definition.where, predicateOf(table, where)) }),
+    orderBy: (column, direction = 'asc') => {
+      if (!Object.hasOwn(table.columns, column)) throw new HeadwaterError('query', `There is no column ${column} in ${name}.`)
+      if (table.columns[column]?.type === 'json') throw new HeadwaterError('query', `${name}.${column} is JSON, which has no order.`)
+      return build({ ...definition, orderBy: [...definition.orderBy, { column, direction }] })
+    },
+    limit: (rows) => {
+      if (!Number.isSafeInteger(rows) || rows < 0) throw new HeadwaterError('query', `A limit of ${rows} is not a count.`)
+      return build({ ...definition, limit: rows })
+    },
+  })
+  return build({ table: name, where: { type: 'and', parts: [] }, orderBy: [], limit: null })
+}
+
+const both = (a: Predicate, b: Predicate): Predicate => ({ type: 'and', parts: a.type === 'and' ? [...a.parts, b] : [a, b] })
+
+/** The whole order of a query: what it asks, then the key. */
+export const fullOrder = (table: TableDefinition, asked: readonly OrderBy[]): readonly OrderBy[] => [
+  ...asked,
+  ...table.key.filter((column) => asked.every((one) => one.column !== column)).map((column) => ({ column, direction: 'asc' as const })),
+]
+
+/** Compares two rows of a table in an order. Never 0 for two different keys when the order is full. */
+export function compareRows(table: TableDefinition, order: readonly OrderBy[]): (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>) => number {
+  const parts = order.map(({ column, direction }) => ({ column, definition: table.columns[column], sign: direction === 'asc' ? 1 : -1 }))
+  return (a, b) => {
+    for (const { column, definition, sign } of parts) {
+      const [x, y] = [a[column], b[column]]
+      if (x === y || definition === undefined) continue
+      const compared = compareValues(definition, x, y)
+      if (compared !== 0) return compared * sign
+    }
+    return 0
+  }
+}

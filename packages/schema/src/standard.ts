@@ -1,0 +1,30 @@
+import { HeadwaterError } from '@headwater/protocol'
+
+/** The part of the Standard Schema interface (standardschema.dev, version 1) that is used here: Zod, Valibot, ArkType and others offer it. */
+export interface StandardSchema<Output> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined
+  }
+}
+type StandardResult<Output> = { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly StandardIssue[] }
+interface StandardIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** The validated value. Throws `invalid` with what the validator said and where. A validator that answers later cannot be used: a write shows at once. */
+export function validate<Output>(schema: StandardSchema<Output>, value: unknown, what: string): Output {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) throw new HeadwaterError('invalid', `The validator of ${what} is asynchronous.`, 'Use a synchronous validator.')
+  if (!result.issues) return result.value
+  const said = result.issues.map((issue) => `${pathOf(issue)}${issue.message}`).join('; ')
+  throw new HeadwaterError('invalid', `${what}: ${said}`, 'Correct the value and try again.')
+}
+
+function pathOf(issue: StandardIssue): string {
+  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+  return path && `${path}: `
+}

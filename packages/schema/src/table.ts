@@ -1,0 +1,84 @@
+import { HeadwaterError } from '@headwater/protocol'
+import type { Column, ColumnDefinition } from './column.ts'
+
+/** `eager`: held by every device that is granted the scope. `onDemand`: held while somebody uses the scope. */
+export type LoadKind = 'eager' | 'onDemand'
+
+/** Rows of the table belong to scope `kind:<value of column>`; a row whose column is null belongs to none by this line. */
+export interface Membership {
+  readonly kind: string
+  readonly column: string
+  readonly load: LoadKind
+}
+
+export interface TableDefinition {
+  readonly columns: Readonly<Record<string, ColumnDefinition>>
+  /** Names of the key's columns, in order. */
+  readonly key: readonly string[]
+  readonly memberships: readonly Membership[]
+  readonly uniques: readonly (readonly string[])[]
+  readonly indexes: readonly (readonly string[])[]
+}
+
+// Column<any...> as a bound: the parameters are inferred per column and only ever read through `infer`.
+// biome-ignore lint/suspicious/noExplicitAny: a bound, never a value
+type AnyColumn = Column<any, boolean, boolean, any>
+export type Columns = Readonly<Record<string, AnyColumn>>
+
+export interface Table<C extends Columns = Columns, Key extends string = string> {
+  readonly definition: TableDefinition
+  /** Type only, never set. */
+  readonly infer?: { readonly columns: C; readonly key: Key }
+  /** Declares by which column a row belongs to scopes of a kind. A table can have several such lines. */
+  in(kind: string, column: keyof C & string, options?: { readonly load?: LoadKind }): Table<C, Key>
+  /** A key of several columns. With one column, say `.primaryKey()` on the column. */
+  primaryKey<K extends keyof C & string>(...columns: readonly [K, ...K[]]): Table<C, K>
+  unique(...columns: readonly (keyof C & string)[]): Table<C, Key>
+  index(...columns: readonly (keyof C & string)[]): Table<C, Key>
+}
+
+/** Declares a table. Names are camelCase here and snake_case in SQL: `ownerId` is the column `owner_id`. */
+export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>> {
+  const definitions = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.definition]))
+  const key = Object.keys(definitions).filter((name) => definitions[name]?.isKey)
+  return build<C, KeyNames<C>>({ columns: definitions, key, memberships: [], uniques: [], indexes: [] })
+}
+
+function build<C extends Columns, Key extends string>(definition: TableDefinition): Table<C, Key> {
+  const known = (columns: readonly string[]) => {
+    for (const column of columns) if (!Object.hasOwn(definition.columns, column)) throw unknownColumn(column, definition)
+    return columns
+  }
+  return {
+    definition,
+    in: (kind, column, options = {}) => {
+      known([column])
+      return build({ ...definition, memberships: [...definition.memberships, { kind, column, load: options.load ?? 'eager' }] })
+    },
+    primaryKey: (...columns) => build({ ...definition, key: known(columns) }),
+    unique: (...columns) => build({ ...definition, uniques: [...definition.uniques, known(columns)] }),
+    index: (...columns) => build({ ...definition, indexes: [...definition.indexes, known(columns)] }),
+  }
+}
+
+const unknownColumn = (column: string, definition: TableDefinition) =>
+  new HeadwaterError('schema', `There is no column ${column}.`, `The table has ${Object.keys(definition.columns).join(', ')}.`)
+
+type KeyNames<C extends Columns> = { [K in keyof C]: C[K] extends { readonly isKeyColumn: true } ? K : never }[keyof C] & string
+type ColumnsOf<T> = T extends Table<infer C, string> ? C : never
+type ValueOf<C> = C extends Column<infer V, infer N, boolean, unknown> ? (true extends N ? V | null : V) : never
+type InputOf<C> = C extends Column<unknown, infer N, boolean, infer I> ? (true extends N ? I | null : I) : never
+type OptionalNames<C extends Columns> = { [K in keyof C]: C[K] extends Column<unknown, boolean, true, unknown> ? K : never }[keyof C]
+type Flat<T> = { [K in keyof T]: T[K] } & {}
+
+/** What is read: every column, nullable ones as `T | null`. */
+export type Row<T> = Flat<{ readonly [K in keyof ColumnsOf<T>]: ValueOf<ColumnsOf<T>[K]> }>
+/** What is inserted: columns that are nullable or have a default may be left out. */
+export type Insert<T> = InsertOf<ColumnsOf<T>>
+type InsertOf<C extends Columns> = Flat<
+  { readonly [K in Exclude<keyof C, OptionalNames<C>>]: InputOf<C[K]> } & { readonly [K in OptionalNames<C>]?: InputOf<C[K]> | undefined }
+>
+/** What is updated: the key, and the columns that change. Only what is named is written. */
+export type Update<T> = T extends Table<infer C, infer K> ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> } & { readonly [N in Exclude<keyof C, K>]?: InputOf<C[N]> | undefined }> : never
+/** The key alone: what names a row. */
+export type Key<T> = T extends Table<infer C, infer K> ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> }> : never
