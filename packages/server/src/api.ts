@@ -1,0 +1,83 @@
+// The types of what an app's server code sees. No code.
+import type { Mutators, Schema } from '@headwater/schema'
+import type { Server as HttpServer } from 'node:http'
+import type { Chance, Clock, Database, Parameter, SqlRow } from './ports.ts'
+
+/** SQL made with the `sql` tag: its text, with $1, $2 ... where values stood. */
+export interface Sql {
+  readonly text: string
+  readonly parameters: readonly Parameter[]
+}
+
+/** What `authenticate` sees of a request: the one that opens a device's socket. */
+export interface AuthenticateRequest {
+  readonly url: string
+  readonly headers: Headers
+}
+
+/**
+ * Per kind of scope, a relation `("user", key, role)` as SQL: who holds which scope of the kind, and as what. Column names
+ * are read as they stand; `user` and `key` may be of any type that casts to text.
+ */
+export type Grants = Readonly<Record<string, Sql>>
+
+export interface ServerOptions<S extends Schema = Schema, M extends Mutators<S> = Mutators<S>> {
+  readonly schema: S
+  readonly mutators?: M
+  /** Mutators that do more on the server than a device can: same name, same arguments, run instead of the shared one. */
+  readonly serverMutators?: Partial<{ readonly [N in keyof M]: M[N]['run'] }>
+  /** A URL of a PostgreSQL from 14 up, or an opened database. Absent: embedded, in `directory`. */
+  readonly database?: string | Database
+  /** Where an embedded database lives. Default: `.headwater/database`. */
+  readonly directory?: string
+  /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */
+  readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
+  readonly grants: Grants
+  /** Other origins than the server's own from which browsers may connect, such as `https://app.example.org`. */
+  readonly origins?: readonly string[]
+  readonly ports?: { readonly clock?: Clock; readonly chance?: Chance }
+}
+
+export interface ListenOptions {
+  /** 0: any free port. */
+  readonly port: number
+  /** Default: 127.0.0.1. */
+  readonly host?: string
+  /** Answers requests that are not Headwater's own: the app's pages and its API. */
+  readonly fetch?: (request: Request) => Response | Promise<Response>
+}
+
+export interface Server {
+  /** The database, for the app's own SQL. What it writes reaches devices like any other write. */
+  readonly database: Database
+  /** Resolves when tables, triggers and the log are in place and the log is being read. */
+  readonly ready: Promise<void>
+  listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
+  /** Takes the upgrades of an HTTP server that the app made itself. */
+  attach(http: HttpServer): void
+  status(): Promise<ServerStatus>
+  /** Finishes the mutations under way, tells the devices to reconnect elsewhere, closes. */
+  close(): Promise<void>
+}
+
+export interface ServerStatus {
+  readonly database: { readonly kind: string; readonly id: string; readonly history: string; readonly version: string }
+  readonly devices: number
+  readonly people: number
+  readonly log: { readonly rows: number; readonly bytes: number }
+  readonly tables: Readonly<Record<string, number>>
+}
+
+/** What `headwater.config.ts` exports: the server's options, and what `headwater dev` needs besides. */
+export interface Config<S extends Schema = Schema, M extends Mutators<S> = Mutators<S>> extends ServerOptions<S, M> {
+  /** The folder of the built web app. Unknown paths without an extension get its index.html. */
+  readonly web?: string
+  /** Everything else over HTTP. A 404 from here falls through to `web`. */
+  readonly fetch?: (request: Request) => Response | Promise<Response>
+  /** Runs once, on a database that has just been made. */
+  readonly seed?: (database: SeedDatabase) => Promise<void>
+}
+
+export interface SeedDatabase {
+  query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]>
+}
