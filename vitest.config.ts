@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs'
+import { defineConfig } from 'vitest/config'
+
+// Packages are tested as source: `@headwater/source` is the condition in each package's `exports` that points there.
+const conditions = ['@headwater/source']
+const globalSetup = existsSync('test/harness/global-setup.ts') ? ['test/harness/global-setup.ts'] : []
+
+export default defineConfig({
+  resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
+  ssr: { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'], externalConditions: conditions } },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.{ts,tsx}', 'test/unit/**/*.test.ts', 'scripts/**/*.test.ts'] } },
+      { extends: true, test: { name: 'contracts', include: ['test/contracts/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { extends: true, test: { name: 'pg', include: ['test/pg/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+    ],
+  },
+})
