@@ -49,7 +49,9 @@ export type DiskRecord = string
  * - What `append` reported done survives the death of tab, browser and process; with `strict`, a power loss too.
  * - `replace` is atomic as well: `records` take the place of the first `count` records; what was appended since stays behind them.
  * - A damaged tail (a crash while writing) is cut off by `read`, never handed out.
- * - Errors are thrown as HeadwaterError with code `disk-full`, `disk-blocked` or `disk`.
+ * - After an append failed, later ones and replacements fail as well, until `wipe` or a new open: a log with a hole would be read as whole.
+ *   A replacement that failed leaves everything as it was.
+ * - Errors are thrown as HeadwaterError with code `disk-full`, `disk-blocked` (open elsewhere, or not allowed) or `disk`.
  */
 export interface Disk {
   /** Every record, in order. Called once, first. */
@@ -57,9 +59,9 @@ export interface Disk {
   append(records: readonly DiskRecord[], options: { readonly strict: boolean }): Promise<void>
   /** Takes the place of the first `count` records as counted since `read`, replacements included. */
   replace(count: number, records: readonly DiskRecord[]): Promise<void>
-  /** Removes everything for good, here and on the medium. The disk can be used again afterwards, empty. */
+  /** Removes everything for good, here and on the medium. The disk can be used again afterwards, empty; a closed one stays closed. */
   wipe(): Promise<void>
-  /** Waits for what was appended. */
+  /** Waits for what was appended. Afterwards everything but `wipe` fails. */
   close(): Promise<void>
 }
 
