@@ -1,0 +1,210 @@
+// The tail of the log: reads what is new, makes it durable, and publishes it as one undivided batch.
+// Invariant: P (the position) only moves past rows that were published, and rows are only published when no crash can take them back.
+import { type Cursor, HeadwaterError } from '@headwater/protocol'
+import type { Schema } from '@headwater/schema'
+import { limits } from '../limits.ts'
+import type { Clock, Database, TailSession, Transaction } from '../ports.ts'
+import { checkCursor, cursorOf, type Identity } from './cursor.ts'
+import { type LogRow, readStep, type Step } from './log.ts'
+import { encodersOf, type Net, netOf } from './net.ts'
+import { nestedKeys, settleNested } from './nested.ts'
+import { advance, positionOf, type Track, trackFrom } from './position.ts'
+import { type Snapshot, snapshotOf } from './snapshot.ts'
+import { createSleeper, wakeChannel } from './wake.ts'
+
+/** Everything committed between two positions, as one. */
+export interface Batch<Along> extends Net {
+  readonly snapshot: Snapshot
+  readonly cursor: Cursor
+  readonly rows: readonly LogRow[]
+  /** What was read along in the same snapshot; null if nothing was needed. */
+  readonly along: Along | null
+}
+
+/** What else a batch needs from its own snapshot: the grants, when a table that they read has changed. */
+export interface ReadAlong<Along> {
+  isNeeded(rows: readonly LogRow[]): boolean
+  read(transaction: Transaction, snapshot: Snapshot): Promise<Along>
+}
+
+export interface Feed<Along> {
+  /** Resolves when the position is known; rejects if the log cannot be read at all. */
+  start(): Promise<void>
+  /** Batches arrive in order, each once. */
+  onBatch(run: (batch: Batch<Along>) => void): () => void
+  /** The past that devices continue is no longer this database's: everybody has to greet again. */
+  onReset(run: () => void): () => void
+  /** Resolves when everything that was committed before the call has been published and is durable. Rejects when the feed stops. */
+  reach(): Promise<void>
+  /** The position of the last batch, as devices get it. */
+  cursor(): Cursor
+  snapshot(): Snapshot
+  isLive(): boolean
+  wake(): void
+  stop(): Promise<void>
+}
+
+interface FeedDeps<Along> {
+  readonly database: Database
+  readonly clock: Clock
+  readonly schema: Schema
+  readonly identity: Identity
+  readonly along: ReadAlong<Along>
+  /** Trouble that the feed survives: it goes on by itself. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
+  const sleeper = createSleeper(deps.clock)
+  const encoders = encodersOf(deps.schema)
+  const batchListeners = new Set<(batch: Batch<Along>) => void>()
+  const resetListeners = new Set<() => void>()
+  let waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
+  let session: TailSession | null = null
+  let track: Track | null = null
+  let barrier = ''
+  let isStopped = false
+  let running: Promise<void> = Promise.resolve()
+
+  async function open(): Promise<void> {
+    const opened = await deps.database.openTail()
+    try {
+      await opened.onWake(wakeChannel, sleeper.wake)
+      opened.onLost(() => {
+        session = null
+        sleeper.wake()
+      })
+      barrier = await barrierSql(opened)
+      track = await opened.read((transaction) => continueFrom(transaction))
+      sleeper.reset()
+      session = opened
+    } catch (error) {
+      await opened.close().catch(() => {})
+      throw error
+    }
+  }
+
+  /** On a new session: the past behind the position must still be there; if not, everybody greets again. */
+  async function continueFrom(transaction: Transaction): Promise<Track> {
+    const rows = await transaction.query('select pg_is_in_recovery() as standby, pg_current_snapshot()::text as snapshot')
+    if (rows[0]?.standby !== false) throw standby()
+    const snapshot = snapshotOf(String(rows[0].snapshot))
+    if (track !== null) {
+      const { resume } = await checkCursor(transaction, cursorOf(deps.identity, positionOf(track)), deps.identity, snapshot)
+      if (resume === 'ok') return track
+      for (const run of resetListeners) run()
+    }
+    return trackFrom(transaction, snapshot)
+  }
+
+  async function step(tail: TailSession): Promise<boolean> {
+    const from = tracked()
+    const asked = waiting
+    waiting = []
+    try {
+      const { step, net, along } = await readBatch(tail, from.snapshot)
+      if (step.rows.length > 0) {
+        await tail.query(barrier)
+        track = advance(from, step.snapshot, step.rows)
+        publish({ ...net, snapshot: step.snapshot, cursor: cursorOf(deps.identity, positionOf(track)), rows: step.rows, along })
+      }
+      for (const { resolve } of asked) resolve()
+      return step.rows.length > 0
+    } catch (error) {
+      waiting = [...asked, ...waiting]
+      throw error
+    }
+  }
+
+  /** Most steps are one statement. Where more is needed from the same snapshot, the step is read again inside a transaction. */
+  async function readBatch(tail: TailSession, since: Snapshot): Promise<{ step: Step; net: Net; along: Along | null }> {
+    const step = await readStep(tail, since)
+    if (step.rows.length === 0 || !(deps.along.isNeeded(step.rows) || nestedKeys(step.rows).size > 0)) {
+      return { step, net: netOf(step.rows, encoders), along: null }
+    }
+    return tail.read(async (transaction) => {
+      const again = await readStep(transaction, since)
+      const along = deps.along.isNeeded(again.rows) ? await deps.along.read(transaction, again.snapshot) : null
+      const net = netOf(again.rows, encoders)
+      return { step: again, net: { ...net, changes: await settleNested(transaction, deps.schema, encoders, nestedKeys(again.rows), net.changes) }, along }
+    })
+  }
+
+  function publish(batch: Batch<Along>): void {
+    for (const run of batchListeners) run(batch)
+  }
+
+  async function loop(): Promise<void> {
+    let reopenMs: number = limits.reopenMsMin
+    while (!isStopped) {
+      try {
+        if (session === null) await open()
+        reopenMs = limits.reopenMsMin
+        // open() has set it, or thrown.
+        const tail = session as TailSession | null
+        if (tail === null) continue
+        const broughtRows = await step(tail)
+        const waitMs = waiting.length > 0 ? null : await sleeper.after(tail, broughtRows)
+        if (waitMs !== null && !isStopped) await sleeper.sleep(waitMs)
+      } catch (error) {
+        if (isStopped) break
+        deps.onTrouble(error)
+        const lost = session as TailSession | null
+        session = null
+        await lost?.close().catch(() => {})
+        await sleeper.sleep(reopenMs)
+        reopenMs = Math.min(limits.reopenMsMax, reopenMs * 2)
+      }
+    }
+    for (const { reject } of waiting) reject(stopped())
+  }
+
+  const tracked = () => {
+    if (track === null) throw stopped()
+    return track
+  }
+
+  return {
+    start: async () => {
+      await open()
+      running = loop()
+    },
+    onBatch: (run) => {
+      batchListeners.add(run)
+      return () => batchListeners.delete(run)
+    },
+    onReset: (run) => {
+      resetListeners.add(run)
+      return () => resetListeners.delete(run)
+    },
+    reach: () =>
+      new Promise((resolve, reject) => {
+        if (isStopped) return reject(stopped())
+        waiting.push({ resolve, reject })
+        sleeper.wake()
+      }),
+    cursor: () => cursorOf(deps.identity, positionOf(tracked())),
+    snapshot: () => tracked().snapshot,
+    isLive: () => session !== null,
+    wake: sleeper.wake,
+    stop: async () => {
+      isStopped = true
+      sleeper.wake()
+      await running
+      await session?.close()
+    },
+  }
+}
+
+/**
+ * What makes rows durable that are already visible: with `synchronous_commit = off`, or after an aborted transaction, a crash could take
+ * them back and give their transaction numbers away again, which would hide new rows. A flushed message from 17 on; before, a small commit.
+ */
+async function barrierSql(tail: TailSession): Promise<string> {
+  const rows = await tail.query(`select current_setting('server_version_num')::int as version`)
+  if (Number(rows[0]?.version) >= 170_000) return `select pg_logical_emit_message(false, 'headwater', '', true)::text`
+  return `with flushed as (select set_config('synchronous_commit', 'on', true)) update headwater.witness set xid = xid from flushed`
+}
+
+const stopped = () => new HeadwaterError('unavailable', 'The server is stopping.', 'Connect again.')
+const standby = () => new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary: a standby does not show transactions in progress.')

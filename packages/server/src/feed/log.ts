@@ -1,0 +1,89 @@
+import type { Parameter, SqlRow, Statement, Transaction } from '../ports.ts'
+import { isVisible, type Snapshot, snapshotOf } from './snapshot.ts'
+
+/** One row of headwater.log. */
+export interface LogRow {
+  readonly seq: bigint
+  readonly xid: bigint
+  /** SQL name; null for a mutation's outcome. */
+  readonly table: string | null
+  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g'
+  /** An encoded JSON array, as text. For `m`: device and number. */
+  readonly key: string | null
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+  /** For `u`, what changed; for `d`, the whole row. JSON objects by SQL names, as text. */
+  readonly old: string | null
+  readonly new: string | null
+  readonly depth: number
+  readonly actor: string | null
+  readonly at: string
+  readonly sessionUser: string | null
+  /** Of seq, xid and time: two histories that agree in it agree in the row. */
+  readonly hash: bigint
+}
+
+const rowHash = `hashtextextended(l.seq || ' ' || l.xid || ' ' || (extract(epoch from l.at) * 1000000)::bigint, 0)`
+
+const logColumns = `l.seq::text as seq, l.xid::text as xid, l.table_name, l.op::text as op, l.key, array_to_json(l.scopes_before)::text as scopes_before,
+  array_to_json(l.scopes_after)::text as scopes_after, l.old::text as old, l.new::text as new, l.depth::text as depth, l.actor, l.session_user_name,
+  (extract(epoch from l.at) * 1000)::bigint::text as at, ${rowHash}::text as hash`
+
+/** What is new since a snapshot: the condition of POSTGRES.md, "Order". */
+const newSince = (parameter: string) =>
+  `(l.xid >= pg_snapshot_xmax(${parameter}::pg_snapshot) or l.xid = any (array(select pg_snapshot_xip(${parameter}::pg_snapshot))))`
+
+/** One step of the tail: everything committed since `$1`, and the snapshot in which that is the whole truth. */
+const stepSql = `select s.s::text as snapshot, ${logColumns} from (select pg_current_snapshot() s) s
+  left join lateral (select * from headwater.log l where ${newSince('$1::text')}) l on true order by l.seq`
+
+export interface Step {
+  readonly snapshot: Snapshot
+  readonly rows: readonly LogRow[]
+}
+
+/** Reads one step. One statement is one snapshot: on its own, or inside a REPEATABLE READ transaction together with others. */
+export async function readStep(session: { query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]> }, since: Snapshot): Promise<Step> {
+  const rows = await session.query(stepSql, [since.text])
+  return { snapshot: snapshotOf(String(rows[0]?.snapshot)), rows: rows.filter((row) => row.seq !== null).map(logRowOf) }
+}
+
+/** The fingerprint of the log between two snapshots: rows visible in `upTo` and not in `since`. */
+export function fingerprintStatement(since: Snapshot, upTo: Snapshot): Statement {
+  const text = `select count(*)::text as count, coalesce(sum(${rowHash}), 0)::text as sum from headwater.log l
+    where ${newSince('$1::text')} and pg_visible_in_snapshot(l.xid, $2::text::pg_snapshot)`
+  return { text, parameters: [since.text, upTo.text] }
+}
+
+/** The transaction number `rows` rows back from the end of the log, or that of its beginning. */
+export async function xidBack(transaction: Transaction, rows: number): Promise<bigint> {
+  const found = await transaction.query(
+    `select coalesce((select l.xid from headwater.log l order by l.xid desc, l.seq desc offset ${rows} limit 1), (select floor from headwater.identity))::text as xid`,
+  )
+  return BigInt(String(found[0]?.xid))
+}
+
+export const newRows = (rows: readonly LogRow[], since: Snapshot) => rows.filter((row) => !isVisible(row.xid, since))
+
+function logRowOf(row: SqlRow): LogRow {
+  return {
+    seq: BigInt(String(row.seq)),
+    xid: BigInt(String(row.xid)),
+    table: textOf(row.table_name),
+    // The column has a value for every row that we write, from this closed list.
+    op: String(row.op) as LogRow['op'],
+    key: textOf(row.key),
+    before: scopesOf(row.scopes_before),
+    after: scopesOf(row.scopes_after),
+    old: textOf(row.old),
+    new: textOf(row.new),
+    depth: Number(row.depth ?? 0),
+    actor: textOf(row.actor),
+    sessionUser: textOf(row.session_user_name),
+    at: new Date(Number(row.at)).toISOString(),
+    hash: BigInt(String(row.hash)),
+  }
+}
+
+const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value))
+const scopesOf = (value: unknown): readonly string[] => (value === null || value === undefined ? [] : JSON.parse(String(value)))

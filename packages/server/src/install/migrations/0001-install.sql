@@ -1,0 +1,151 @@
+-- Everything of Headwater's own lives in the schema headwater. Never edited once released.
+create schema headwater;
+revoke all on schema headwater from public;
+
+create table headwater.migrations (
+  number integer primary key,
+  name text not null,
+  at timestamptz not null default now()
+);
+
+-- Which database this is, and which unbroken past of it.
+create table headwater.identity (
+  only boolean primary key default true check (only),
+  database uuid not null default gen_random_uuid(),
+  history uuid not null default gen_random_uuid(),
+  -- The log holds every transaction from here on.
+  floor xid8 not null default pg_current_xact_id()
+);
+insert into headwater.identity default values;
+
+-- A dump restored elsewhere starts its transaction numbers again: then this row's xmin is no longer what was stored.
+create table headwater.witness (xid xid8 not null default pg_current_xact_id());
+insert into headwater.witness default values;
+
+-- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed.
+create table headwater.log (
+  seq bigserial not null,
+  xid xid8 not null default pg_current_xact_id(),
+  table_name text,
+  op "char" not null,
+  key text,
+  scopes_before text[],
+  scopes_after text[],
+  old json,
+  new json,
+  actor text default nullif(current_setting('headwater.actor', true), ''),
+  mutation text default nullif(current_setting('headwater.mutation', true), ''),
+  session_user_name text default session_user,
+  depth smallint default pg_trigger_depth(),
+  at timestamptz not null default clock_timestamp(),
+  primary key (xid, seq)
+);
+
+create table headwater.devices (
+  id text primary key,
+  user_id text not null,
+  last_number bigint not null default 0,
+  nonce text not null,
+  nonce_before text,
+  created_at timestamptz not null default now(),
+  seen_at timestamptz not null default now()
+);
+
+create table headwater.mutations (
+  device text not null,
+  number bigint not null,
+  id text not null,
+  -- False: the same mutation came again under another device and number, and this outcome is a copy.
+  is_first boolean not null,
+  user_id text not null,
+  name text not null,
+  payload_hash text not null,
+  outcome text not null check (outcome in ('applied', 'refused')),
+  code text,
+  reason text,
+  xid xid8 not null default pg_current_xact_id(),
+  at timestamptz not null default now(),
+  primary key (device, number)
+);
+create unique index mutations_first on headwater.mutations (id) where is_first;
+
+-- What should not have happened and was withstood.
+create table headwater.incidents (
+  id bigserial primary key,
+  kind text not null,
+  device text,
+  detail text,
+  at timestamptz not null default now()
+);
+
+-- Notifies only if a reader sleeps: readers asleep hold the lock shared. NOTIFY in every transaction would halve the rate of writers.
+create function headwater.wake() returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_try_advisory_lock(4702111234474983745) then
+    perform pg_advisory_unlock(4702111234474983745);
+  else
+    perform pg_notify('headwater', '');
+  end if;
+end $$;
+
+create function headwater.wake_trigger() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform headwater.wake();
+  return null;
+end $$;
+revoke all on function headwater.wake_trigger() from public;
+
+-- Ends the transaction as refused: HW001 with the code in detail.
+create function headwater.refuse_unless(ok boolean, code text, reason text) returns void language plpgsql as $$
+begin
+  if ok is not true then
+    raise exception using errcode = 'HW001', message = reason, detail = code;
+  end if;
+end $$;
+
+-- The greeting: makes the device's row, and hands out a nonce. Answers `ok`, or `forked` for a store that was copied or a row that was lost.
+create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text) returns table (answer text, last_number bigint) language plpgsql as $$
+declare
+  known headwater.devices;
+begin
+  select * into known from headwater.devices d where d.id = p_device for update;
+  if not found then
+    if p_nonce is not null then
+      return query select 'forked', 0::bigint;
+      return;
+    end if;
+    insert into headwater.devices (id, user_id, nonce) values (p_device, p_user, p_new_nonce);
+    return query select 'ok', 0::bigint;
+  elsif known.user_id <> p_user or (known.nonce is distinct from p_nonce and known.nonce_before is distinct from p_nonce) then
+    insert into headwater.incidents (kind, device, detail) values ('forked', p_device, 'a stale nonce');
+    return query select 'forked', 0::bigint;
+  else
+    -- A welcome may be lost on its way: the nonce before it stays good until the new one has been used.
+    update headwater.devices d set nonce = p_new_nonce, nonce_before = p_nonce, seen_at = now() where d.id = p_device;
+    return query select 'ok', known.last_number;
+  end if;
+end $$;
+
+-- The guard: HW002 unless this is the device's next number, HW003 if the mutation was carried out under another number.
+create function headwater.begin_mutation(p_device text, p_number bigint, p_id text, p_user text) returns void language plpgsql as $$
+begin
+  update headwater.devices set last_number = p_number where id = p_device and user_id = p_user and last_number + 1 = p_number;
+  if not found then
+    raise exception using errcode = 'HW002', message = 'not the next number of this device';
+  end if;
+  if exists (select 1 from headwater.mutations where id = p_id and is_first) then
+    raise exception using errcode = 'HW003', message = 'this mutation is known under another number';
+  end if;
+  perform set_config('headwater.actor', p_user, true), set_config('headwater.mutation', p_id, true);
+end $$;
+
+-- The record, and its place in the log: the confirmation travels in the checkpoint that holds the mutation's rows.
+create function headwater.end_mutation(p_device text, p_number bigint, p_id text, p_user text, p_name text, p_hash text, p_outcome text, p_code text, p_reason text, p_is_first boolean)
+returns void language plpgsql as $$
+begin
+  insert into headwater.mutations (device, number, id, is_first, user_id, name, payload_hash, outcome, code, reason)
+  values (p_device, p_number, p_id, p_is_first, p_user, p_name, p_hash, p_outcome, p_code, p_reason);
+  insert into headwater.log (op, key, new, actor, mutation)
+  values ('m', json_build_array(p_device, p_number)::text, json_build_object('outcome', p_outcome, 'code', p_code, 'reason', p_reason), p_user, p_id);
+  perform headwater.wake();
+end $$;

@@ -1,0 +1,33 @@
+/** Every limit of the server, in one place. The wire's own are in packages/protocol. */
+export const limits = {
+  /** The tail: how it sleeps and wakes. See feed/wake.ts. */
+  busyStepsToUnlock: 8,
+  idleStepsToSleep: 3,
+  awakePollMs: 2,
+  pollMsMin: 10,
+  pollMsMax: 250,
+  /** Waiting before the log is opened again after its session was lost. */
+  reopenMsMin: 100,
+  reopenMsMax: 5_000,
+  /** A transaction that lost a race (40001, 40P01) is run again this often, then the mutation waits like any other trouble. */
+  raceRetriesMax: 30,
+  raceRetryMsMax: 40,
+  /** A mutator that fails in a way nobody declared is run this often, then refused as `failed`. */
+  failureRetriesMax: 3,
+  /** Mutations wait this long between tries while the database cannot. */
+  waitMsMin: 100,
+  waitMsMax: 5_000,
+  /** Pushes of one device that wait for their turn, in mutations. More is cut off. */
+  mutationsWaitingMax: 2_048,
+  /** One `load` message, about. */
+  loadBytes: 262_144,
+  loadRowsMax: 2_000,
+  /** A device that does not read is waited for up to this many bytes, and cut off after this long. */
+  bufferedBytesMax: 8_388_608,
+  slowReaderMsMax: 30_000,
+  drainPollMs: 5,
+  /** A device whose scopes nothing happens in gets a new cursor this often, so that it never falls behind the log. */
+  idleCursorMs: 10_000,
+  silenceCheckMs: 5_000,
+  connectionsMax: 20_000,
+} as const

@@ -1,0 +1,95 @@
+// Invariant: every committed change of a captured table has its row in headwater.log, written in the same transaction. One
+// generated function per table: a generic one reads its table's columns anew for every row and costs a third more.
+import type { TableDefinition } from '@headwater/schema'
+import { columnName, columnOf, literal, quoted, snakeCase, tableName } from './name.ts'
+import { keyToArray, rowToObject, scopesOf } from './row.ts'
+import { toJson } from './value.ts'
+
+/** Function and triggers of one table of the schema. Run again, it puts the present form in place. */
+export function captureTable(name: string, table: TableDefinition): string {
+  const sqlName = snakeCase(name)
+  return `
+create or replace function ${captureFunction(sqlName)}() returns trigger language plpgsql security definer
+  set search_path = pg_catalog, pg_temp${hasFloats(table) ? ' set extra_float_digits = 1' : ''} as $capture$
+declare
+  before_image text;
+begin
+  -- A temporary table with a trigger of its own could forge rows of this one.
+  if tg_table_schema <> 'public' or tg_table_name <> ${literal(sqlName)} then
+    raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(sqlName)};
+  end if;
+  if tg_op = 'TRUNCATE' then
+    insert into headwater.log (table_name, op) values (${literal(sqlName)}, 't');
+    return null;
+  end if;
+  if tg_op = 'UPDATE' then
+    before_image := ${changedColumns(table)};
+    if before_image = '{}' then return null; end if;
+    if ${keyToArray(table, 'old')} = ${keyToArray(table, 'new')} then
+      insert into headwater.log (table_name, op, key, scopes_before, scopes_after, old, new)
+      values (${literal(sqlName)}, 'u', ${keyToArray(table, 'new')}, ${scopesOf(table, 'old')}, ${scopesOf(table, 'new')}, before_image::json, (${rowToObject(table, 'new')})::json);
+      return null;
+    end if;
+  end if;
+  -- A changed key is a delete and an insert.
+  if tg_op <> 'INSERT' then
+    insert into headwater.log (table_name, op, key, scopes_before, old)
+    values (${literal(sqlName)}, 'd', ${keyToArray(table, 'old')}, ${scopesOf(table, 'old')}, (${rowToObject(table, 'old')})::json);
+  end if;
+  if tg_op <> 'DELETE' then
+    insert into headwater.log (table_name, op, key, scopes_after, new)
+    values (${literal(sqlName)}, 'i', ${keyToArray(table, 'new')}, ${scopesOf(table, 'new')}, (${rowToObject(table, 'new')})::json);
+  end if;
+  return null;
+end $capture$;
+revoke all on function ${captureFunction(sqlName)}() from public;
+${triggers(tableName(name), captureFunction(sqlName))}`
+}
+
+/**
+ * A table that grants read and devices do not hold: that it changed is logged, not what.
+ * `name` is the SQL name, in schema public.
+ */
+export function captureDependency(name: string): string {
+  const table = `public.${quoted(name)}`
+  return `
+create or replace function ${captureFunction(name)}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $capture$
+begin
+  insert into headwater.log (table_name, op) values (${literal(name)}, 'g');
+  perform headwater.wake();
+  return null;
+end $capture$;
+revoke all on function ${captureFunction(name)}() from public;
+drop trigger if exists "0_headwater_changed" on ${table};
+create trigger "0_headwater_changed" after insert or update or delete or truncate on ${table} for each statement execute function ${captureFunction(name)}();
+alter table ${table} enable always trigger "0_headwater_changed";`
+}
+
+const captureFunction = (name: string) => `headwater.${quoted(`capture_${name}`)}`
+
+/** After-row triggers run in the order of their names: ours first, so that what an app's trigger does is logged after its cause. */
+function triggers(table: string, capture: string): string {
+  const all = [
+    [`0_headwater_rows`, `after insert or update or delete on ${table} for each row execute function ${capture}()`],
+    [`0_headwater_truncate`, `after truncate on ${table} for each statement execute function ${capture}()`],
+    [`9_headwater_wake`, `after insert or update or delete or truncate on ${table} for each statement execute function headwater.wake_trigger()`],
+  ]
+  return all
+    .map(([name, what]) => `drop trigger if exists "${name}" on ${table};\ncreate trigger "${name}" ${what};\nalter table ${table} enable always trigger "${name}";`)
+    .join('\n')
+}
+
+/** A JSON object of the old values of what changed, as text. */
+function changedColumns(table: TableDefinition): string {
+  const parts = Object.entries(table.columns).map(([name, column]) => {
+    const sqlName = columnName(name)
+    return `case when old.${sqlName} is distinct from new.${sqlName} then ${literal(`,"${snakeCase(name)}":`)} || ${toJson(column, `old.${sqlName}`)} else '' end`
+  })
+  return `'{' || substr(${parts.join(' || ')}, 2) || '}'`
+}
+
+const hasFloats = (table: TableDefinition) =>
+  Object.keys(table.columns).some((name) => {
+    const column = columnOf(table, name)
+    return column.type === 'float' || column.element?.type === 'float'
+  })

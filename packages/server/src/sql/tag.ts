@@ -1,0 +1,19 @@
+import type { Sql } from '../api.ts'
+import type { Parameter } from '../ports.ts'
+
+/** SQL with values as parameters: sql`select id from users where role = ${role}`. Another `sql` inside is taken as text. */
+export function sql(parts: TemplateStringsArray, ...values: readonly (Parameter | Sql)[]): Sql {
+  return parts.slice(1).reduce<Sql>(
+    (before, part, i) => {
+      const value = values[i] as Parameter | Sql
+      const inner: Sql = isSql(value) ? value : { text: '$1', parameters: [value] }
+      return { text: before.text + shifted(inner, before.parameters.length) + part, parameters: [...before.parameters, ...inner.parameters] }
+    },
+    { text: parts[0] ?? '', parameters: [] },
+  )
+}
+
+/** The text with its parameters renumbered to come after `count` others. */
+export const shifted = (statement: Sql, count: number) => statement.text.replace(/\$(\d+)/g, (_, number: string) => `$${Number(number) + count}`)
+
+const isSql = (value: Parameter | Sql): value is Sql => typeof value === 'object' && value !== null
