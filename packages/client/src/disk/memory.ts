@@ -115,7 +115,7 @@ function openMedium(medium: Medium, name: string): Disk {
       }
     },
     close: async () => {
-      if (isClosed) return
+      if (medium.holder !== disk) return
       await write((before) => before).catch(() => {})
       isClosed = true
       failure = new HeadwaterError('disk', `The disk ${name} is closed.`)
