@@ -1,0 +1,45 @@
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { people, personOf } from '../people.ts'
+import type { Sessions } from './session.ts'
+
+const signIn = z.object({ person: z.string() })
+
+/** The app's own HTTP: who is signed in, and who could be. Everything else is a 404, which the server answers with the web app. */
+export function createRoutes(sessions: Sessions): Hono {
+  const routes = new Hono()
+
+  routes.use('/api/*', async (context, next) => {
+    if (context.req.method !== 'GET' && !isOwnPage(context)) return context.json({ error: 'This request did not come from a page of Codecraft.' }, 403)
+    await next()
+    context.header('cache-control', 'private, no-store')
+  })
+
+  routes.get('/api/people', (context) => context.json({ people }))
+
+  routes.get('/api/session', async (context) => {
+    const id = await sessions.personOf(context.req.raw.headers)
+    return context.json({ person: id === null ? null : (personOf(id) ?? null) })
+  })
+
+  routes.post('/api/sign-in', async (context) => {
+    const body = signIn.safeParse(await context.req.json().catch(() => null))
+    const person = body.success ? personOf(body.data.person) : undefined
+    if (!person) return context.json({ error: 'There is no such person.' }, 400)
+    context.header('set-cookie', await sessions.begin(person.id))
+    return context.json({ person })
+  })
+
+  routes.post('/api/sign-out', async (context) => {
+    context.header('set-cookie', await sessions.end())
+    return context.json({ person: null })
+  })
+
+  return routes
+}
+
+/** Another site can post a form here, with our cookie; it can neither add this header nor hide where it comes from. */
+function isOwnPage(context: Context): boolean {
+  const site = context.req.header('sec-fetch-site')
+  return context.req.header('x-codecraft') === '1' && (site === undefined || site === 'same-origin' || site === 'none')
+}
