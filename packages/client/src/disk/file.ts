@@ -1,0 +1,169 @@
+// Invariant: the file is a sequence of whole frames, and perhaps the beginning of one that a crash cut off. It only ever grows, or is
+// exchanged as a whole by a rename. Only one disk has it open.
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { assert, HeadwaterError } from '@headwater/protocol'
+import type { Disk, DiskRecord, OpenDisk } from '../ports.ts'
+import { frameOf, readFrames } from './frame.ts'
+import { type Lock, takeLock } from './lock.ts'
+
+/**
+ * Disks for services on Node: one append-only file per store in `directory`, readable by its owner alone. A store that another process
+ * has open is `disk-blocked`; that of a dead process is taken over. A store is read at once: it may hold at most 2 GiB.
+ */
+export const createFileDisks =
+  (directory: string): OpenDisk =>
+  async (name) => {
+    assert(/^[\w-][\w.-]{0,180}$/.test(name), 'the name of a disk is safe as a file name')
+    const path = join(directory, `${name}.headwater`)
+    return attempt(async () => {
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      const lock = await takeLock(path)
+      const store = createStore(path)
+      await store.open().catch(async (error) => {
+        await lock.release()
+        throw error
+      })
+      return createDisk(path, store, lock)
+    })
+  }
+
+function createDisk(path: string, store: Store, lock: Lock): Disk {
+  let failure: HeadwaterError | null = null
+  let closed: HeadwaterError | null = null
+  let last: Promise<unknown> = Promise.resolve()
+  /** One after the other. */
+  const queue = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(() => attempt(work))
+    last = done.catch(() => {})
+    return done
+  }
+  const unlessFailed = <T>(work: () => Promise<T>) =>
+    queue(() => {
+      if (failure) throw failure
+      return work()
+    })
+  const failingForGood = (work: () => Promise<void>) =>
+    attempt(work).catch((error: HeadwaterError) => {
+      failure = error
+      throw error
+    })
+  return {
+    read: () => unlessFailed(store.read),
+    append: (records, { strict }) => unlessFailed(() => failingForGood(() => store.append(records, strict))),
+    replace: (count, records) =>
+      unlessFailed(async () => {
+        await store.replace(count, records)
+        // From here on the new file is the one that grows. If its name is not durable, a power loss would bring the old one back.
+        await failingForGood(() => syncDirectory(path))
+      }),
+    wipe: () =>
+      queue(async () => {
+        const borrowed = closed && (await takeLock(path))
+        await store.remove().finally(() => borrowed?.release())
+        failure = closed
+      }),
+    close: () =>
+      queue(async () => {
+        if (closed) return
+        failure = closed = new HeadwaterError('disk', 'The store is closed.')
+        await store.close()
+        await lock.release()
+      }),
+  }
+}
+
+type Store = ReturnType<typeof createStore>
+
+/** The file of one disk. It is made by the first call that needs it. */
+function createStore(path: string) {
+  let handle: FileHandle | null = null
+  const opened = async () => {
+    if (handle === null) {
+      handle = await openOwn(path)
+      await syncDirectory(path)
+    }
+    return handle
+  }
+  const close = async () => {
+    await handle?.close()
+    handle = null
+  }
+  return {
+    open: async () => {
+      // What is left of a replacement that a crash interrupted.
+      await rm(newPath(path), { force: true })
+      await opened()
+    },
+    read: async () => {
+      const bytes = await readFile(path)
+      const { records, end } = readFrames(bytes)
+      if (end < bytes.length) {
+        await (await opened()).truncate(end)
+        await (await opened()).datasync()
+      }
+      return records
+    },
+    append: async (records: readonly DiskRecord[], isStrict: boolean) => {
+      const file = await opened()
+      if (records.length > 0) await file.appendFile(frameOf(records))
+      if (isStrict) await file.datasync()
+    },
+    replace: async (count: number, records: readonly DiskRecord[]) => {
+      const before = readFrames(await readFile(path)).records
+      assert(count <= before.length, 'a replacement takes the place of what is there')
+      const fresh = await writeNew(path, [...records, ...before.slice(count)])
+      await close()
+      handle = fresh
+    },
+    remove: async () => {
+      await close()
+      await rm(path, { force: true })
+      await rm(newPath(path), { force: true })
+      await syncDirectory(path)
+    },
+    close,
+  }
+}
+
+const newPath = (path: string) => `${path}.new`
+const openOwn = (path: string, flags = 0) => open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | flags, 0o600)
+
+/** Puts a file with these records in the place of the one at `path`, and answers it open. Fails with the old file as it was. */
+async function writeNew(path: string, records: readonly DiskRecord[]): Promise<FileHandle> {
+  const file = await openOwn(newPath(path), constants.O_TRUNC)
+  try {
+    for (const record of records) await file.appendFile(frameOf([record]))
+    await file.datasync()
+    await rename(newPath(path), path)
+    return file
+  } catch (error) {
+    await file.close()
+    await rm(newPath(path), { force: true })
+    throw error
+  }
+}
+
+/** Makes the names in a directory as durable as its files. Windows knows no such thing. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const directory = await open(dirname(path), 'r')
+  await directory.sync().finally(() => directory.close())
+}
+
+const full = { code: 'disk-full', hint: 'Free some space.' }
+const blocked = { code: 'disk-blocked', hint: 'Let this process read and write the directory.' }
+const codes: Readonly<Record<string, { readonly code: string; readonly hint: string }>> = { ENOSPC: full, EDQUOT: full, EACCES: blocked, EPERM: blocked, EROFS: blocked }
+
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof HeadwaterError) throw error
+    // Everything the file system throws has a code and a message; what else may come is described as well as it can be.
+    const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+    const known = Object.hasOwn(codes, code) ? codes[code] : undefined
+    throw new HeadwaterError(known?.code ?? 'disk', message, known?.hint ?? 'Look at the disk.', { code })
+  }
+}
