@@ -97,11 +97,12 @@ function createStore(path: string) {
       await opened()
     },
     read: async () => {
+      const file = await opened()
       const bytes = await readFile(path)
       const { records, end } = readFrames(bytes)
       if (end < bytes.length) {
-        await (await opened()).truncate(end)
-        await (await opened()).datasync()
+        await file.truncate(end)
+        await file.datasync()
       }
       return records
     },
@@ -111,6 +112,7 @@ function createStore(path: string) {
       if (isStrict) await file.datasync()
     },
     replace: async (count: number, records: readonly DiskRecord[]) => {
+      await opened()
       const before = readFrames(await readFile(path)).records
       assert(count <= before.length, 'a replacement takes the place of what is there')
       const fresh = await writeNew(path, [...records, ...before.slice(count)])
