@@ -35,6 +35,8 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<S> 
   readonly grants: Grants
   /** Other origins than the server's own from which browsers may connect, such as `https://app.example.org`. */
   readonly origins?: readonly string[]
+  /** Trouble that the server survives by itself: a lost database, a mutator that failed. For the app's own log. */
+  readonly onTrouble?: (error: unknown) => void
   readonly ports?: { readonly clock?: Clock; readonly chance?: Chance }
 }
 
@@ -50,8 +52,9 @@ export interface ListenOptions {
 export interface Server {
   /** The database, for the app's own SQL. What it writes reaches devices like any other write. */
   readonly database: Database
-  /** Resolves when tables, triggers and the log are in place and the log is being read. */
-  readonly ready: Promise<void>
+  readonly identity: { readonly database: string; readonly history: string }
+  /** The app's tables were made by this start: there is nothing in them. */
+  readonly isNew: boolean
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
   /** Takes the upgrades of an HTTP server that the app made itself. */
   attach(http: HttpServer): void

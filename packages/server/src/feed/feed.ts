@@ -203,7 +203,7 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
 async function barrierSql(tail: TailSession): Promise<string> {
   const rows = await tail.query(`select current_setting('server_version_num')::int as version`)
   if (Number(rows[0]?.version) >= 170_000) return `select pg_logical_emit_message(false, 'headwater', '', true)::text`
-  return `with flushed as (select set_config('synchronous_commit', 'on', true)) update headwater.witness set xid = xid from flushed`
+  return `with flushed as (select set_config('synchronous_commit', 'on', true)) update headwater.witness set xid = pg_current_xact_id() from flushed`
 }
 
 const stopped = () => new HeadwaterError('unavailable', 'The server is stopping.', 'Connect again.')

@@ -1,14 +1,13 @@
 // A trigger of the app that updates a sibling row of the same statement is logged before that sibling's own change: the order
 // of the log is not the order of the row then. Where one transaction changed a row several times, once of them from inside
 // another trigger, the row is taken from its table, in the batch's own snapshot.
-import type { ScopeKey } from '@headwater/protocol'
 import { type Schema, tableOf } from '@headwater/schema'
 import type { Transaction } from '../ports.ts'
 import { columnName, columnOf, tableName } from '../sql/name.ts'
 import { rowToArray, scopesOf } from '../sql/row.ts'
 import { fromJson } from '../sql/value.ts'
 import type { LogRow } from './log.ts'
-import type { Change, Encoders } from './net.ts'
+import { type Change, type Encoders, streamsOf } from './net.ts'
 
 const idOf = (row: LogRow) => `${row.xid} ${row.table} ${row.key}`
 
@@ -31,14 +30,17 @@ export function nestedKeys(rows: readonly LogRow[]): ReadonlyMap<string, Readonl
 export async function settleNested(transaction: Transaction, schema: Schema, encoders: Encoders, keys: ReturnType<typeof nestedKeys>, changes: readonly Change[]): Promise<readonly Change[]> {
   const settled = new Map<string, Pick<Change, 'row' | 'after'>>()
   for (const [sqlName, wanted] of keys) {
-    const table = encoders.get(sqlName)?.table
-    if (table === undefined) continue
-    for (const key of wanted) settled.set(`${table} ${key}`, await readRow(transaction, schema, table, key))
+    const encoder = encoders.get(sqlName)
+    if (encoder === undefined) continue
+    for (const key of wanted) {
+      const { row, scopes } = await readRow(transaction, schema, encoder.table, key)
+      settled.set(`${encoder.table} ${key}`, { row, after: streamsOf(encoder, scopes) })
+    }
   }
   return changes.map((change) => ({ ...change, ...settled.get(`${change.table} ${change.key}`) }))
 }
 
-async function readRow(transaction: Transaction, schema: Schema, name: string, key: string): Promise<Pick<Change, 'row' | 'after'>> {
+async function readRow(transaction: Transaction, schema: Schema, name: string, key: string): Promise<{ row: string | null; scopes: readonly string[] }> {
   const table = tableOf(schema, name)
   const where = table.key.map((column, i) => `t.${columnName(column)} = ${fromJson(columnOf(table, column), `json_build_object('k', $1::text::json -> ${i})`, 'k')}`)
   const rows = await transaction.query(
@@ -46,8 +48,6 @@ async function readRow(transaction: Transaction, schema: Schema, name: string, k
     [key],
   )
   const found = rows[0]
-  if (found === undefined) return { row: null, after: [] }
-  // Our own SQL made both.
-  const scopes = JSON.parse(String(found.scopes)) as readonly ScopeKey[]
-  return { row: String(found.row), after: scopes }
+  if (found === undefined) return { row: null, scopes: [] }
+  return { row: String(found.row), scopes: JSON.parse(String(found.scopes)) }
 }

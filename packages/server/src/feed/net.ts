@@ -1,8 +1,9 @@
 // Invariant: a batch is reduced to one before and one after per row. Between them nothing is visible, so nothing is sent.
-import { deviceId, type DeviceId, type Json, type Outcome, type ScopeKey } from '@headwater/protocol'
-import type { Schema } from '@headwater/schema'
+import { deviceId, type DeviceId, type Json, type Outcome } from '@headwater/protocol'
+import type { LoadKind, Schema, TableDefinition } from '@headwater/schema'
 import { snakeCase } from '../sql/name.ts'
 import type { LogRow } from './log.ts'
+import { streamKey, type StreamKey } from './stream.ts'
 
 /** One row's net change in a batch. */
 export interface Change {
@@ -12,9 +13,9 @@ export interface Change {
   readonly key: string
   /** The transaction that changed it last. */
   readonly xid: bigint
-  /** Scopes the row was in before the batch, and is in after it. */
-  readonly before: readonly ScopeKey[]
-  readonly after: readonly ScopeKey[]
+  /** Streams the row was in before the batch, and is in after it. */
+  readonly before: readonly StreamKey[]
+  readonly after: readonly StreamKey[]
   /** The whole row after, as an encoded JSON array in the order of the schema's columns, as text; null: deleted. */
   readonly row: string | null
 }
@@ -29,44 +30,66 @@ export interface Net {
   readonly changes: readonly Change[]
   readonly outcomes: readonly OutcomeOf[]
   /** Tables that were truncated; what came after it in the batch is among the changes. */
-  readonly cleared: readonly string[]
+  readonly cleared: readonly Cleared[]
+}
+export interface Cleared {
+  readonly table: string
+  readonly xid: bigint
 }
 
-/** Per table, how a logged object becomes the encoded array that devices get. */
-export type Encoders = ReadonlyMap<string, { readonly table: string; readonly columns: readonly string[] }>
+/** How a logged row of a table becomes what devices get. */
+interface Encoder {
+  readonly table: string
+  /** SQL names, in the order of the schema. */
+  readonly columns: readonly string[]
+  readonly loads: ReadonlyMap<string, LoadKind>
+}
+/** By SQL name. */
+export type Encoders = ReadonlyMap<string, Encoder>
 
 export function encodersOf(schema: Schema): Encoders {
   return new Map(
-    Object.entries(schema.definitions).map(([table, { columns }]) => [snakeCase(table), { table, columns: Object.keys(columns).map(snakeCase) }]),
+    Object.entries(schema.definitions).map(([table, definition]) => [
+      snakeCase(table),
+      { table, columns: Object.keys(definition.columns).map(snakeCase), loads: loadsOf(definition) },
+    ]),
   )
 }
+
+/** Where a table is in a kind of scope twice, once eagerly, it is eager. */
+const loadsOf = ({ memberships }: TableDefinition) =>
+  new Map(memberships.toSorted((a, b) => (a.load === 'eager' ? 1 : 0) - (b.load === 'eager' ? 1 : 0)).map(({ kind, load }) => [kind, load]))
+
+export const streamsOf = ({ loads }: Encoder, scopes: readonly string[]): readonly StreamKey[] =>
+  scopes.map((scope) => streamKey(loads.get(scope.slice(0, scope.indexOf(':'))) ?? 'eager', scope))
 
 /** Rows in the order of the log. Rows of tables that the schema does not know are passed over. */
 export function netOf(rows: readonly LogRow[], encoders: Encoders): Net {
   const changes = new Map<string, Change>()
-  const cleared = new Set<string>()
+  const cleared = new Map<string, Cleared>()
   const outcomes: OutcomeOf[] = []
   for (const row of rows) {
     if (row.op === 'm') outcomes.push(outcomeOf(row))
     const encoder = row.table === null ? undefined : encoders.get(row.table)
     if (encoder === undefined || row.op === 'm' || row.op === 'g') continue
     if (row.op === 't') {
-      cleared.add(encoder.table)
+      cleared.set(encoder.table, { table: encoder.table, xid: row.xid })
       for (const [id, change] of changes) if (change.table === encoder.table) changes.delete(id)
     } else add(changes, row, encoder)
   }
-  return { changes: [...changes.values()].filter(isVisibleChange), outcomes, cleared: [...cleared] }
+  return { changes: [...changes.values()].filter(isVisibleChange), outcomes, cleared: [...cleared.values()] }
 }
 
-function add(changes: Map<string, Change>, row: LogRow, { table, columns }: { readonly table: string; readonly columns: readonly string[] }): void {
+function add(changes: Map<string, Change>, row: LogRow, encoder: Encoder): void {
+  const { table, columns } = encoder
   const id = `${table} ${row.key}`
   const earlier = changes.get(id)
   changes.set(id, {
     table,
     key: row.key ?? '[]',
     xid: row.xid,
-    before: earlier ? earlier.before : (row.before as readonly ScopeKey[]),
-    after: row.after as readonly ScopeKey[],
+    before: earlier ? earlier.before : streamsOf(encoder, row.before),
+    after: streamsOf(encoder, row.after),
     row: row.new === null ? null : arrayOf(row.new, columns),
   })
 }

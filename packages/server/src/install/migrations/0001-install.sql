@@ -69,6 +69,12 @@ create table headwater.mutations (
 );
 create unique index mutations_first on headwater.mutations (id) where is_first;
 
+-- The capture of each table as it was put in place, so that a start replaces only what differs.
+create table headwater.captures (
+  name text primary key,
+  script text not null
+);
+
 -- What should not have happened and was withstood.
 create table headwater.incidents (
   id bigserial primary key,
@@ -126,13 +132,19 @@ begin
   end if;
 end $$;
 
--- The guard: HW002 unless this is the device's next number, HW003 if the mutation was carried out under another number.
-create function headwater.begin_mutation(p_device text, p_number bigint, p_id text, p_user text) returns void language plpgsql as $$
+-- Takes the device's next number: HW002 if it is not.
+create function headwater.take_number(p_device text, p_number bigint, p_user text) returns void language plpgsql as $$
 begin
   update headwater.devices set last_number = p_number where id = p_device and user_id = p_user and last_number + 1 = p_number;
   if not found then
     raise exception using errcode = 'HW002', message = 'not the next number of this device';
   end if;
+end $$;
+
+-- The guard of a mutation: HW003 if it was carried out under another number.
+create function headwater.begin_mutation(p_device text, p_number bigint, p_id text, p_user text) returns void language plpgsql as $$
+begin
+  perform headwater.take_number(p_device, p_number, p_user);
   if exists (select 1 from headwater.mutations where id = p_id and is_first) then
     raise exception using errcode = 'HW003', message = 'this mutation is known under another number';
   end if;

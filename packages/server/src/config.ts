@@ -1,0 +1,5 @@
+import type { Mutators, Schema } from '@headwater/schema'
+import type { Config } from './api.ts'
+
+/** Types the default export of `headwater.config.ts`. */
+export const defineConfig = <S extends Schema, M extends Mutators<S>>(config: Config<S, M>): Config<S, M> => config

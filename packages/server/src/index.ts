@@ -1,0 +1,7 @@
+export type { AuthenticateRequest, Config, Grants, ListenOptions, SeedDatabase, Server, ServerOptions, ServerStatus, Sql } from './api.ts'
+export { defineConfig } from './config.ts'
+export { openEmbedded } from './database/embedded.ts'
+export { openPostgres } from './database/postgres.ts'
+export type { Database, SqlRow, Transaction } from './ports.ts'
+export { createServer } from './server.ts'
+export { sql } from './sql/tag.ts'

@@ -1,0 +1,114 @@
+// Puts the schema headwater, the app's tables and the capture of their changes in place. Run again, it changes nothing.
+import { readdirSync, readFileSync } from 'node:fs'
+import { databaseId, HeadwaterError, historyId } from '@headwater/protocol'
+import type { Schema } from '@headwater/schema'
+import type { Grants } from '../api.ts'
+import type { Identity } from '../feed/cursor.ts'
+import type { Database, SqlRow } from '../ports.ts'
+import { type Dependencies, readDependencies } from '../scopes/grants.ts'
+import { captureDependency, captureTable } from '../sql/capture.ts'
+import { addColumn, constraintsOf, createTable } from '../sql/create.ts'
+import { literal, snakeCase } from '../sql/name.ts'
+
+const migrationsFolder = new URL('./migrations/', import.meta.url)
+
+export interface Installed {
+  readonly identity: Identity
+  readonly dependencies: Dependencies
+  /** The app's tables were made just now: nothing is in them. */
+  readonly isNew: boolean
+}
+
+export async function install(database: Database, schema: Schema, grants: Grants): Promise<Installed> {
+  await migrate(database)
+  const isNew = await createTables(database, schema)
+  const dependencies = await undone(database, (transaction) => readDependencies(transaction, schema, grants))
+  await capture(database, schema, dependencies)
+  return { identity: await readIdentity(database), dependencies, isNew }
+}
+
+/** The numbered migrations of Headwater's own schema, each once, in order. */
+async function migrate(database: Database): Promise<void> {
+  const present = await database.query(`select to_regclass('headwater.migrations') is not null as present`)
+  const done = present[0]?.present === true ? await database.query('select number from headwater.migrations') : []
+  const last = Math.max(0, ...done.map((row) => Number(row.number)))
+  const files = readdirSync(migrationsFolder).filter((name) => name.endsWith('.sql')).sort()
+  const newest = Number.parseInt(files.at(-1) ?? '0', 10)
+  if (last > newest) throw new HeadwaterError('version', `The database was migrated to ${last}, this server knows ${newest}.`, 'Start a newer version of Headwater.')
+  for (const name of files) {
+    const number = Number.parseInt(name, 10)
+    if (number <= last) continue
+    const script = readFileSync(new URL(name, migrationsFolder), 'utf8')
+    await once(database, `${script}\ninsert into headwater.migrations (number, name) values (${number}, ${literal(name)});`)
+  }
+}
+
+/** Two servers may start at once: the one that comes second finds the work done, or waits for it. */
+async function once(database: Database, script: string): Promise<void> {
+  try {
+    await database.execute(`select pg_advisory_xact_lock(4702111234474983746);\n${script}`)
+  } catch (error) {
+    const sqlstate = error instanceof HeadwaterError ? String(error.details.sqlstate) : ''
+    // Made already, by the other one: 42P06, 42P07, 42710, 42701, 23505.
+    if (!['42P06', '42P07', '42710', '42701', '23505'].includes(sqlstate)) throw error
+  }
+}
+
+/** Makes the tables that are missing and adds the columns that are. What is there and differs is said, never changed. */
+async function createTables(database: Database, schema: Schema): Promise<boolean> {
+  const columns = await database.query(`select table_name as table, column_name as column from information_schema.columns where table_schema = 'public'`)
+  const present = new Map<string, Set<string>>()
+  for (const row of columns) present.set(String(row.table), (present.get(String(row.table)) ?? new Set()).add(String(row.column)))
+  const statements = Object.entries(schema.definitions).flatMap(([name, table]) => {
+    const have = present.get(snakeCase(name))
+    if (have === undefined) return [createTable(name, table)]
+    return Object.entries(table.columns).flatMap(([column, definition]) => (have.has(snakeCase(column)) ? [] : [addColumn(name, column, definition)]))
+  })
+  const named = await database.query(
+    `select conname as name from pg_constraint c join pg_namespace n on n.oid = c.connamespace where n.nspname = 'public'
+     union select indexname from pg_indexes where schemaname = 'public'`,
+  )
+  const names = new Set(named.map((row) => String(row.name)))
+  const constraints = Object.keys(schema.definitions).flatMap((name) => constraintsOf(schema, name).filter((one) => !names.has(one.name)))
+  const script = [...statements, ...constraints.map((one) => one.sql)].join('\n')
+  if (script !== '') await once(database, script)
+  return Object.keys(schema.definitions).every((name) => !present.has(snakeCase(name)))
+}
+
+/** Functions and triggers as this version makes them; replaced only where they differ, since replacing locks the table. */
+async function capture(database: Database, schema: Schema, dependencies: Dependencies): Promise<void> {
+  const captured = new Set(Object.keys(schema.definitions).map(snakeCase))
+  const scripts = [
+    ...Object.entries(schema.definitions).map(([name, table]) => ({ name: snakeCase(name), script: captureTable(name, table) })),
+    ...[...dependencies.keys()].filter((name) => !captured.has(name)).map((name) => ({ name, script: captureDependency(name) })),
+  ]
+  const present = await database.query(`select name, script from headwater.captures`)
+  const scriptByName = new Map(present.map((row) => [String(row.name), String(row.script)]))
+  for (const { name, script } of scripts) {
+    if (scriptByName.get(name) === script) continue
+    const remember = `insert into headwater.captures (name, script) values (${literal(name)}, ${literal(script)}) on conflict (name) do update set script = excluded.script;`
+    await once(database, `${script}\n${remember}`)
+  }
+}
+
+async function readIdentity(database: Database): Promise<Identity> {
+  const rows: readonly SqlRow[] = await database.query('select database::text as database, history::text as history from headwater.identity')
+  return { database: databaseId(String(rows[0]?.database)), history: historyId(String(rows[0]?.history)) }
+}
+
+class Undone extends Error {}
+
+/** What `run` answers, and nothing of what it did. */
+async function undone<T>(database: Database, run: Parameters<typeof database.transaction<T>>[1]): Promise<T> {
+  let answer: { readonly value: T } | null = null
+  try {
+    await database.transaction('write', async (transaction) => {
+      answer = { value: await run(transaction) }
+      throw new Undone()
+    })
+  } catch (error) {
+    if (!(error instanceof Undone)) throw error
+  }
+  // Undone is only thrown after the answer was set.
+  return (answer as { readonly value: T } | null)?.value as T
+}

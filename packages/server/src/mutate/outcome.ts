@@ -1,0 +1,57 @@
+import { HeadwaterError } from '@headwater/protocol'
+
+/** What to do about a failed try of a mutation. */
+export type Verdict =
+  /** For good: the device keeps it for the person. */
+  | { readonly type: 'refused'; readonly code: string; readonly reason: string }
+  /** The transaction lost a race: run it again at once. */
+  | { readonly type: 'race' }
+  /** The database cannot, for now: wait, and try again for as long as it takes. */
+  | { readonly type: 'wait' }
+  /** Not this device's next number: carried out before, or out of order. */
+  | { readonly type: 'misnumbered' }
+  /** Carried out before, under another number. */
+  | { readonly type: 'repeated' }
+  /** Nobody declared this: try again a few times, then refuse as `failed`. */
+  | { readonly type: 'unexpected'; readonly reason: string }
+
+const constraintCodes: Readonly<Record<string, readonly [code: string, reason: string]>> = {
+  '23505': ['unique', 'is already taken'],
+  '23503': ['reference', 'refers to a row that does not exist, or is still referred to'],
+  '23502': ['required', 'is required'],
+  '23514': ['check', 'is not an allowed value'],
+  '23P01': ['check', 'conflicts with another row'],
+}
+
+/** Judges what a try threw. Nothing of a row's contents is in a reason: PostgreSQL's own messages quote values of other people's rows. */
+export function verdictOf(error: unknown): Verdict {
+  if (!(error instanceof HeadwaterError)) return { type: 'unexpected', reason: 'The mutator failed.' }
+  if (error.code === 'connection') return { type: 'wait' }
+  if (error.code === 'refused') return { type: 'refused', code: String(error.details.code ?? 'refused'), reason: error.message }
+  if (['invalid', 'query', 'schema', 'corrupt'].includes(error.code)) return { type: 'refused', code: 'invalid', reason: error.message }
+  if (error.code === 'sql') return verdictOfSql(String(error.details.sqlstate ?? ''), error)
+  return { type: 'unexpected', reason: 'The mutator failed.' }
+}
+
+function verdictOfSql(sqlstate: string, error: HeadwaterError): Verdict {
+  const { table, column, constraint, detail } = error.details
+  if (sqlstate === 'HW001') return { type: 'refused', code: String(detail), reason: String(error.details.message ?? error.message) }
+  if (sqlstate === 'HW002') return { type: 'misnumbered' }
+  if (sqlstate === 'HW003' || constraint === 'mutations_first') return { type: 'repeated' }
+  if (sqlstate === '40001' || sqlstate === '40P01') return { type: 'race' }
+  if (/^(08|53|57P|58|25006|55P03)/.test(sqlstate)) return { type: 'wait' }
+  const known = constraintCodes[sqlstate]
+  if (known) return { type: 'refused', code: known[0], reason: `${whereOf(table, column, constraint)} ${known[1]}.` }
+  if (sqlstate.startsWith('23') || sqlstate.startsWith('22')) return { type: 'refused', code: 'invalid', reason: 'A value cannot be stored.' }
+  return { type: 'unexpected', reason: `The database refused it (${sqlstate}).` }
+}
+
+/** `projects.slug`, from our own constraint names; they hold no values. */
+function whereOf(table: unknown, column: unknown, constraint: unknown): string {
+  const name = String(table ?? 'The row')
+  if (column !== undefined) return `${name}.${column}`
+  const columns = String(constraint ?? '')
+    .replace(new RegExp(`^${name}_`), '')
+    .replace(/_(unique|key|check\d*|reference)$/, '')
+  return columns === '' || columns === 'key' ? `${name}: the key` : `${name}.${columns}`
+}

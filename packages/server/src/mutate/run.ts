@@ -1,0 +1,165 @@
+// Invariant: a mutation's record and its effects commit in one transaction, or neither does. What became of a try whose commit
+// was not answered is read from the record, never guessed.
+import { createHash } from 'node:crypto'
+import { type DeviceId, HeadwaterError, type Mutation, type UserId } from '@headwater/protocol'
+import { type Mutators, type Schema, validate } from '@headwater/schema'
+import type { Grants } from '../api.ts'
+import { limits } from '../limits.ts'
+import type { Chance, Clock, Database, Statement } from '../ports.ts'
+import { type Verdict, verdictOf } from './outcome.ts'
+import { builtinStatement, createServerTx } from './tx.ts'
+
+export interface MutateDeps {
+  readonly database: Database
+  readonly schema: Schema
+  readonly mutators: Mutators
+  readonly serverMutators: Readonly<Record<string, Mutators[string]['run'] | undefined>>
+  readonly grants: Grants
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly onTrouble: (error: unknown) => void
+}
+
+export interface Sender {
+  readonly device: DeviceId
+  readonly user: UserId
+  /** False once the device's connection is gone: then waiting ends, and the device will send again. */
+  isThere(): boolean
+}
+
+/**
+ * What became of a try to carry a mutation out. `done`: its record is in the database. `mismatch`: the number was used before for
+ * another payload; recorded as an incident. `gap`: numbers are missing before it. `gone`: given up, the sender has left.
+ */
+export type Ran = 'done' | 'mismatch' | 'gap' | 'gone'
+
+/** Carries out one mutation, at most once ever, with as many tries as it takes. Rejects only with bugs. */
+export async function runMutation(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Ran> {
+  let races = 0
+  let failures = 0
+  let waitMs: number = limits.waitMsMin
+  for (;;) {
+    const verdict = await attempt(deps, sender, mutation)
+    if (verdict === null) return 'done'
+    if (verdict.type === 'refused') return settle(deps, sender, mutation, verdict.code, verdict.reason)
+    if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
+    if (verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
+    if (verdict.type === 'unexpected' && ++failures >= limits.failureRetriesMax) return settle(deps, sender, mutation, 'failed', verdict.reason)
+    if (!sender.isThere()) return 'gone'
+    if (verdict.type === 'race' && races++ < limits.raceRetriesMax) await pause(deps, limits.raceRetryMsMax * fraction(deps.chance))
+    else {
+      await pause(deps, waitMs)
+      waitMs = Math.min(limits.waitMsMax, waitMs * 2)
+    }
+  }
+}
+
+async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Verdict | null> {
+  try {
+    await carryOut(deps, sender, mutation)
+    return null
+  } catch (error) {
+    const verdict = verdictOf(error)
+    if (verdict.type === 'unexpected' || verdict.type === 'wait') deps.onTrouble(error)
+    return verdict
+  }
+}
+
+async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<void> {
+  const { schema, grants, database } = deps
+  const begin = beginStatement(sender, mutation)
+  const end = endStatement(sender, mutation, { outcome: 'applied', code: null, reason: null, isFirst: true })
+  const writer = { schema, grants, user: sender.user }
+  const dot = mutation.name.indexOf('.')
+  const builtin = dot < 0 ? null : builtinStatement(writer, mutation.name.slice(0, dot), mutation.name.slice(dot + 1), mutation.args)
+  if (builtin !== null) {
+    await database.batch([begin, builtin, end])
+    return
+  }
+  const mutator = Object.hasOwn(deps.mutators, mutation.name) ? deps.mutators[mutation.name] : undefined
+  if (mutator === undefined) throw unknownMutator(mutation.name)
+  const run = deps.serverMutators[mutation.name] ?? mutator.run
+  const args: unknown = validate(mutator.args, mutation.args, mutation.name)
+  await database.transaction('write', async (transaction) => {
+    await transaction.query(begin.text, begin.parameters)
+    await run(createServerTx(writer, mutation, transaction), args)
+    await transaction.query(end.text, end.parameters)
+  })
+}
+
+/** Stores the outcome of a mutation without effects: a refusal, or (code null) a copy of what it came to under another number. */
+async function settle(deps: MutateDeps, sender: Sender, mutation: Mutation, code: string | null, reason: string | null): Promise<Ran> {
+  const statements = code === null ? copyStatements(sender, mutation) : refusalStatements(sender, mutation, code, reason ?? '')
+  let waitMs: number = limits.waitMsMin
+  for (;;) {
+    try {
+      await deps.database.batch(statements)
+      return 'done'
+    } catch (error) {
+      const verdict = verdictOf(error)
+      if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
+      if (verdict.type === 'refused') throw error
+      if (code !== null && verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
+      deps.onTrouble(error)
+      if (!sender.isThere()) return 'gone'
+      await pause(deps, waitMs)
+      waitMs = Math.min(limits.waitMsMax, waitMs * 2)
+    }
+  }
+}
+
+/** The number is not the next one. Carried out before with the same payload: done. Otherwise something is wrong with the device's store. */
+async function resolveNumber(deps: MutateDeps, { device, user }: Sender, mutation: Mutation): Promise<Ran> {
+  const rows = await deps.database.query(
+    `select d.last_number::text as last, m.payload_hash as hash from headwater.devices d
+       left join headwater.mutations m on m.device = d.id and m.number = $3::text::bigint where d.id = $1 and d.user_id = $2`,
+    [device, user, String(mutation.number)],
+  )
+  if (rows[0] === undefined || Number(rows[0].last) < mutation.number) return 'gap'
+  if (rows[0].hash === null || rows[0].hash === payloadHash(mutation)) return 'done'
+  await deps.database.query(`insert into headwater.incidents (kind, device, detail) values ('mismatch', $1, $2)`, [device, `number ${mutation.number} came with another payload`])
+  return 'mismatch'
+}
+
+function beginStatement({ device, user }: Sender, { number, id }: Mutation): Statement {
+  return { text: 'select headwater.begin_mutation($1, $2::text::bigint, $3, $4)::text', parameters: [device, String(number), id, user] }
+}
+
+interface Ending {
+  readonly outcome: 'applied' | 'refused'
+  readonly code: string | null
+  readonly reason: string | null
+  readonly isFirst: boolean
+}
+
+function endStatement({ device, user }: Sender, mutation: Mutation, { outcome, code, reason, isFirst }: Ending): Statement {
+  return {
+    text: 'select headwater.end_mutation($1, $2::text::bigint, $3, $4, $5, $6, $7, $8, $9, $10)::text',
+    parameters: [device, String(mutation.number), mutation.id, user, mutation.name, payloadHash(mutation), outcome, code, reason, isFirst],
+  }
+}
+
+const refusalStatements = (sender: Sender, mutation: Mutation, code: string, reason: string): readonly Statement[] => [
+  beginStatement(sender, mutation),
+  endStatement(sender, mutation, { outcome: 'refused', code, reason, isFirst: true }),
+]
+
+/** The guard without its look for the same mutation, and the first outcome under this number. */
+function copyStatements({ device, user }: Sender, mutation: Mutation): readonly Statement[] {
+  const take = `select headwater.take_number($1, $2::text::bigint, $3)::text`
+  const copy = `select headwater.end_mutation($1, $2::text::bigint, m.id, $3, m.name, $5, m.outcome, m.code, m.reason, false)::text
+    from headwater.mutations m where m.id = $4 and m.is_first`
+  return [
+    { text: take, parameters: [device, String(mutation.number), user] },
+    { text: copy, parameters: [device, String(mutation.number), user, mutation.id, payloadHash(mutation)] },
+  ]
+}
+
+/** What a number stands for: sent again, the payload must be the same to the letter. */
+const payloadHash = ({ id, name, args, at }: Mutation) => createHash('sha256').update(JSON.stringify([id, name, args, at])).digest('hex')
+
+const pause = ({ clock }: MutateDeps, ms: number) => new Promise<void>((resolve) => clock.timer(ms, resolve))
+const fraction = (chance: Chance) => (chance.bytes(1)[0] ?? 0) / 255
+
+const unknownMutator = (name: string) =>
+  new HeadwaterError('refused', `The server does not know ${name}.`, 'Deploy the server before the app that uses it.', { code: 'unknown-mutator' })

@@ -1,0 +1,99 @@
+// Puts the parts together. What happens is in them.
+import { randomBytes } from 'node:crypto'
+import type { Mutators, Schema } from '@headwater/schema'
+import type { Server, ServerOptions } from './api.ts'
+import { openDatabase } from './database/open.ts'
+import type { Identity } from './feed/cursor.ts'
+import { createFeed, type Feed, type ReadAlong } from './feed/feed.ts'
+import { type Installed, install } from './install/install.ts'
+import type { Chance, Clock, Database } from './ports.ts'
+import { createGrantReader } from './scopes/grants.ts'
+import { createHub } from './scopes/hub.ts'
+import type { SessionDeps } from './session/session.ts'
+import { createSessions } from './session/sessions.ts'
+import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
+import { readStatus } from './status.ts'
+import { createTransport } from './transport/transport.ts'
+
+/** Opens the database, installs what is missing and starts to follow the log. Rejects with what is wrong and what to do. */
+export async function createServer<S extends Schema, M extends Mutators<S>>(options: ServerOptions<S, M>): Promise<Server> {
+  const clock = options.ports?.clock ?? systemClock
+  const chance = options.ports?.chance ?? systemChance
+  const onTrouble = options.onTrouble ?? (() => {})
+  const database = await openDatabase(options.database, options.directory)
+  try {
+    const installed = await install(database, options.schema, options.grants)
+    return await start(options, { database, installed, clock, chance, onTrouble })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+interface Parts {
+  readonly database: Database
+  readonly installed: Installed
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly onTrouble: (error: unknown) => void
+}
+
+async function start<S extends Schema, M extends Mutators<S>>(options: ServerOptions<S, M>, parts: Parts): Promise<Server> {
+  const { database, installed } = parts
+  const { schema, grants } = options
+  const { identity, dependencies } = installed
+  const hub = createHub<Subscriber>()
+  const grantReader = createGrantReader(grants, dependencies)
+  const along: ReadAlong<GrantsAlong> = { isNeeded: grantReader.areTouchedBy, read: (transaction) => grantReader.of(transaction, hub.users()) }
+  const feed = createFeed({ ...parts, schema, identity, along })
+  await feed.start()
+  const sessions = createSessions({
+    ...parts,
+    feed,
+    hub,
+    grantReader,
+    schema,
+    identity,
+    grants,
+    mutators: options.mutators ?? {},
+    // A mutator's server form takes what the shared one takes; which is which is checked where they are given.
+    serverMutators: (options.serverMutators ?? {}) as SessionDeps['serverMutators'],
+  })
+  const transport = createTransport({
+    origins: options.origins ?? [],
+    authenticate: options.authenticate,
+    onConnection: sessions.open,
+    answer: (request) => ownAnswer(request, feed, identity),
+    onTrouble: parts.onTrouble,
+  })
+  return {
+    database,
+    identity,
+    isNew: installed.isNew,
+    listen: transport.listen,
+    attach: transport.attach,
+    status: async () => ({ ...(await readStatus(database, schema, identity)), devices: [...hub.members()].length, people: hub.users().length }),
+    close: async () => {
+      transport.stop()
+      await sessions.close()
+      await transport.close()
+      await feed.stop()
+      await database.close()
+    },
+  }
+}
+
+function ownAnswer(request: Request, feed: Feed<GrantsAlong>, { database }: Identity): Response | null {
+  if (new URL(request.url).pathname !== '/headwater/health') return null
+  return Response.json({ ok: feed.isLive(), database }, { status: feed.isLive() ? 200 : 503 })
+}
+
+const systemClock: Clock = {
+  now: () => Date.now(),
+  timer: (afterMs, run) => {
+    const timer = setTimeout(run, afterMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+const systemChance: Chance = { bytes: (length) => randomBytes(length) }

@@ -1,0 +1,143 @@
+// One connection of one device, from its greeting to its end. States and messages are a table in packages/protocol/SPEC.md.
+import { decodeUp, encode, type FailureCode, failureCodes, HeadwaterError, type Hello, limits as wire, protocolVersion, unreachable, type Up, type UserId } from '@headwater/protocol'
+import { limits } from '../limits.ts'
+import type { MutateDeps } from '../mutate/run.ts'
+import type { Connection } from '../ports.ts'
+import { failureFrame } from './frame.ts'
+import { createPushes, type Pushes } from './pushes.ts'
+import { type Attached, createSubscriber, type Subscriber, type SubscriberDeps } from './subscriber.ts'
+
+export interface SessionDeps extends Omit<SubscriberDeps, 'send' | 'onFailure' | 'end'>, MutateDeps {}
+
+export interface Session {
+  onMessage(frame: string): void
+  onClose(): void
+  /** Tells the device why, and closes. */
+  end(code: FailureCode, message: string, hint: string): void
+  /** Resolves when none of its mutations is under way. */
+  idle(): Promise<void>
+}
+
+type State = 'new' | 'greeting' | 'live' | 'closed'
+
+export function createSession(deps: SessionDeps, connection: Connection, user: UserId | null): Session {
+  const { clock, hub } = deps
+  let state: State = 'new'
+  let subscriber: Subscriber | null = null
+  let pushes: Pushes | null = null
+  let holding: Promise<void> = Promise.resolve()
+  let heardAt = clock.now()
+  let fullSince: number | null = null
+  let cancelSilence = clock.timer(wire.helloMsMax, checkSilence)
+
+  function checkSilence(): void {
+    if (state === 'closed') return
+    const silentMs = clock.now() - heardAt
+    if (state === 'new') return end('malformed', 'No hello came.', 'A device greets first.')
+    if (silentMs > wire.silenceMsMax) return end('malformed', `Nothing was heard for ${silentMs} ms.`, 'A device says ping now and then.')
+    cancelSilence = clock.timer(limits.silenceCheckMs, checkSilence)
+  }
+
+  function onMessage(frame: string): void {
+    if (state === 'closed') return
+    heardAt = clock.now()
+    try {
+      receive(decodeUp(frame))
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  function receive(message: Up): void {
+    if (message.type === 'hello') return greet(message)
+    if (message.type === 'ping') return connection.send(encode({ type: 'pong' }))
+    if (state === 'new' || subscriber === null || pushes === null) throw new HeadwaterError('malformed', `${message.type} came before hello was answered.`, 'A device greets first.')
+    const { hold, release } = subscriber
+    switch (message.type) {
+      case 'push':
+        return pushes.add(message.mutations)
+      case 'hold':
+        holding = holding.then(async () => {
+          const scopes = await hold(message.scopes)
+          if (scopes.length > 0) connection.send(encode({ type: 'denied', scopes }))
+        })
+        holding.catch(fail)
+        return
+      case 'release':
+        return release(message.scopes)
+      default:
+        return unreachable(message)
+    }
+  }
+
+  function greet(hello: Hello): void {
+    if (state !== 'new') throw new HeadwaterError('malformed', 'A second hello came.', 'One connection, one greeting.')
+    if (hello.version !== protocolVersion) throw new HeadwaterError('version', `Version ${hello.version} of the protocol is not spoken here.`, `This server speaks ${protocolVersion}. Load the app again.`)
+    if (user === null) throw new HeadwaterError('unauthenticated', 'Nobody is signed in.', 'Sign in and connect again.')
+    if (hello.user !== user) throw new HeadwaterError('wrong-user', 'The store on this device belongs to somebody else.', 'Sign in as its owner, or open a store for this person.')
+    state = 'greeting'
+    holding = welcome(hello, user)
+    holding.catch(fail)
+  }
+
+  async function welcome(hello: Hello, person: UserId): Promise<void> {
+    const nonce = Buffer.from(deps.chance.bytes(16)).toString('base64url')
+    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4)', [hello.device, person, hello.nonce, nonce])
+    if (rows[0]?.answer !== 'ok') throw new HeadwaterError('forked', 'This device is not the one the server knows by its id.', 'It takes a new id and greets again.')
+    if (isClosed()) return
+    hub.withDevice(hello.device)?.end()
+    const sender = { device: hello.device, user: person, isThere: () => !isClosed() }
+    pushes = createPushes(deps, sender, deps.feed.wake, fail)
+    subscriber = createSubscriber({ ...deps, send, onFailure: fail, end: () => end('unavailable', 'This device connected again.', '') }, hello.device, person)
+    await subscriber.attach(hello, (attached) => connection.send(welcomeFrame(attached, nonce, Number(rows[0]?.last))))
+    if (!isClosed()) state = 'live'
+  }
+
+  function welcomeFrame({ resume, last }: Attached, nonce: string, greeted: number): string {
+    const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, Object.keys(table.columns)]))
+    const reason = resume === 'ok' ? '' : resume
+    return encode({ type: 'welcome', version: protocolVersion, ...deps.identity, nonce, resumed: resume === 'ok', reason, last: Math.max(last, greeted), columns })
+  }
+
+  /** Waits while the device has too much unread; cuts it off if that does not end. */
+  async function send(frame: string): Promise<void> {
+    if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
+    connection.send(frame)
+    while (connection.bufferedBytes() > limits.bufferedBytesMax) {
+      fullSince ??= clock.now()
+      if (clock.now() - fullSince > limits.slowReaderMsMax) end('unavailable', 'The device did not read for too long.', 'It resumes where it was.')
+      if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
+      await new Promise<void>((resolve) => clock.timer(limits.drainPollMs, resolve))
+    }
+    fullSince = null
+  }
+
+  const isClosed = () => state === 'closed'
+
+  function fail(error: unknown): void {
+    if (isClosed()) return
+    const known = error instanceof HeadwaterError ? failureCodes.find((code) => code === error.code) : undefined
+    if (known && error instanceof HeadwaterError) return end(known, error.message, error.hint)
+    deps.onTrouble(error)
+    const isDatabase = error instanceof HeadwaterError && (error.code === 'connection' || error.code === 'sql')
+    // What the database or a bug said is for the server's own log, never for a device.
+    if (isDatabase) end('unavailable', 'The database cannot be reached.', 'The device tries again by itself.')
+    else end('internal', 'The server failed.', 'The device tries again by itself.')
+  }
+
+  function end(code: FailureCode, message: string, hint: string): void {
+    if (isClosed()) return
+    connection.send(failureFrame(code, message, hint))
+    connection.close()
+    onClose()
+  }
+
+  function onClose(): void {
+    if (isClosed()) return
+    state = 'closed'
+    cancelSilence()
+    if (subscriber) hub.remove(subscriber)
+  }
+
+  return { onMessage, onClose, end, idle: async () => pushes?.idle() }
+}

@@ -1,0 +1,84 @@
+// HTTP and WebSocket: who may open a connection, and frames in and out.
+import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { HeadwaterError, type UserId, userId } from '@headwater/protocol'
+import { getRequestListener } from '@hono/node-server'
+import type { AuthenticateRequest, ListenOptions } from '../api.ts'
+import { limits } from '../limits.ts'
+import type { Connection, ConnectionEvents } from '../ports.ts'
+import { refuseUpgrade } from './refuse.ts'
+import { authenticateRequest, isAllowedOrigin, pathOf, socketPath } from './upgrade.ts'
+import { createSockets } from './websocket.ts'
+
+interface TransportDeps {
+  readonly origins: readonly string[]
+  readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
+  readonly onConnection: (connection: Connection, user: UserId | null) => ConnectionEvents
+  /** Headwater's own answer to a request, or null: it is the app's. */
+  readonly answer: (request: Request) => Response | null
+  readonly onTrouble: (error: unknown) => void
+}
+
+export interface Transport {
+  attach(http: HttpServer): void
+  listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
+  /** Takes no more connections. */
+  stop(): void
+  /** Ends what is open. */
+  close(): Promise<void>
+}
+
+export function createTransport(deps: TransportDeps): Transport {
+  const sockets = createSockets()
+  const servers: HttpServer[] = []
+  let isOpen = true
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy())
+    if (pathOf(request) !== socketPath) return refuseUpgrade(socket, 404, 'Not found')
+    if (!isAllowedOrigin(request, deps.origins)) return refuseUpgrade(socket, 403, 'This origin may not connect')
+    const user = await authenticated(request)
+    if (!isOpen || sockets.count() >= limits.connectionsMax) return refuseUpgrade(socket, 503, 'Try again')
+    sockets.accept(request, socket, head, (connection) => deps.onConnection(connection, user))
+  }
+
+  /** Who cannot be authenticated is nobody. */
+  async function authenticated(request: IncomingMessage): Promise<UserId | null> {
+    try {
+      const user = await deps.authenticate(authenticateRequest(request))
+      return user === null ? null : userId(user)
+    } catch (error) {
+      deps.onTrouble(error)
+      return null
+    }
+  }
+
+  const attach = (http: HttpServer) => {
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(request, socket, head))
+  }
+
+  return {
+    attach,
+    listen: async ({ port, host = '127.0.0.1', fetch }) => {
+      const rest = fetch ?? (() => new Response('Not found', { status: 404 }))
+      const http = createServer(getRequestListener((request) => deps.answer(request) ?? rest(request)))
+      attach(http)
+      await new Promise<void>((resolve, reject) => http.once('error', (error) => reject(cannotListen(error, host, port))).listen(port, host, resolve))
+      servers.push(http)
+      const address = http.address()
+      if (address === null || typeof address === 'string') throw new HeadwaterError('listen', `Listening on ${host} gave no port.`)
+      return { url: `http://${host}:${address.port}`, port: address.port }
+    },
+    stop: () => {
+      isOpen = false
+    },
+    close: async () => {
+      sockets.close()
+      for (const http of servers) http.closeAllConnections()
+      await Promise.all(servers.map((http) => new Promise((resolve) => http.close(resolve))))
+    },
+  }
+}
+
+const cannotListen = (error: Error, host: string, port: number) =>
+  new HeadwaterError('listen', `Cannot listen on ${host}:${port}: ${error.message}`, 'Choose another port, or stop what uses this one.', { port })
