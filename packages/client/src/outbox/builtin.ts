@@ -1,0 +1,69 @@
+// Insert, update and delete exist for every table without being written by the app. They travel as `<table>.insert` with
+// `{ row: { column: encoded value } }`; an update may carry `expect` in the same form.
+import { HeadwaterError, type Json } from '@headwater/protocol'
+import { decodeValue, encodeValue, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
+import type { Row } from '../store/row.ts'
+
+export const verbs = ['insert', 'update', 'delete'] as const
+export type Verb = (typeof verbs)[number]
+
+export interface BuiltIn {
+  readonly table: string
+  readonly definition: TableDefinition
+  readonly verb: Verb
+  /** insert: every column. update: the key and what changes. delete: the key. */
+  readonly row: Row
+  readonly expect: Row | null
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+export const isBuiltIn = (name: string): boolean => name.includes('.')
+
+/** The arguments as they travel. Throws `invalid` for what the database could not store. Constant defaults are filled in here, so that both sides agree. */
+export function encodeBuiltIn(name: string, table: TableDefinition, verb: Verb, values: Values, expect?: Values): Json {
+  const given = { ...values }
+  if (verb === 'insert') {
+    for (const [column, { defaultValue, isNullable }] of Object.entries(table.columns)) given[column] ??= isNullable && values[column] === null ? null : defaultValue ?? null
+  }
+  const named = verb === 'delete' ? table.key : [...new Set([...table.key, ...Object.keys(given)])]
+  return { row: encodeAll(name, table, given, named), ...(expect && { expect: encodeAll(name, table, expect, Object.keys(expect)) }) }
+}
+
+function encodeAll(name: string, table: TableDefinition, values: Values, columns: readonly string[]): Json {
+  const encoded: Record<string, Json> = {}
+  for (const column of columns) {
+    if (values[column] === undefined && !table.key.includes(column)) continue
+    encoded[column] = encodeValue(columnOf(name, table, column), values[column], `${name}.${column}`)
+  }
+  return encoded
+}
+
+/** What travelled, understood. Throws `invalid` for what this build does not know: another wrote it. */
+export function decodeBuiltIn(schema: Schema, name: string, args: Json): BuiltIn {
+  const [table = '', word = ''] = name.split('.')
+  const verb = verbs.find((one) => one === word)
+  const definition = tableOf(schema, table)
+  // Members are only read, and decoded one by one.
+  const { row, expect } = Object(args) as { readonly row?: Json; readonly expect?: Json }
+  if (verb === undefined || row === undefined) throw new HeadwaterError('invalid', `There is no ${name}.`)
+  const columns = verb === 'insert' ? Object.keys(definition.columns) : []
+  return { table, definition, verb, row: decodeAll(table, definition, row, columns), expect: expect === undefined ? null : decodeAll(table, definition, expect, []) }
+}
+
+/** The columns first, in their order: rows of one table have one form. */
+function decodeAll(name: string, table: TableDefinition, encoded: Json, columns: readonly string[]): Row {
+  const row: Record<string, unknown> = {}
+  for (const column of columns) row[column] = null
+  for (const [column, value] of Object.entries(Object(encoded))) {
+    // A member of JSON is JSON.
+    row[column] = decodeValue(columnOf(name, table, column), value as Json)
+  }
+  return row
+}
+
+function columnOf(name: string, table: TableDefinition, column: string) {
+  const definition = Object.hasOwn(table.columns, column) ? table.columns[column] : undefined
+  if (definition === undefined) throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  return definition
+}

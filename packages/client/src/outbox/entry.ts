@@ -1,0 +1,76 @@
+import { HeadwaterError, type Json, type Mutation, type MutationId } from '@headwater/protocol'
+import type { MutationState, Outcome, PendingMutation, SetAside } from '../api.ts'
+
+/** A mutation on its way from being made to being confirmed. */
+export interface Entry {
+  readonly id: MutationId
+  readonly name: string
+  readonly args: Json
+  readonly at: string
+  /** The refused mutation that this one tries again. */
+  readonly retried: SetAside | null
+  /** null until it has run once and stands in line. From then on nothing of it changes but, after a fork, the number. */
+  number: number | null
+  /** True once the disk has answered, either way: from then on it may be sent. */
+  isWritten: boolean
+  /** What the app holds. */
+  readonly pending: PendingMutation
+  save(error: HeadwaterError | null): void
+  sent(): void
+  confirm(outcome: Outcome): void
+}
+
+export type Draftable = Pick<Entry, 'id' | 'name' | 'args' | 'at'> & { readonly retried?: SetAside | null; readonly number?: number | null }
+
+export function createEntry({ id, name, args, at, retried = null, number = null }: Draftable): Entry {
+  let state: MutationState = 'made'
+  const saved = withResolvers<void>()
+  const confirmed = withResolvers<Outcome>()
+  // Nothing needs to be awaited: an app that does not ask whether it was saved must not die of an unhandled rejection.
+  saved.promise.catch(() => {})
+  return {
+    id,
+    name,
+    args,
+    at,
+    retried,
+    number,
+    isWritten: number !== null,
+    pending: { id, state: () => state, saved: saved.promise, confirmed: confirmed.promise },
+    save: (error) => {
+      if (error) saved.reject(error)
+      else saved.resolve()
+      if (state === 'made' && !error) state = 'saved'
+    },
+    sent: () => {
+      state = 'sent'
+    },
+    confirm: (outcome) => {
+      state = 'confirmed'
+      confirmed.resolve(outcome)
+    },
+  }
+}
+
+/** As it travels, once it stands in line. */
+export const wireOf = ({ number, id, name, args, at }: Entry): Mutation => ({ number: number ?? 0, id, name, args, at })
+
+/** What a thrown error is to the person: `refuse(code, reason)` says it itself. */
+export function refusalOf(error: unknown): { readonly error: HeadwaterError; readonly outcome: Outcome } {
+  if (!(error instanceof HeadwaterError)) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { error: new HeadwaterError('mutator-failed', reason, '', { cause: error }), outcome: { type: 'refused', code: 'mutator-failed', reason } }
+  }
+  const code = error.code === 'refused' && typeof error.details.code === 'string' ? error.details.code : error.code
+  return { error, outcome: { type: 'refused', code, reason: error.message } }
+}
+
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((done, failed) => {
+    resolve = done
+    reject = failed
+  })
+  return { promise, resolve, reject }
+}

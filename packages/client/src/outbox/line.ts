@@ -1,0 +1,157 @@
+// Invariant: the overlay is what the mutations in line make of the confirmed rows, run one after the other in the order they
+// were made. A replay works apart from what is shown; what is called meanwhile shows at once, and is replayed too.
+import type { Clock } from '../ports.ts'
+import type { Delta } from '../store/delta.ts'
+import { type Layer, merge, over, type View } from '../store/layer.ts'
+import type { Store } from '../store/store.ts'
+import { type Draft, isNotHeld, waits } from './draft.ts'
+import type { Entry } from './entry.ts'
+
+export interface Line {
+  /** In the order they were made. Those without a number have not run yet. */
+  entries(): readonly Entry[]
+  /** Runs a new mutation behind all others: at once if it is a built-in, otherwise in its turn, within microtasks. */
+  call(entry: Entry, isImmediate: boolean): void
+  /** The disk was read: these stand before what was called since. */
+  open(entries: readonly Entry[]): void
+  /**
+   * Undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
+   * `prepare` is called when it is its turn; what it throws is thrown, or rejected if it had to wait.
+   */
+  receive(prepare: () => Delta, isSettled: (entry: Entry) => boolean, done: (settled: readonly Entry[]) => void): void | Promise<void>
+}
+
+export interface LineDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly draftOver: (below: View) => Draft
+  /** Throws, or rejects, what refuses the mutation. */
+  readonly run: (entry: Entry, draft: Draft) => Promise<void> | undefined
+  /** It ran for the first time: it gets the next number. */
+  readonly onQueued: (entry: Entry) => void
+  readonly onRefused: (entry: Entry, error: unknown) => void
+}
+
+interface Turn {
+  readonly delta: Delta
+  readonly below: View
+  readonly done: () => void
+}
+
+export function createLine(deps: LineDeps): Line {
+  const { store } = deps
+  let entries: Entry[] = []
+  // Mutations before this one are in `settled`, which is what is shown unless a replay runs or something was called meanwhile.
+  let at = 0
+  let settled: Layer = new Map()
+  let turn: Turn | null = null
+  // Until the disk was read, nothing runs but what shows at once.
+  let isBusy = true
+  let waiting: (() => void)[] = []
+
+  function proceed(): void {
+    isBusy = true
+    for (let entry = entries[at]; entry; entry = entries[at]) {
+      const running = start(entry)
+      if (running) return void running.then(proceed)
+    }
+    const { delta = null, done } = turn ?? {}
+    if (delta || settled !== store.overlay()) store.commit(delta, settled)
+    turn = null
+    done?.()
+    // A subscriber may have called a mutation.
+    if (at < entries.length) return proceed()
+    isBusy = false
+    waiting.shift()?.()
+  }
+
+  /** Undefined if it is over, as with every built-in. */
+  function start(entry: Entry): Promise<void> | undefined {
+    const draft = deps.draftOver(over(turn?.below ?? store.confirmed, settled))
+    const end = (error: unknown, isFailed: boolean) => {
+      draft.close()
+      settle(entry, draft.layer, error, isFailed)
+    }
+    try {
+      const running = deps.run(entry, draft)
+      if (running) return inTime(running).then(() => end(null, false), (error) => end(error, true))
+      end(null, false)
+    } catch (error) {
+      end(error, true)
+    }
+    return undefined
+  }
+
+  function settle(entry: Entry, layer: Layer, error: unknown, isFailed: boolean): void {
+    const isFirst = entry.number === null
+    if (isFirst && isFailed && !isNotHeld(error)) {
+      entries.splice(at, 1)
+      return deps.onRefused(entry, error)
+    }
+    at++
+    if (isFirst) deps.onQueued(entry)
+    // One that fails in a replay stays in line without effect: the server decides.
+    if (isFailed) return
+    if (settled === store.overlay() && turn === null) store.show(layer)
+    else merge(settled, layer)
+  }
+
+  /** Whatever a mutator may await settles in microtasks. */
+  function inTime(running: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = deps.clock.timer(0, () => reject(waits()))
+      running.then(resolve, reject).finally(cancel)
+    })
+  }
+
+  function showAhead(entry: Entry): void {
+    const draft = deps.draftOver(store.visible)
+    try {
+      deps.run(entry, draft)
+    } catch (error) {
+      if (!isNotHeld(error)) return deps.onRefused(entry, error)
+    }
+    entries.push(entry)
+    if (settled === store.overlay()) store.splitOverlay()
+    store.show(draft.layer)
+  }
+
+  function replay(next: Turn | null): void {
+    settled = new Map()
+    at = 0
+    turn = next
+    proceed()
+  }
+
+  return {
+    entries: () => entries,
+    call: (entry, isImmediate) => {
+      if (isBusy && isImmediate) return showAhead(entry)
+      entries.push(entry)
+      if (!isBusy) proceed()
+    },
+    open: (before) => {
+      entries = [...before, ...entries]
+      replay(null)
+    },
+    receive: (prepare, isSettled, done) => {
+      const receive = () => {
+        const delta = prepare()
+        const gone = entries.filter(isSettled)
+        entries = entries.filter((entry) => !isSettled(entry))
+        replay({ delta, below: over(store.confirmed, delta.layer, delta.cleared), done: () => done(gone) })
+      }
+      if (!isBusy) return receive()
+      return new Promise((resolve, reject) => {
+        waiting.push(() => {
+          try {
+            resolve(receive())
+          } catch (error) {
+            reject(error)
+            waiting.shift()?.()
+          }
+        })
+      })
+    },
+  }
+}

@@ -1,0 +1,207 @@
+// Invariant: mutations are numbered 1, 2, 3 ... in the order they were made, a number is on the disk before it is sent, and
+// a mutation leaves the outbox only with the checkpoint that holds its outcome.
+import { type Checkpoint, type DeviceId, deviceId, HeadwaterError, type Json, type Mutation, type MutationId, mutationId, type Outcome, type Welcome } from '@headwater/protocol'
+import { type Mutators, type Schema, type TableDefinition, validate } from '@headwater/schema'
+import type { PendingMutation, SetAside } from '../api.ts'
+import type { Clock, DiskRecord } from '../ports.ts'
+import type { Loaded } from '../store/delta.ts'
+import type { View } from '../store/layer.ts'
+import { headerRecord, type Identity, outboxRecord } from '../store/record.ts'
+import type { Store } from '../store/store.ts'
+import { isBuiltIn } from './builtin.ts'
+import { createDraft, type Draft } from './draft.ts'
+import { createEntry, type Draftable, type Entry, refusalOf, wireOf } from './entry.ts'
+import { createLine } from './line.ts'
+import type { Restored } from './restore.ts'
+import { assertStorable } from './size.ts'
+import { createTx } from './tx.ts'
+
+export interface Outbox {
+  /** Makes a mutation of what `argsOf` answers; what it throws refuses the mutation. */
+  make(name: string, argsOf: () => Json, retried?: SetAside): PendingMutation
+  /** Goes on with what lay on the disk, as `device`: another than before where numbers cannot be relied on. */
+  open(restored: Restored, device: DeviceId): void
+  /** Applies a checkpoint. Throws or rejects `malformed` if it cannot be; then nothing has changed. */
+  receive(checkpoint: Checkpoint, loads: readonly Loaded[], persist: () => Promise<void>): void | Promise<void>
+  identity(): Identity
+  welcomed(welcome: Welcome): void
+  /** Another device from now on: everything that is not confirmed is numbered anew. Resolves when that is on the disk. */
+  fork(device: DeviceId, isForgotten: boolean): Promise<void>
+  /** Mutations behind `after`, in order, that may be sent. */
+  sendable(after: number): readonly Entry[]
+  pending(): number
+  setAside(): readonly SetAside[]
+  discard(id: MutationId): Promise<void>
+  /** The whole outbox, for a disk that is written anew. */
+  records(): readonly DiskRecord[]
+  /** Waits until the disk has answered for everything made so far. */
+  flushed(): Promise<void>
+}
+
+export interface OutboxDeps {
+  readonly schema: Schema
+  readonly mutators: Mutators
+  readonly user: string
+  readonly store: Store
+  readonly clock: Clock
+  readonly newId: () => string
+  /** Puts a record on the disk for good. */
+  readonly keep: (record: DiskRecord) => Promise<void>
+  /** Why nothing can be made at all, or null. */
+  readonly obstacle: () => HeadwaterError | null
+  readonly isPartly: (table: TableDefinition) => boolean
+  /** The number of pending mutations or what is set aside has changed. */
+  readonly onChange: () => void
+  /** There may be something to send. */
+  readonly onWritten: () => void
+}
+
+export function createOutbox(deps: OutboxDeps): Outbox {
+  const { schema, store, clock } = deps
+  let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
+  let last = 0
+  let setAside: readonly SetAside[] = []
+  let unwritten: Entry[] = []
+  let writing: Promise<void> | null = null
+
+  const draftOver = (below: View) => createDraft({ schema, below, isPartly: deps.isPartly })
+  const line = createLine({ store, clock, draftOver, run, onQueued, onRefused: refuse })
+
+  function run(entry: Entry, draft: Draft): Promise<void> | undefined {
+    if (isBuiltIn(entry.name)) {
+      draft.write(entry.name, entry.args)
+      return undefined
+    }
+    const mutator = mutatorOf(entry.name)
+    const args = validate(mutator.args, entry.args, entry.name)
+    return mutator.run(createTx({ schema, user: deps.user, counters: store.counters }, draft, entry), args)
+  }
+
+  function mutatorOf(name: string) {
+    const mutator = Object.hasOwn(deps.mutators, name) ? deps.mutators[name] : undefined
+    if (mutator === undefined) throw new HeadwaterError('unknown-mutator', `This app has no mutator ${name}.`)
+    return mutator
+  }
+
+  function onQueued(entry: Entry): void {
+    entry.number = ++last
+    if (entry.retried) setAside = setAside.filter((one) => one !== entry.retried)
+    unwritten.push(entry)
+    // Whatever is made in this turn goes to the disk together.
+    writing ??= Promise.resolve().then(write)
+    deps.onChange()
+  }
+
+  /** Nothing of it was queued, and nothing of it stays. */
+  function refuse(entry: Entry, thrown: unknown): void {
+    const { error, outcome } = refusalOf(thrown)
+    entry.save(error)
+    entry.confirm(outcome)
+    deps.onChange()
+  }
+
+  async function write(): Promise<void> {
+    while (unwritten.length > 0) {
+      const batch = unwritten
+      unwritten = []
+      const discarded = batch.flatMap(({ retried }) => (retried ? [retried.id] : []))
+      const error = await deps.keep(outboxRecord({ identity: null, made: batch.map(wireOf), setAside: [], discarded })).then(() => null, refusalOf)
+      for (const entry of batch) {
+        entry.isWritten = true
+        entry.save(error && error.error)
+      }
+      deps.onWritten()
+    }
+    writing = null
+  }
+
+  function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>): void {
+    for (const { number } of outcomes.values()) identity = { ...identity, confirmed: Math.max(identity.confirmed, number) }
+    const results = settled.map((entry) => ({ entry, outcome: resultOf(outcomes.get(entry.number ?? 0)) }))
+    const refused = results.flatMap(({ entry: { id, name, args, at }, outcome }) => (outcome.type === 'refused' ? [{ id, name, args, at, code: outcome.code, reason: outcome.reason }] : []))
+    setAside = [...setAside, ...refused]
+    const confirm = () => {
+      for (const { entry, outcome } of results) {
+        entry.save(null)
+        entry.confirm(outcome)
+      }
+    }
+    // Final in either case: a disk that failed said so elsewhere.
+    if (results.length > 0) persisted.then(confirm, confirm)
+    deps.onChange()
+  }
+
+  const whole = () => outboxRecord({ identity, made: line.entries().filter(({ number }) => number !== null).map(wireOf), setAside, discarded: [] })
+
+  function renumber(device: DeviceId): void {
+    identity = { ...identity, device, nonce: null, confirmed: 0 }
+    last = 0
+    for (const entry of line.entries()) if (entry.number !== null) entry.number = ++last
+  }
+
+  return {
+    make: (name, argsOf, retried) => {
+      const made: Draftable = { id: mutationId(deps.newId()), name, args: null, at: timeOf(clock), retried: retried ?? null }
+      try {
+        const obstacle = deps.obstacle()
+        if (obstacle) throw obstacle
+        if (!isBuiltIn(name)) mutatorOf(name)
+        const args = argsOf()
+        assertStorable(name, args)
+        // A copy: what the app does with its object afterwards is not what was called.
+        const entry = createEntry({ ...made, args: JSON.parse(JSON.stringify(args)) })
+        line.call(entry, isBuiltIn(name))
+        return entry.pending
+      } catch (error) {
+        const entry = createEntry(made)
+        refuse(entry, error)
+        return entry.pending
+      }
+    },
+    open: (restored, device) => {
+      identity = restored.identity ?? identity
+      setAside = restored.setAside
+      const entries = restored.made.map((one: Mutation) => createEntry(one))
+      last = entries.at(-1)?.number ?? identity.confirmed
+      line.open(entries)
+      if (identity.device !== device) renumber(device)
+      deps.onChange()
+    },
+    receive: (checkpoint, loads, persist) => {
+      const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
+      const isSettled = ({ number }: Entry) => number !== null && outcomes.has(number)
+      return line.receive(() => store.prepare(checkpoint, loads), isSettled, (settled) => settle(settled, outcomes, persist()))
+    },
+    identity: () => identity,
+    welcomed: ({ database, nonce }) => {
+      identity = { ...identity, database, nonce }
+    },
+    fork: (device, isForgotten) => {
+      renumber(device)
+      if (isForgotten) identity = { ...identity, database: null }
+      return deps.keep(whole())
+    },
+    sendable: (after) => {
+      const behind = line.entries().filter(({ number }) => number !== null && number > after)
+      const stop = behind.findIndex(({ isWritten }) => !isWritten)
+      return stop < 0 ? behind : behind.slice(0, stop)
+    },
+    pending: () => line.entries().length,
+    setAside: () => setAside,
+    discard: async (id) => {
+      setAside = setAside.filter((one) => one.id !== id)
+      deps.onChange()
+      await deps.keep(outboxRecord({ identity: null, made: [], setAside: [], discarded: [id] }))
+    },
+    records: () => [headerRecord, whole()],
+    flushed: async () => {
+      while (writing) await writing
+    },
+  }
+}
+
+const resultOf = (outcome: Outcome | undefined) =>
+  outcome?.type === 'refused' ? ({ type: 'refused', code: outcome.code ?? 'refused', reason: outcome.reason ?? '' } as const) : ({ type: 'applied' } as const)
+
+/** Advisory, and to the microsecond only by its form. */
+const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')

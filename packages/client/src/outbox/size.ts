@@ -1,0 +1,12 @@
+import { HeadwaterError, type Json, limits, unstorable } from '@headwater/protocol'
+
+/** Bytes of a text in UTF-8. */
+export const byteLength = (text: string): number => new TextEncoder().encode(text).length
+
+/** Throws for a mutation that could never be carried out: too large, too deep, or not storable as JSON. */
+export function assertStorable(name: string, args: Json): void {
+  const why = unstorable(args, limits.jsonDepthMax)
+  if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Correct the value and try again.')
+  const bytes = byteLength(JSON.stringify([name, args]))
+  if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`, 'Write less at once.')
+}

@@ -1,0 +1,43 @@
+import { type Json, type UserId, userId } from '@headwater/protocol'
+import { derivedId, type Mutator, type QueryDefinition, queryOf, type Schema, type Tx } from '@headwater/schema'
+import type { Row } from '../store/row.ts'
+import { type Counters, questionOf, select } from '../store/select.ts'
+import { encodeBuiltIn, type Verb, verbs } from './builtin.ts'
+import type { Draft } from './draft.ts'
+
+export interface TxDeps {
+  readonly schema: Schema
+  readonly user: string
+  readonly counters: Counters
+}
+
+/** What a mutator works with on a device: everything settles in microtasks, so that it is done before the next frame. */
+export function createTx({ schema, user, counters }: TxDeps, draft: Draft, mutation: { readonly id: string; readonly at: string }): Parameters<Mutator<Schema, Json>['run']>[0] {
+  let ids = 0
+  const members: Record<string, unknown> = {}
+  const queries: Record<string, unknown> = {}
+  const ask = (definition: QueryDefinition, limit = definition.limit) => {
+    draft.assertOpen()
+    const table = schema.definitions[definition.table]
+    return table ? select(draft.view, questionOf(table, { ...definition, limit }), counters) : []
+  }
+  for (const [name, table] of Object.entries(schema.definitions)) {
+    const write = (verb: Verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values))
+    members[name] = Object.fromEntries(verbs.map((verb) => [verb, write(verb)]))
+    queries[name] = queryOf(name, table, (definition) => ({
+      all: async () => ask(definition),
+      first: async () => ask(definition, Math.min(1, definition.limit ?? 1))[0],
+    }))
+  }
+  const fixed: { query: unknown; user: UserId; id: () => string; now: () => string } = {
+    query: queries,
+    user: userId(user),
+    id: () => {
+      draft.assertOpen()
+      return derivedId(mutation.id, ++ids)
+    },
+    now: () => mutation.at,
+  }
+  // A member per table of the schema and the four fixed ones: what Tx says for this schema.
+  return Object.assign(members, fixed) as unknown as Tx
+}

@@ -1,0 +1,46 @@
+import type { Change } from './change.ts'
+import type { View } from './layer.ts'
+import type { Row } from './row.ts'
+import type { Counters, Question } from './select.ts'
+import { createSorted, type Sorted } from './sorted.ts'
+
+/** Ordered indexes over what is seen, one per table and order, built when first needed and kept up from then on. */
+export interface Indexes {
+  of(question: Question, isNeeded: boolean): Sorted | null
+  follow(table: string, changes: readonly Change[]): void
+  /** Drops the index that only this question used. */
+  drop(question: Question, others: Iterable<{ readonly question: Question }>): void
+}
+
+export function createIndexes(view: View, counters: Counters): Indexes {
+  const byTable = new Map<string, Map<string, Sorted>>()
+
+  function build({ table, order, compare }: Question): Sorted {
+    const rows: Row[] = []
+    view.each(table, (row) => rows.push(row))
+    counters.indexed += rows.length
+    const index = createSorted(rows, compare)
+    byTable.set(table, (byTable.get(table) ?? new Map<string, Sorted>()).set(order, index))
+    return index
+  }
+
+  return {
+    of: (question, isNeeded) => byTable.get(question.table)?.get(question.order) ?? (isNeeded ? build(question) : null),
+    follow: (table, changes) => {
+      byTable.get(table)?.forEach((index, order, orders) => {
+        // A change of most of the table costs more row by row than building again, if anybody ever needs it again.
+        if (changes.length > 1_000 && changes.length * 4 > index.size()) orders.delete(order)
+        else for (const { before, after } of changes) exchange(index, before, after)
+      })
+    },
+    drop: ({ table, order }, others) => {
+      for (const { question } of others) if (question.table === table && question.order === order) return
+      byTable.get(table)?.delete(order)
+    },
+  }
+}
+
+function exchange(index: Sorted, before: Row | undefined, after: Row | undefined): void {
+  if (before) index.remove(before)
+  if (after) index.add(after)
+}

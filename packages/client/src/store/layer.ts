@@ -1,0 +1,47 @@
+// Layers lie above rows and hide them: the overlay above the confirmed rows, a draft above the overlay.
+import type { Row } from './row.ts'
+
+/** What can be read: by key, or all rows of a table in no order. */
+export interface View {
+  get(table: string, key: string): Row | undefined
+  each(table: string, run: (row: Row, key: string) => void): void
+}
+
+/** Per table and key the row above, or null where the row below is deleted. */
+export type Layer = Map<string, Map<string, Row | null>>
+
+export const nothingCleared: ReadonlySet<string> = new Set()
+
+/** What is seen from above the layer. Of tables in `cleared` nothing below the layer is seen. */
+export function over(below: View, layer: Layer, cleared: ReadonlySet<string> = nothingCleared): View {
+  return {
+    get: (table, key) => {
+      const above = layer.get(table)?.get(key)
+      return above === undefined ? (cleared.has(table) ? undefined : below.get(table, key)) : (above ?? undefined)
+    },
+    each: (table, run) => {
+      const rows = layer.get(table)
+      if (!cleared.has(table)) below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run)
+      rows?.forEach((row, key) => row && run(row, key))
+    },
+  }
+}
+
+export function setIn(layer: Layer, table: string, key: string, row: Row | null): void {
+  rowsIn(layer, table).set(key, row)
+}
+
+export function rowsIn(layer: Layer, table: string): Map<string, Row | null> {
+  let rows = layer.get(table)
+  if (rows === undefined) {
+    rows = new Map()
+    layer.set(table, rows)
+  }
+  return rows
+}
+
+export function merge(into: Layer, layer: Layer): void {
+  for (const [table, rows] of layer) for (const [key, row] of rows) setIn(into, table, key, row)
+}
+
+export const copyOf = (layer: Layer): Layer => new Map([...layer].map(([table, rows]) => [table, new Map(rows)]))

@@ -1,0 +1,168 @@
+// Invariant: a live query equals the same query run from nothing, after every batch; its subscribers run at most once per batch,
+// after every query has followed.
+import type { HeadwaterError } from '@headwater/protocol'
+import type { QueryDefinition, TableDefinition } from '@headwater/schema'
+import type { LiveQuery, Result, ResultState } from '../api.ts'
+import type { Clock } from '../ports.ts'
+import type { Batch, Change } from './change.ts'
+import { createIndexes } from './indexes.ts'
+import type { View } from './layer.ts'
+import type { Row } from './row.ts'
+import { type Counters, eachCandidate, type Question, questionOf, textOf } from './select.ts'
+import { createWindow } from './window.ts'
+
+export interface LiveQueries {
+  /** Equal definitions share one. */
+  live(definition: QueryDefinition): LiveQuery<Row>
+  /** Follows a batch that the view already shows, then runs subscribers. */
+  follow(batch: Batch): void
+  /** Answers every query from nothing: the view has changed without a batch. */
+  startAnew(): void
+  /** Runs the subscribers of queries whose state is not what it was. */
+  followStates(): void
+  /** Queries that cost upkeep. */
+  readonly active: ReadonlySet<unknown>
+}
+
+export interface LiveDeps {
+  readonly view: View
+  readonly tableOf: (name: string) => TableDefinition
+  readonly stateOf: (table: string) => ResultState
+  readonly clock: Clock
+  readonly report: (error: unknown) => void
+  readonly counters: Counters
+}
+
+interface Active {
+  readonly question: Question
+  /** True if the result changed. */
+  follow(changes: readonly Change[] | undefined): boolean
+  startAnew(): void
+  notify(): void
+}
+
+export function createLiveQueries(deps: LiveDeps): LiveQueries {
+  const { view, counters } = deps
+  const indexes = createIndexes(view, counters)
+  const shared = new Map<string, LiveQuery<Row>>()
+  const active = new Set<Active>()
+  const notify = createNotifier(deps.report)
+
+  /** Sets up on first use, and gives up what it holds a macrotask after nobody subscribes: React unsubscribes and subscribes again in one. */
+  function create(text: string, definition: QueryDefinition): LiveQuery<Row> {
+    const question = questionOf(deps.tableOf(definition.table), definition)
+    const window = createWindow(
+      question,
+      { each: (run) => eachCandidate(view, question, run), index: (isNeeded) => (question.onlyKey === null ? indexes.of(question, isNeeded) : null) },
+      counters,
+    )
+    const subscribers = new Set<{ readonly run: () => void }>()
+    let result: Result<Row> | null = null
+    let isDirty = true
+    let state = deps.stateOf(definition.table)
+    const self: Active = {
+      question,
+      follow: (changes) => {
+        const isChanged = changes !== undefined && window.apply(changes)
+        const was = state
+        state = deps.stateOf(definition.table)
+        isDirty ||= isChanged
+        return isChanged || state !== was
+      },
+      startAnew: () => {
+        window.fill()
+        isDirty = true
+        state = deps.stateOf(definition.table)
+      },
+      notify: () => {
+        for (const { run } of [...subscribers]) notify.run(run)
+      },
+    }
+    function rest(): void {
+      deps.clock.timer(0, () => {
+        if (subscribers.size > 0 || !active.delete(self)) return
+        if (shared.get(text) === query) shared.delete(text)
+        indexes.drop(question, active)
+        isDirty = true
+      })
+    }
+    function wake(): void {
+      if (active.has(self)) return
+      active.add(self)
+      if (!shared.has(text)) shared.set(text, query)
+      window.fill()
+      rest()
+    }
+    const query: LiveQuery<Row> = {
+      result: () => {
+        wake()
+        state = deps.stateOf(definition.table)
+        if (result && !isDirty && result.state === state) return result
+        const rows = isDirty ? keep(result?.rows, window.shown()) : (result?.rows ?? [])
+        isDirty = false
+        if (result?.rows !== rows || result.state !== state) result = { rows, state }
+        return result
+      },
+      subscribe: (run) => {
+        const subscriber = { run }
+        subscribers.add(subscriber)
+        wake()
+        return () => {
+          if (subscribers.delete(subscriber) && subscribers.size === 0) rest()
+        }
+      },
+    }
+    return query
+  }
+
+  function follow(batch: Batch): void {
+    for (const [table, changes] of batch) indexes.follow(table, changes)
+    const altered = [...active].filter((query) => query.follow(batch.get(query.question.table)))
+    notify.all(altered)
+  }
+
+  return {
+    live: (definition) => {
+      const text = textOf(definition)
+      const known = shared.get(text)
+      if (known) return known
+      const query = create(text, definition)
+      shared.set(text, query)
+      return query
+    },
+    follow,
+    startAnew: () => {
+      for (const query of active) query.startAnew()
+      notify.all([...active])
+    },
+    followStates: () => follow(new Map()),
+    active,
+  }
+}
+
+/** The array of before where it holds the same rows. */
+function keep(before: readonly Row[] | undefined, rows: readonly Row[]): readonly Row[] {
+  return before?.length === rows.length && before.every((row, at) => row === rows[at]) ? before : rows
+}
+
+/** A subscriber that throws is reported and stops nobody; one that writes has its notifications run after those under way. */
+function createNotifier(report: (error: HeadwaterError | unknown) => void) {
+  const waiting: { notify(): void }[] = []
+  let isRunning = false
+  return {
+    run: (run: () => void) => {
+      try {
+        run()
+      } catch (error) {
+        report(error)
+      }
+    },
+    all: (altered: readonly { notify(): void }[]) => {
+      waiting.push(...altered)
+      if (isRunning) return
+      isRunning = true
+      for (let next = waiting.shift(); next; next = waiting.shift()) next.notify()
+      isRunning = false
+    },
+  }
+}

@@ -1,0 +1,223 @@
+// Invariant: what is seen is the confirmed rows with the overlay above them, and both change in one step, after which every
+// live query has followed. A row that did not change keeps its object.
+import { type Checkpoint, type Cursor, HeadwaterError, type Load } from '@headwater/protocol'
+import { type QueryDefinition, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
+import type { LiveQuery, ResultState } from '../api.ts'
+import type { Clock } from '../ports.ts'
+import type { Batch, Change } from './change.ts'
+import { type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
+import { copyOf, type Layer, over, rowsIn, type View } from './layer.ts'
+import { createLiveQueries } from './live.ts'
+import { areEqualRows, createDecoder, type Row, type Tuple } from './row.ts'
+import { noScopes, type Scopes } from './scopes.ts'
+import { type Counters, questionOf, select } from './select.ts'
+
+export type WireColumns = ReadonlyMap<string, readonly string[]>
+
+export interface Store {
+  readonly tables: ReadonlyMap<string, StoredTable>
+  readonly confirmed: View
+  readonly visible: View
+  readonly counters: Counters
+  cursor(): Cursor | null
+  scopes(): Scopes
+  overlay(): Layer
+  /** From here on changes of the visible overlay leave the one that `overlay()` answered before as it is. */
+  splitOverlay(): void
+  /** The order of values in rows to come. False: rows held lack a column that now comes, so that they must be loaded again. */
+  setColumns(columns: WireColumns): boolean
+  /** Keeps a piece of a load until a checkpoint names it. */
+  stage(load: Load): void
+  /** The loads that a checkpoint names, once. Throws `malformed` for one of which nothing came. */
+  takeLoads(numbers: readonly number[]): readonly Loaded[]
+  dropLoads(): void
+  hasLoads(): boolean
+  prepare(checkpoint: Checkpoint, loads: readonly Loaded[]): Delta
+  /** Applies a delta below and exchanges the overlay above, as one. */
+  commit(delta: Delta | null, overlay: Layer): void
+  /** Applies a delta before anything is shown: for reading a disk. To be followed by `startAnew`. */
+  restore(delta: Delta): void
+  startAnew(): void
+  /** Adds rows to the overlay, as one batch. */
+  show(layer: Layer): void
+  /** Forgets rows, scopes and cursor. The overlay stays. */
+  reset(): void
+  /** The next greeting asks for a first load; rows stay until it is there. */
+  forgetCursor(): void
+  ask(definition: QueryDefinition): readonly Row[]
+  live(definition: QueryDefinition): LiveQuery<Row>
+  followStates(): void
+}
+
+export interface StoreDeps {
+  readonly schema: Schema
+  readonly clock: Clock
+  readonly report: (error: unknown) => void
+  readonly stateOf: (table: TableDefinition) => ResultState
+}
+
+export function createStore(deps: StoreDeps): Store {
+  const tables = new Map<string, StoredTable>(Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]))
+  const counters: Counters = { visited: 0, setUp: 0, indexed: 0 }
+  const confirmed: View = {
+    get: (table, key) => tables.get(table)?.rows.get(key),
+    each: (table, run) => tables.get(table)?.rows.forEach(run),
+  }
+  let overlay: Layer = new Map()
+  let scopes: Scopes = noScopes
+  let cursor: Cursor | null = null
+  let seen = over(confirmed, overlay)
+  // The overlay is exchanged from time to time: this view is of whichever it is.
+  const visible: View = { get: (table, key) => seen.get(table, key), each: (table, run) => seen.each(table, run) }
+  const exchange = (next: Layer) => {
+    overlay = next
+    seen = over(confirmed, overlay)
+  }
+  const tableNamed = (name: string) => tableOf(deps.schema, name)
+  const queries = createLiveQueries({ ...deps, view: visible, tableOf: tableNamed, stateOf: (name) => deps.stateOf(tableNamed(name)), counters })
+  const reading = createReading(tables, deps.report)
+
+  function commit(delta: Delta | null, next: Layer): void {
+    const names = new Set([...overlay.keys(), ...next.keys(), ...(delta ? [...delta.layer.keys(), ...delta.cleared] : [])])
+    const befores = new Map([...names].map((name) => [name, touched(name, delta, next)]))
+    if (delta) restore(delta)
+    exchange(next)
+    const batch = new Map([...befores].map(([name, before]) => [name, compare(name, before)]))
+    queries.follow(batch)
+  }
+
+  function restore(delta: Delta): void {
+    for (const table of tables.values()) settle(table, delta)
+    scopes = delta.scopes
+    cursor = delta.cursor
+  }
+
+  /** What is seen now under every key that may be seen differently afterwards. */
+  function touched(name: string, delta: Delta | null, next: Layer): Map<string, Row | undefined> {
+    const before = new Map<string, Row | undefined>()
+    const above = overlay.get(name)
+    const rows = tables.get(name)?.rows
+    const note = (_: unknown, key: string) => {
+      const row = above?.get(key)
+      before.set(key, row === undefined ? rows?.get(key) : (row ?? undefined))
+    }
+    above?.forEach(note)
+    next.get(name)?.forEach(note)
+    delta?.layer.get(name)?.forEach(note)
+    if (delta?.cleared.has(name)) rows?.forEach(note)
+    return before
+  }
+
+  function compare(name: string, before: ReadonlyMap<string, Row | undefined>): readonly Change[] {
+    const above = overlay.get(name)
+    const rows = tables.get(name)?.rows
+    const changes: Change[] = []
+    for (const [key, was] of before) {
+      const shown = above?.get(key)
+      const after = shown === undefined ? rows?.get(key) : (shown ?? undefined)
+      if (was === after) continue
+      // An equal row takes the object of before, wherever it lies, so that nobody sees a difference where there is none.
+      if (was && after && areEqualRows(was, after)) (shown ? above : rows)?.set(key, was)
+      else changes.push({ before: was, after })
+    }
+    return changes
+  }
+
+  return {
+    tables,
+    confirmed,
+    visible,
+    counters,
+    cursor: () => cursor,
+    scopes: () => scopes,
+    overlay: () => overlay,
+    splitOverlay: () => exchange(copyOf(overlay)),
+    ...reading,
+    prepare: (checkpoint, loads) => deltaOf({ tables, scopes, decode: reading.decode }, checkpoint, loads),
+    commit,
+    restore,
+    startAnew: queries.startAnew,
+    show: (layer) => queries.follow(showIn(overlay, visible, layer)),
+    reset: () => commit(nothing(tables), overlay),
+    forgetCursor: () => {
+      cursor = null
+      queries.followStates()
+    },
+    ask: (definition) => select(visible, questionOf(tableNamed(definition.table), definition), counters),
+    live: queries.live,
+    followStates: queries.followStates,
+  }
+}
+
+const nothing = (tables: ReadonlyMap<string, StoredTable>): Delta => ({ layer: new Map(), cleared: new Set(tables.keys()), scopes: noScopes, cursor: null })
+
+function settle({ name, rows }: StoredTable, { layer, cleared }: Delta): void {
+  if (cleared.has(name)) rows.clear()
+  layer.get(name)?.forEach((row, key) => (row ? rows.set(key, row) : rows.delete(key)))
+}
+
+function showIn(overlay: Layer, visible: View, layer: Layer): Batch {
+  const batch = new Map<string, readonly Change[]>()
+  for (const [name, rows] of layer) {
+    const changes: Change[] = []
+    const above = rowsIn(overlay, name)
+    for (const [key, row] of rows) {
+      const before = visible.get(name, key)
+      const isSame = before && row && areEqualRows(before, row)
+      above.set(key, isSame ? before : row)
+      if (!isSame && (before || row)) changes.push({ before, after: row ?? undefined })
+    }
+    batch.set(name, changes)
+  }
+  return batch
+}
+
+/** Rows as they come from the wire, by the columns that the last welcome named. */
+function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error: unknown) => void) {
+  let columns: WireColumns = new Map()
+  let decoders = new Map<string, (values: Tuple) => Row>()
+  let staged = new Map<number, Map<string, Row[]>>()
+
+  function decode(name: string, values: Tuple): Row | null {
+    try {
+      return decoders.get(name)?.(values) ?? null
+    } catch (error) {
+      report(error)
+      return null
+    }
+  }
+
+  return {
+    decode,
+    setColumns: (next: WireColumns) => {
+      const isLacking = [...tables.values()].some(
+        ({ name, definition }) => columns.size > 0 && Object.keys(definition.columns).some((column) => next.get(name)?.includes(column) && !columns.get(name)?.includes(column)),
+      )
+      columns = next
+      decoders = new Map([...tables.values()].filter(({ name }) => next.has(name)).map(({ name, definition }) => [name, createDecoder(definition, next.get(name) ?? [])]))
+      return !isLacking
+    },
+    stage: ({ load, table, rows }: Load) => {
+      const pieces = staged.get(load) ?? new Map<string, Row[]>()
+      staged.set(load, pieces)
+      const kept = pieces.get(table) ?? []
+      pieces.set(table, kept)
+      for (const values of rows) {
+        const row = decode(table, values)
+        if (row) kept.push(row)
+      }
+    },
+    takeLoads: (numbers: readonly number[]) =>
+      numbers.map((number) => {
+        const load = staged.get(number)
+        if (load === undefined) throw new HeadwaterError('malformed', `A checkpoint names load ${number}, of which nothing came.`)
+        staged.delete(number)
+        return load
+      }),
+    dropLoads: () => {
+      staged = new Map()
+    },
+    hasLoads: () => staged.size > 0,
+  }
+}
+

@@ -1,0 +1,50 @@
+import type { Row } from './row.ts'
+
+export type Compare = (a: Row, b: Row) => number
+
+/** The first `capacity` rows in an order, of rows that come in none: memory and work follow the capacity, not the table. */
+export interface Top {
+  add(row: Row): void
+  /** In order. */
+  rows(): Row[]
+  /** True if rows were left out. */
+  isCut(): boolean
+}
+
+export function createTop(capacity: number, compare: Compare): Top {
+  let kept: Row[] = []
+  let worst: Row | undefined
+  let isCut = false
+  // Rows gather up to twice the capacity before they are sorted and cut: each row costs one comparison and its part of a sort.
+  const cut = () => {
+    kept.sort(compare)
+    if (kept.length <= capacity) return
+    kept = kept.slice(0, capacity)
+    worst = kept[capacity - 1]
+    isCut = true
+  }
+  return {
+    add: (row) => {
+      if (worst !== undefined && compare(row, worst) > 0) return
+      kept.push(row)
+      if (kept.length >= capacity * 2 && capacity > 0) cut()
+    },
+    rows: () => {
+      cut()
+      return kept
+    },
+    isCut: () => isCut,
+  }
+}
+
+/** Where the row is, or where it belongs: the number of rows that come before it. */
+export function positionOf(rows: readonly Row[], row: Row, compare: Compare): number {
+  let [low, high] = [0, rows.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    // middle lies between two bounds of the array.
+    if (compare(rows[middle] as Row, row) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
