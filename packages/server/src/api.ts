@@ -2,6 +2,7 @@
 import type { Mutators, Schema } from '@headwater/schema'
 import type { Server as HttpServer } from 'node:http'
 import type { Chance, Clock, Database, Parameter, SqlRow } from './ports.ts'
+import type { DatabaseStatus } from './status.ts'
 
 /** SQL made with the `sql` tag: its text, with $1, $2 ... where values stood. */
 export interface Sql {
@@ -63,12 +64,9 @@ export interface Server {
   close(): Promise<void>
 }
 
-export interface ServerStatus {
-  readonly database: { readonly kind: string; readonly id: string; readonly history: string; readonly version: string }
-  readonly devices: number
-  readonly people: number
-  readonly log: { readonly rows: number; readonly bytes: number }
-  readonly tables: Readonly<Record<string, number>>
+/** What the database holds, and who is connected to this server. */
+export interface ServerStatus extends DatabaseStatus {
+  readonly connected: { readonly devices: number; readonly people: number }
 }
 
 /** What `headwater.config.ts` exports: the server's options, and what `headwater dev` needs besides. */

@@ -72,7 +72,7 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     isNew: installed.isNew,
     listen: transport.listen,
     attach: transport.attach,
-    status: async () => ({ ...(await readStatus(database, schema, identity)), devices: [...hub.members()].length, people: hub.users().length }),
+    status: async () => ({ ...(await readStatus(database)), connected: { devices: [...hub.members()].length, people: hub.users().length } }),
     close: async () => {
       transport.stop()
       await sessions.close()

@@ -1,19 +1,41 @@
-import type { Schema } from '@headwater/schema'
-import type { ServerStatus } from './api.ts'
-import type { Identity } from './feed/cursor.ts'
+import { HeadwaterError } from '@headwater/protocol'
 import type { Database } from './ports.ts'
-import { tableName } from './sql/name.ts'
+import { quoted } from './sql/name.ts'
 
-/** What a database holds, for people. Row counts are exact: each table is counted. */
-export async function readStatus(database: Database, schema: Schema, identity: Identity): Promise<Omit<ServerStatus, 'devices' | 'people'>> {
-  const counts = Object.keys(schema.definitions).map((name, i) => `(select count(*) from ${tableName(name)})::text as "t${i}"`)
+/** What a database holds. */
+export interface DatabaseStatus {
+  readonly database: { readonly kind: string; readonly id: string; readonly history: string; readonly version: string }
+  /** Rows and bytes on disk of the log of changes. */
+  readonly log: { readonly rows: number; readonly bytes: number }
+  /** Rows per captured table, by SQL name. Exact: each table is counted. */
+  readonly tables: Readonly<Record<string, number>>
+  /** Devices that ever greeted, and mutations by outcome. */
+  readonly devices: number
+  readonly mutations: { readonly applied: number; readonly refused: number }
+}
+
+export async function readStatus(database: Database): Promise<DatabaseStatus> {
+  const tables = await capturedTables(database)
+  const counts = tables.map((name, i) => `, (select count(*) from public.${quoted(name)})::text as "t${i}"`)
   const rows = await database.query(
-    `select version() as version, (select count(*) from headwater.log)::text as log_rows, pg_total_relation_size('headwater.log')::text as log_bytes${counts.map((count) => `, ${count}`).join('')}`,
+    `select i.database::text as id, i.history::text as history, current_setting('server_version') as version, (select count(*) from headwater.log)::text as log_rows,
+       pg_total_relation_size('headwater.log')::text as log_bytes, (select count(*) from headwater.devices)::text as devices,
+       (select count(*) from headwater.mutations where outcome = 'applied')::text as applied,
+       (select count(*) from headwater.mutations where outcome = 'refused')::text as refused${counts.join('')} from headwater.identity i`,
   )
   const row = rows[0] ?? {}
   return {
-    database: { kind: database.kind, id: identity.database, history: identity.history, version: String(row.version).split(' on ', 1)[0] ?? '' },
+    database: { kind: database.kind, id: String(row.id), history: String(row.history), version: String(row.version) },
     log: { rows: Number(row.log_rows), bytes: Number(row.log_bytes) },
-    tables: Object.fromEntries(Object.keys(schema.definitions).map((name, i) => [name, Number(row[`t${i}`])])),
+    tables: Object.fromEntries(tables.map((name, i) => [name, Number(row[`t${i}`])])),
+    devices: Number(row.devices),
+    mutations: { applied: Number(row.applied), refused: Number(row.refused) },
   }
+}
+
+async function capturedTables(database: Database): Promise<readonly string[]> {
+  const installed = await database.query(`select to_regclass('headwater.captures') is not null as present`)
+  if (installed[0]?.present !== true) throw new HeadwaterError('not-installed', 'Headwater is not installed in this database.', 'Start a server on it once, or give another --database.')
+  const rows = await database.query(`select c.name from headwater.captures c where to_regclass('public.' || quote_ident(c.name)) is not null order by 1`)
+  return rows.map((row) => String(row.name))
 }

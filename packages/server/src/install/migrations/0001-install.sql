@@ -75,6 +75,12 @@ create table headwater.captures (
   script text not null
 );
 
+-- Scripts that ran once on this database, such as its seed.
+create table headwater.marks (
+  name text primary key,
+  at timestamptz not null default now()
+);
+
 -- What should not have happened and was withstood.
 create table headwater.incidents (
   id bigserial primary key,

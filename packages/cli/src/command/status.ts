@@ -1,0 +1,40 @@
+import { type DatabaseStatus, readStatus } from '@headwater/server'
+import { defineCommand } from 'citty'
+import { appFolder, findRunning, openFor } from '../app.ts'
+import { paint } from '../paint.ts'
+
+export const status = defineCommand({
+  meta: { name: 'status', description: 'Tells which database this is and what it holds.' },
+  args: {
+    app: { type: 'string', description: 'folder of the app (default: this one)' },
+    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+    json: { type: 'boolean', description: 'JSON instead of text' },
+  },
+  run: async ({ args }) => {
+    const app = appFolder(args.app)
+    const running = await findRunning(app)
+    const database = await openFor(app, args.database)
+    try {
+      const found = await readStatus(database)
+      const server = args.database === undefined ? (running?.url ?? null) : null
+      process.stdout.write(args.json ? `${JSON.stringify({ ...found, server }, null, 2)}\n` : textOf(found, server))
+    } finally {
+      await database.close()
+    }
+  },
+})
+
+function textOf({ database, log, tables, devices, mutations }: DatabaseStatus, server: string | null): string {
+  const width = Math.max(10, ...Object.keys(tables).map((name) => name.length))
+  const line = (name: string, value: string | number) => `${paint('dim', name.padEnd(width))}  ${value}`
+  return `${[
+    line('database', `${database.id}  PostgreSQL ${database.version}`),
+    line('history', database.history),
+    line('server', server ?? paint('yellow', 'not running here')),
+    line('log', `${log.rows} rows, ${(log.bytes / 1_048_576).toFixed(1)} MB`),
+    line('devices', devices),
+    line('mutations', `${mutations.applied} applied, ${mutations.refused} refused`),
+    '',
+    ...Object.entries(tables).map(([name, rows]) => line(name, `${rows} rows`)),
+  ].join('\n')}\n`
+}

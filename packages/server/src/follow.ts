@@ -1,0 +1,33 @@
+import { type LogRow, readStep } from './feed/log.ts'
+import { snapshotBelow, snapshotOf } from './feed/snapshot.ts'
+import type { Database } from './ports.ts'
+
+/** Reads the log from outside a server, for people who watch it. */
+export interface LogReader {
+  /** What was committed since the last call, in the order of the log. The first call answers the last rows before it. */
+  next(): Promise<readonly LogRow[]>
+}
+
+/** `last`: how many rows the first call goes back, at most. */
+export async function openLogReader(database: Database, last: number): Promise<LogReader> {
+  let since = await snapshotBack(database, last)
+  let isFirst = true
+  return {
+    next: async () => {
+      const { snapshot, rows } = await readStep(database, since)
+      if (rows.length > 0) since = snapshot
+      // The first pass may reach back further: it begins with a whole transaction.
+      const shown = isFirst ? rows.slice(Math.max(0, rows.length - last)) : rows
+      isFirst = false
+      return shown
+    },
+  }
+}
+
+async function snapshotBack(database: Database, rows: number) {
+  const now = await database.query('select pg_current_snapshot()::text as snapshot')
+  if (rows === 0) return snapshotOf(String(now[0]?.snapshot))
+  const found = await database.query('select xid::text as xid from headwater.log order by xid desc, seq desc offset $1::int limit 1', [rows - 1])
+  // Fewer rows than that: from the first transaction number that PostgreSQL gives out.
+  return snapshotBelow(BigInt(String(found[0]?.xid ?? 3)))
+}
