@@ -32,7 +32,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
       if (failure) throw failure
       return work()
     })
-  const write = (durability: IDBTransactionDurability, work: (store: IDBObjectStore) => void) => connection.transact('readwrite', durability, work, next - first)
+  const write = (durability: IDBTransactionDurability, work: (store: IDBObjectStore) => void) => connection.transact(work, next - first, 'readwrite', durability)
 
   await queue(connection.open)
   return {
@@ -96,10 +96,10 @@ function createConnection(name: string, onRemoved: () => void) {
     }
     database = opened
   }
-  const attempt = <T>(mode: IDBTransactionMode, durability: IDBTransactionDurability, work: (store: IDBObjectStore) => T) =>
+  const attempt = <T>(work: (store: IDBObjectStore) => T, mode?: IDBTransactionMode, durability?: IDBTransactionDurability) =>
     new Promise<T>((resolve, reject) => {
       if (!database) throw new DOMException('', 'InvalidStateError')
-      const transaction = database.transaction(storeName, mode, { durability })
+      const transaction = database.transaction(storeName, mode, durability && { durability })
       const result = work(transaction.objectStore(storeName))
       transaction.oncomplete = () => resolve(result)
       transaction.onabort = () => reject(transaction.error)
@@ -107,15 +107,15 @@ function createConnection(name: string, onRemoved: () => void) {
   return {
     open,
     /** `held`: how many records there must be if the connection has to be opened again; null: not known yet. */
-    transact: async <T>(mode: IDBTransactionMode, durability: IDBTransactionDurability, work: (store: IDBObjectStore) => T, held: number | null): Promise<T> => {
+    transact: async <T>(work: (store: IDBObjectStore) => T, held: number | null, mode?: IDBTransactionMode, durability?: IDBTransactionDurability): Promise<T> => {
       try {
-        return await attempt(mode, durability, work)
+        return await attempt(work, mode, durability)
       } catch (error) {
         // The two names, and null, of a connection that was closed: nothing of the transaction was carried out.
         if (error && !/^(InvalidState|Abort)Error$/.test(nameOf(error))) throw error
         await open()
-        if (held !== null && (await attempt('readonly', 'default', (store) => store.count())).result !== held) throw error
-        return attempt(mode, durability, work)
+        if (held !== null && (await attempt((store) => store.count())).result !== held) throw error
+        return attempt(work, mode, durability)
       }
     },
     close: () => database?.close(),
@@ -130,13 +130,13 @@ function createConnection(name: string, onRemoved: () => void) {
 }
 
 async function readAll({ transact }: Connection): Promise<{ readonly first: number; readonly records: readonly DiskRecord[] }> {
-  const keys = (await transact('readonly', 'default', (store) => store.getAllKeys(null, 1), null)).result
+  const keys = (await transact((store) => store.getAllKeys(null, 1), null)).result
   // Only this file writes keys, and it writes numbers.
   const first = (keys[0] as number | undefined) ?? 0
   const records: DiskRecord[] = []
   for (let read = readMax; read === readMax; ) {
     const from = IDBKeyRange.lowerBound(first + records.length)
-    const piece: readonly DiskRecord[] = (await transact('readonly', 'default', (store) => store.getAll(from, readMax), null)).result
+    const piece: readonly DiskRecord[] = (await transact((store) => store.getAll(from, readMax), null)).result
     for (const record of piece) records.push(record)
     read = piece.length
   }

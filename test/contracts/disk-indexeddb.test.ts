@@ -1,0 +1,131 @@
+import { forceCloseDatabase, IDBFactory, IDBKeyRange } from 'fake-indexeddb'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openIndexedDbDisk } from '../../packages/client/src/disk/indexeddb.ts'
+import { diskContract, freshName } from './disk.ts'
+
+const relaxed = { strict: false }
+
+/** Every connection that was opened, so that a test can do to it what a browser does. */
+let connections: IDBDatabase[] = []
+
+class WatchedFactory extends IDBFactory {
+  override open(name: string, version?: number): ReturnType<IDBFactory['open']> {
+    const request = super.open(name, version)
+    // The fake's types name its own classes; they have the same members as the browser's.
+    request.addEventListener('success', () => connections.push(request.result as unknown as IDBDatabase))
+    return request
+  }
+}
+
+beforeEach(() => {
+  connections = []
+  Object.assign(globalThis, { indexedDB: new WatchedFactory(), IDBKeyRange })
+})
+afterEach(() => {
+  Reflect.deleteProperty(globalThis, 'indexedDB')
+})
+
+/** What the browser does when memory is short or the person clears data: the connection goes, and its transactions with it. */
+function loseConnection(): void {
+  const connection = connections.at(-1)
+  if (connection === undefined) throw new Error('nothing was opened')
+  // The watched connection is one of the fake's.
+  forceCloseDatabase(connection as never)
+}
+
+describe('the disk in IndexedDB, in Node', () => {
+  diskContract(openIndexedDbDisk, { examples: 60 })
+
+  test('F7: a connection that the browser closed is opened again, and nothing is lost or doubled', async () => {
+    const name = freshName()
+    const disk = await openIndexedDbDisk(name)
+    await disk.read()
+    await disk.append(['a'], relaxed)
+    loseConnection()
+    await disk.append(['b'], relaxed)
+    loseConnection()
+    await disk.replace(1, ['s'])
+    loseConnection()
+    await disk.close()
+    expect(await (await openIndexedDbDisk(name)).read()).toEqual(['s', 'b'])
+    expect(connections.length).toBe(4)
+  })
+
+  test('F7: a connection lost together with the data is an error: a log never begins in the middle', async () => {
+    const name = freshName()
+    const disk = await openIndexedDbDisk(name)
+    await disk.read()
+    await disk.append(['a'], relaxed)
+    loseConnection()
+    indexedDB.deleteDatabase(name)
+    await expect(disk.append(['b'], relaxed)).rejects.toMatchObject({ code: 'disk-blocked' })
+    await expect(disk.append(['c'], relaxed)).rejects.toMatchObject({ code: 'disk-blocked' })
+    expect(await (await openIndexedDbDisk(name)).read()).toEqual([])
+  })
+
+  test('F8: of two tabs that have the store open, the one that did not see what the other wrote cannot write', async () => {
+    const name = freshName()
+    const [one, two] = [await openIndexedDbDisk(name), await openIndexedDbDisk(name)]
+    await Promise.all([one.read(), two.read()])
+    await one.append(['a', 'b'], relaxed)
+    await expect(two.replace(0, ['stale'])).rejects.toMatchObject({ code: 'disk-blocked' })
+    await expect(two.append(['stale'], relaxed)).rejects.toMatchObject({ code: 'disk-blocked' })
+    await one.replace(2, ['s'])
+    await expect(two.append(['stale'], relaxed)).rejects.toMatchObject({ code: 'disk-blocked' })
+    await one.append(['c'], relaxed)
+    await Promise.all([one.close(), two.close()])
+    expect(await (await openIndexedDbDisk(name)).read()).toEqual(['s', 'c'])
+  })
+
+  test('S7: when another tab wipes the store, this one writes nothing more, and the database is gone', async () => {
+    const name = freshName()
+    const [one, two] = [await openIndexedDbDisk(name), await openIndexedDbDisk(name)]
+    await Promise.all([one.read(), two.read()])
+    await one.append(['secret'], relaxed)
+    await one.wipe()
+    await expect(two.append(['secret of the same person'], relaxed)).rejects.toMatchObject({ code: 'disk-blocked' })
+    expect(await indexedDB.databases()).toEqual([])
+    await two.wipe()
+    await two.append(['new'], relaxed)
+    expect(await (await openIndexedDbDisk(name)).read()).toEqual(['new'])
+  })
+
+  test('S7: a wipe empties the store even while a frozen tab keeps the database open', async () => {
+    const name = freshName()
+    const disk = await openIndexedDbDisk(name)
+    await disk.read()
+    await disk.append(['secret'], relaxed)
+    const frozen = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open(name)
+      request.onsuccess = () => resolve(request.result)
+    })
+    await disk.wipe()
+    const left = frozen.transaction('records').objectStore('records').getAll()
+    await new Promise((resolve) => {
+      left.onsuccess = resolve
+    })
+    expect(left.result).toEqual([])
+    frozen.close()
+  })
+
+  test('F7: where there is no IndexedDB, opening says disk-blocked', async () => {
+    Reflect.deleteProperty(globalThis, 'indexedDB')
+    await expect(openIndexedDbDisk(freshName())).rejects.toMatchObject({ code: 'disk-blocked' })
+    const refusing = { open: () => { throw new DOMException('not in this mode', 'SecurityError') } }
+    Object.assign(globalThis, { indexedDB: refusing })
+    await expect(openIndexedDbDisk(freshName())).rejects.toMatchObject({ code: 'disk-blocked' })
+  })
+
+  test('F7: an append that fails in the middle leaves nothing of itself', async () => {
+    const name = freshName()
+    const disk = await openIndexedDbDisk(name)
+    await disk.read()
+    await disk.append(['a'], relaxed)
+    const other = connections[0]?.transaction('records', 'readwrite').objectStore('records').add('in the way', 3)
+    await new Promise((resolve) => other?.addEventListener('success', resolve))
+    await expect(disk.append(['b', 'c', 'd', 'e'], relaxed)).rejects.toMatchObject({ code: 'disk-blocked' })
+    const left = connections[0]?.transaction('records').objectStore('records').getAll()
+    await new Promise((resolve) => left?.addEventListener('success', resolve))
+    expect(left?.result).toEqual(['a', 'in the way'])
+  })
+})
