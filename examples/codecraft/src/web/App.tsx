@@ -1,0 +1,61 @@
+import { HeadwaterProvider } from '@headwater/react'
+import { useEffect, useState } from 'react'
+import { Route, Switch } from 'wouter'
+import { Dashboard } from './dashboard/Dashboard.tsx'
+import { NotFound } from './NotFound.tsx'
+import { ProjectPage } from './project/ProjectPage.tsx'
+import { useSession, useSessionState } from './session/SessionContext.ts'
+import { SignIn } from './session/SignIn.tsx'
+import type { CodecraftClient } from './session/session.ts'
+import { Notices } from './sync/Notices.tsx'
+import { WritesContext } from './sync/WritesContext.ts'
+import { createWrites } from './sync/writes.ts'
+
+export function App() {
+  const state = useSessionState()
+  switch (state.type) {
+    case 'checking':
+      return null
+    case 'signedOut':
+      return <SignIn reason={state.reason} />
+    case 'signedIn':
+      return <Workspace key={state.person.id} client={state.client} />
+  }
+}
+
+function Workspace({ client }: { readonly client: CodecraftClient }) {
+  const [writes] = useState(createWrites)
+  useSessionCheck(client)
+  return (
+    <HeadwaterProvider client={client}>
+      <WritesContext value={writes}>
+        <Switch>
+          <Route path="/">
+            <Dashboard />
+          </Route>
+          <Route path="/projects/:id">{({ id }) => <ProjectPage key={id} id={id} />}</Route>
+          <Route>
+            <NotFound title="There is no such page">The address may be mistyped.</NotFound>
+          </Route>
+        </Switch>
+        <Notices />
+      </WritesContext>
+    </HeadwaterProvider>
+  )
+}
+
+/** When the engine was told that the session is nobody's or another person's, the session is asked for again. */
+function useSessionCheck(client: CodecraftClient): void {
+  const { session } = useSession()
+  useEffect(() => {
+    let last: string | null = null
+    const follow = () => {
+      const code = client.status.get().problem?.code ?? null
+      const isNew = code !== last
+      last = code
+      if (isNew && (code === 'unauthenticated' || code === 'wrong-user')) void session.check()
+    }
+    follow()
+    return client.status.subscribe(follow)
+  }, [client, session])
+}

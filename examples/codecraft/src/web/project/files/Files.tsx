@@ -1,0 +1,53 @@
+import { ArrowLeft, FileText } from 'lucide-react'
+import { useState } from 'react'
+import type { ProjectFile } from '../../../schema.ts'
+import { useQuery } from '../../headwater.ts'
+import { IconButton } from '../../parts/Button.tsx'
+import { EmptyState } from '../../parts/EmptyState.tsx'
+import { Editor } from '../editor/Editor.tsx'
+import { FileTree } from './FileTree.tsx'
+
+export interface FilesProps {
+  readonly projectId: string
+  readonly isLoading: boolean
+}
+
+/** The files of a project, and the one that is open. It is known by its id: renaming it, here or elsewhere, keeps it open. */
+export function Files({ projectId, isLoading }: FilesProps) {
+  const { rows: files } = useQuery((q) => q.files.where({ projectId }).orderBy('path'))
+  const [openId, setOpenId] = useState<string | null>(null)
+  const chosen = files.find((file) => file.id === openId && file.type === 'file')
+  const shown = chosen ?? (openId === null ? firstFile(files) : undefined)
+  return (
+    <section aria-label="Files" className="grid min-h-0 flex-1 md:grid-cols-[minmax(200px,250px)_1fr]">
+      <div className={`min-h-0 min-w-0 flex-col border-line md:flex md:border-r ${chosen ? 'hidden' : 'flex'}`}>
+        <FileTree projectId={projectId} files={files} openId={shown?.id ?? null} isLoading={isLoading} onOpen={setOpenId} />
+      </div>
+      <div className={`min-h-0 min-w-0 flex-col bg-surface md:flex ${chosen ? 'flex' : 'hidden'}`}>
+        <OpenFile file={shown} onClose={() => setOpenId(null)} />
+      </div>
+    </section>
+  )
+}
+
+/** Where nothing was chosen yet, what a reader would look at first. */
+function firstFile(files: readonly ProjectFile[]): ProjectFile | undefined {
+  const readable = files.filter((file) => file.type === 'file')
+  return readable.find((file) => /(^|\/)(app|page|index|main|server)\.\w+$/i.test(file.path)) ?? readable[0]
+}
+
+function OpenFile({ file, onClose }: { readonly file: ProjectFile | undefined; readonly onClose: () => void }) {
+  if (!file)
+    return (
+      <EmptyState icon={<FileText aria-hidden size={20} />} title="No file is open">
+        Choose one from the list, or make a new one.
+      </EmptyState>
+    )
+  return (
+    <Editor key={file.id} file={file}>
+      <IconButton label="Back to the files" onClick={onClose} className="-ml-1.5 md:hidden">
+        <ArrowLeft aria-hidden size={16} />
+      </IconButton>
+    </Editor>
+  )
+}

@@ -1,0 +1,34 @@
+import { createContext, useContext, useSyncExternalStore } from 'react'
+import type { Person } from '../../people.ts'
+import type { Remembered } from './remembered.ts'
+import type { Requests } from './requests.ts'
+import type { Session, SessionState } from './session.ts'
+
+export interface SessionContextValue {
+  readonly session: Session
+  readonly requests: Requests
+  readonly remembered: Remembered
+}
+
+export const SessionContext = createContext<SessionContextValue | null>(null)
+
+export function useSession(): SessionContextValue {
+  const value = useContext(SessionContext)
+  if (!value) throw new Error('useSession is called outside of SessionContext.')
+  return value
+}
+
+export function useSessionState(): SessionState {
+  const { session } = useSession()
+  return useSyncExternalStore(session.subscribe, session.get)
+}
+
+/** The person signed in. Only below the parts of the app that are shown to a person. */
+export function usePerson(): Person {
+  const state = useSessionState()
+  const { remembered } = useSession()
+  // While a sign-out is being drawn, the parts below still render once for the person who leaves.
+  return state.type === 'signedIn' ? state.person : (remembered.person() ?? nobody)
+}
+
+const nobody: Person = { id: '', name: '', email: '', work: '' }
