@@ -111,7 +111,10 @@ export interface Client<S extends Schema, M extends Mutators<S>> {
     retry(id: MutationId): Promise<PendingMutation>
     discard(id: MutationId): Promise<void>
   }
+  /** Holds the on-demand rows of a scope until the handle is released. */
   scope(kind: string, key: string): ScopeHandle
+  /** What is known of a scope, without using it. */
+  scopeState(kind: string, key: string): ReturnType<ScopeHandle['state']>
   /** Resolves when the store has been read from the disk: from then on queries answer with what the device holds. */
   readonly ready: Promise<void>
   /** Errors of the engine that no call of the app can carry, such as a full disk. */

@@ -46,7 +46,8 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     append: (records, { strict }) =>
       unlessFailed(async () => {
         await write(strict ? 'strict' : 'relaxed', (store) => add(store, records, next)).catch((error) => {
-          throw (failure = failureOf(error))
+          failure = failureOf(error)
+          throw failure
         })
         next += records.length
       }),

@@ -14,6 +14,8 @@ export interface Line {
   call(entry: Entry, isImmediate: boolean): void
   /** The disk was read: these stand before what was called since. */
   open(entries: readonly Entry[]): void
+  /** The disk cannot be read: answers what was called, which leaves the line and what is shown. */
+  abandon(): readonly Entry[]
   /**
    * Undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
    * `prepare` is called when it is its turn; what it throws is thrown, or rejected if it had to wait.
@@ -133,6 +135,12 @@ export function createLine(deps: LineDeps): Line {
     open: (before) => {
       entries = [...before, ...entries]
       replay(null)
+    },
+    abandon: () => {
+      const called = entries
+      entries = []
+      store.commit(null, new Map())
+      return called
     },
     receive: (prepare, isSettled, done) => {
       const receive = () => {

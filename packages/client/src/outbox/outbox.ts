@@ -29,11 +29,16 @@ export interface Outbox {
   fork(device: DeviceId, isForgotten: boolean): Promise<void>
   /** Mutations behind `after`, in order, that may be sent. */
   sendable(after: number): readonly Entry[]
+  /** The highest number given. */
+  last(): number
+  /** Mutations that are not confirmed. */
   pending(): number
   setAside(): readonly SetAside[]
   discard(id: MutationId): Promise<void>
   /** The whole outbox, for a disk that is written anew. */
   records(): readonly DiskRecord[]
+  /** Refuses what was made before the disk was read: it cannot be. */
+  abandon(error: HeadwaterError): void
   /** Waits until the disk has answered for everything made so far. */
   flushed(): Promise<void>
 }
@@ -186,6 +191,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       const stop = behind.findIndex(({ isWritten }) => !isWritten)
       return stop < 0 ? behind : behind.slice(0, stop)
     },
+    last: () => last,
     pending: () => line.entries().length,
     setAside: () => setAside,
     discard: async (id) => {
@@ -194,8 +200,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       await deps.keep(outboxRecord({ identity: null, made: [], setAside: [], discarded: [id] }))
     },
     records: () => [headerRecord, whole()],
+    abandon: (error) => {
+      for (const entry of line.abandon()) refuse(entry, error)
+    },
     flushed: async () => {
-      while (writing) await writing
+      // A mutator that runs is over within a macrotask.
+      while (writing || line.entries().some(({ number }) => number === null)) await (writing ?? new Promise<void>((resolve) => clock.timer(0, resolve)))
     },
   }
 }

@@ -37,8 +37,8 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
         welcome = entry
         store.dropLoads()
         outbox.welcomed(entry)
-        isLevel = store.setColumns(entry.columns) && isLevel
-        return
+        isLevel &&= !store.lacks(entry.columns)
+        return store.setColumns(entry.columns)
       case 'load':
         weight += entry.rows.length
         return store.stage(entry)

@@ -84,8 +84,11 @@ export function createJournal(deps: JournalDeps, opened: Disk, count: number, we
   async function writeAnew(): Promise<void> {
     await disk.close().catch(() => {})
     if (isClosed) throw broken ?? new HeadwaterError('closed', 'The client is closed.')
+    // What another has written meanwhile is not ours to replace.
+    if (broken?.code === 'disk-blocked') throw broken
     disk = await deps.open()
     const { length } = await disk.read()
+    if (length > count) throw new HeadwaterError('disk-blocked', 'This store was written by another tab or process.', 'Close the other one and start again.')
     const replace = (records: readonly DiskRecord[]) => {
       broken = null
       count = records.length

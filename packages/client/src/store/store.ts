@@ -24,8 +24,10 @@ export interface Store {
   overlay(): Layer
   /** From here on changes of the visible overlay leave the one that `overlay()` answered before as it is. */
   splitOverlay(): void
-  /** The order of values in rows to come. False: rows held lack a column that now comes, so that they must be loaded again. */
-  setColumns(columns: WireColumns): boolean
+  /** True if rows held were made without a column that comes by these: they must be loaded again. */
+  lacks(columns: WireColumns): boolean
+  /** The order of values in rows to come. */
+  setColumns(columns: WireColumns): void
   /** Keeps a piece of a load until a checkpoint names it. */
   stage(load: Load): void
   /** The loads that a checkpoint names, once. Throws `malformed` for one of which nothing came. */
@@ -189,13 +191,14 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
 
   return {
     decode,
+    lacks: (next: WireColumns) =>
+      columns.size > 0 &&
+      [...tables.values()].some(({ name, definition }) =>
+        Object.keys(definition.columns).some((column) => next.get(name)?.includes(column) && !columns.get(name)?.includes(column)),
+      ),
     setColumns: (next: WireColumns) => {
-      const isLacking = [...tables.values()].some(
-        ({ name, definition }) => columns.size > 0 && Object.keys(definition.columns).some((column) => next.get(name)?.includes(column) && !columns.get(name)?.includes(column)),
-      )
       columns = next
       decoders = new Map([...tables.values()].filter(({ name }) => next.has(name)).map(({ name, definition }) => [name, createDecoder(definition, next.get(name) ?? [])]))
-      return !isLacking
     },
     stage: ({ load, table, rows }: Load) => {
       const pieces = staged.get(load) ?? new Map<string, Row[]>()

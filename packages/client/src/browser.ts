@@ -1,0 +1,97 @@
+// The real ports of a browser. Nothing here is touched before it is used, so that a server may load the module too.
+import { HeadwaterError } from '@headwater/protocol'
+import { openIndexedDbDisk } from './disk/indexeddb.ts'
+import { createMemoryDisks } from './disk/memory.ts'
+import type { Chance, Clock, Network, OpenDisk, OpenSocket, Ports } from './ports.ts'
+
+export function browserPorts(): Ports {
+  return { clock, chance, openSocket: openSocketWith(globalThis.WebSocket), network, openDisk: globalThis.indexedDB ? openLocked : createMemoryDisks().open }
+}
+
+/** The address of the page, where there is one. */
+export const pageUrl = (): string | undefined => globalThis.location?.href
+
+export const clock: Clock = {
+  now: () => Date.now(),
+  timer: (afterMs, run) => {
+    const timer = setTimeout(run, afterMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+export const chance: Chance = {
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  fraction: () => Math.random(),
+}
+
+const network: Network = {
+  isOnline: () => globalThis.navigator?.onLine ?? true,
+  onChange: (run) => {
+    globalThis.addEventListener?.('online', run)
+    globalThis.addEventListener?.('offline', run)
+    return () => {
+      globalThis.removeEventListener?.('online', run)
+      globalThis.removeEventListener?.('offline', run)
+    }
+  },
+}
+
+/** One tab at a time writes a store: another works in memory, and says so. A page that is being reloaded gives way within the wait. */
+const openLocked: OpenDisk = async (name) => {
+  const release = await takeLock(name)
+  try {
+    const disk = await openIndexedDbDisk(name)
+    return { ...disk, close: () => disk.close().finally(release) }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+const lockMsMax = 1_000
+
+function takeLock(name: string): Promise<() => void> {
+  const { locks } = navigator
+  // Absent on pages without https, which are for development.
+  if (!locks) return Promise.resolve(() => {})
+  return new Promise((resolve, reject) => {
+    const held = () => new Promise<void>((release) => resolve(() => release()))
+    locks.request(name, { signal: AbortSignal.timeout(lockMsMax) }, held).catch(() => {
+      reject(new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close the other tab and reload this one.'))
+    })
+  })
+}
+
+export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefined): OpenSocket {
+  return (url, events) => {
+    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here.', 'In Node, use nodePorts from @headwater/client/node with the WebSocket of the package ws.')
+    const socket = new Socket(url)
+    let isOpen = false
+    let isClosed = false
+    const end = () => {
+      if (isClosed) return
+      isClosed = true
+      events.onClose()
+    }
+    socket.onopen = () => {
+      isOpen = true
+      events.onOpen()
+    }
+    socket.onmessage = ({ data }) => {
+      if (!isClosed) events.onMessage(String(data))
+    }
+    socket.onclose = end
+    // A close always follows an error.
+    socket.onerror = () => {}
+    return {
+      send: (frame) => {
+        if (isOpen && !isClosed) socket.send(frame)
+      },
+      close: () => {
+        socket.close()
+        // A dead connection would let the close wait for a minute; nothing more is heard of it from here on.
+        queueMicrotask(end)
+      },
+    }
+  }
+}

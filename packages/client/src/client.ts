@@ -1,0 +1,78 @@
+import { type Json, limits, unstorable, HeadwaterError } from '@headwater/protocol'
+import { type Mutators, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
+import type { Ask, Asking, Client, ClientOptions, LiveQuery, Mutate, PendingMutation } from './api.ts'
+import { browserPorts, pageUrl } from './browser.ts'
+import { createEngine, type Engine } from './engine.ts'
+import { encodeBuiltIn, type Verb } from './outbox/builtin.ts'
+import type { Row } from './store/row.ts'
+
+/**
+ * Opens the store of one person on this device and keeps it in step with the server, for as long as the client is open. Reads
+ * and writes are answered from the device at once, online or not.
+ *
+ * Throws nothing for what the world does: a disk that fails or a server that is away are in `status`.
+ *
+ *     const client = createClient({ schema, mutators, url: '/', user: session.userId })
+ */
+export function createClient<S extends Schema, const M extends Mutators<S> = Record<never, never>>(options: ClientOptions<S, M>): Client<S, M> {
+  const { schema, url, user } = options
+  const mutators: Mutators = options.mutators ?? {}
+  const engine = createEngine({ schema, mutators, url, user, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() })
+  const { outbox, sync, status, setAside } = engine
+  return {
+    query: asking(engine, schema),
+    mutate: mutating(engine, schema, mutators),
+    status,
+    setAside: {
+      get: setAside.get,
+      subscribe: setAside.subscribe,
+      list: setAside.get,
+      retry: (id) => retry(engine, id),
+      discard: outbox.discard,
+    },
+    scope: sync.holds.scope,
+    scopeState: sync.holds.scopeState,
+    ready: engine.ready,
+    onError: engine.onError,
+    id: engine.newId,
+    close: engine.close,
+    wipe: engine.wipe,
+  }
+}
+
+function asking<S extends Schema>({ store }: Engine, schema: S): Ask<S> {
+  const run = (definition: QueryDefinition): Asking<Row> => ({
+    all: () => store.ask(definition),
+    first: () => store.ask({ ...definition, limit: Math.min(1, definition.limit ?? 1) })[0],
+    live: (): LiveQuery<Row> => store.live(definition),
+  })
+  // One query per table of the schema, and the rows that the store holds of a table have the columns that Row infers from it.
+  return Object.fromEntries(Object.entries(schema.definitions).map(([name, table]) => [name, queryOf(name, table, run)])) as unknown as Ask<S>
+}
+
+function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, schema: S, mutators: Mutators): Mutate<S, M> {
+  const members: Record<string, unknown> = {}
+  for (const [name, table] of Object.entries(schema.definitions)) {
+    const builtIn = (verb: Verb) => (values: Row, options?: { readonly expect?: Row }) => outbox.make(`${name}.${verb}`, () => encodeBuiltIn(name, table, verb, values, options?.expect))
+    members[name] = { insert: builtIn('insert'), update: builtIn('update'), delete: builtIn('delete') }
+  }
+  for (const name of Object.keys(mutators)) members[name] = (args: unknown) => outbox.make(name, () => jsonOf(name, args))
+  // A member per table of the schema and per mutator: what Mutate says for these.
+  return members as Mutate<S, M>
+}
+
+/** Arguments that are not JSON would arrive as something else than what the device ran with. */
+function jsonOf(name: string, args: unknown): Json {
+  const why = unstorable(args, limits.jsonDepthMax)
+  if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Arguments of a mutator are JSON: pass a date as its text.')
+  // unstorable() has walked the whole value.
+  return args as Json
+}
+
+async function retry({ outbox }: Engine, id: string): Promise<PendingMutation> {
+  const one = outbox.setAside().find((refused) => refused.id === id)
+  if (one === undefined) throw new HeadwaterError('absent', `Nothing that was set aside has the id ${id}.`)
+  const pending = outbox.make(one.name, () => one.args, one)
+  await pending.saved
+  return pending
+}

@@ -1,0 +1,167 @@
+// Puts the parts of the engine together: what each needs of the others is passed here, and nowhere else.
+import { deviceId, HeadwaterError } from '@headwater/protocol'
+import type { Mutators, Schema, TableDefinition } from '@headwater/schema'
+import type { SetAside, Status } from './api.ts'
+import { diskName, socketUrl } from './address.ts'
+import { createIds } from './id.ts'
+import { createOutbox, type Outbox } from './outbox/outbox.ts'
+import { restore } from './outbox/restore.ts'
+import type { Ports } from './ports.ts'
+import { createJournal, type Journal } from './store/journal.ts'
+import { headerRecord, snapshotRecords } from './store/record.ts'
+import { createStore, type Store } from './store/store.ts'
+import { createSync, type Sync } from './sync/sync.ts'
+import { createValue, type SettableValue } from './value.ts'
+
+export interface Engine {
+  readonly store: Store
+  readonly outbox: Outbox
+  readonly sync: Sync
+  readonly status: SettableValue<Status>
+  readonly setAside: SettableValue<readonly SetAside[]>
+  readonly ready: Promise<void>
+  readonly newId: () => string
+  onError(run: (error: HeadwaterError) => void): () => void
+  close(): Promise<void>
+  wipe(): Promise<void>
+}
+
+export interface EngineOptions {
+  readonly schema: Schema
+  readonly mutators: Mutators
+  readonly url: string
+  readonly user: string
+  readonly ports: Ports
+  /** The address of the page, which `url` may be relative to. */
+  readonly page: string | undefined
+}
+
+export function createEngine({ schema, mutators, url, user, ports, page }: EngineOptions): Engine {
+  const { clock } = ports
+  const newId = createIds(ports)
+  const listeners = new Set<{ readonly run: (error: HeadwaterError) => void }>()
+  const report = (error: unknown) => {
+    for (const { run } of [...listeners]) run(asError(error))
+  }
+  let journal: Journal | null = null
+  // Why the disk cannot be written, and why nothing can be made at all.
+  let trouble: HeadwaterError | null = null
+  let obstacle: HeadwaterError | null = null
+  let isStarting = true
+
+  const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, isSameStatus, report)
+  const setAside = createValue<readonly SetAside[]>([], Object.is, report)
+  const isPartly = (table: TableDefinition) => store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
+  const store: Store = createStore({ schema, clock, report, stateOf: (table) => sync.holds.stateOf(table) })
+  const outbox = createOutbox({
+    schema,
+    mutators,
+    user,
+    store,
+    clock,
+    newId,
+    isPartly,
+    keep: (record) => journal?.keep(record) ?? Promise.reject(trouble),
+    obstacle: () => obstacle,
+    onChange: refresh,
+    onWritten: () => sync.wanted(),
+  })
+  const sync: Sync = createSync({ schema, user, url: socketUrl(url, page), ports, store, outbox, journal: () => journal, newId, onChange: refresh, report })
+
+  function refresh(): void {
+    const problem = obstacle ?? trouble
+    status.set({
+      online: sync.phase() === 'live',
+      phase: phaseOf(),
+      pending: outbox.pending(),
+      setAside: outbox.setAside().length,
+      problem: problem ? { code: problem.code, message: problem.message, hint: problem.hint } : sync.problem(),
+    })
+    setAside.set(outbox.setAside())
+  }
+
+  function phaseOf(): Status['phase'] {
+    if (obstacle) return 'stopped'
+    if (isStarting) return 'starting'
+    if (sync.isLoading()) return 'loading'
+    const phase = sync.phase()
+    return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
+  }
+
+  function onTrouble(error: HeadwaterError | null): void {
+    trouble = error
+    if (error) report(error)
+    refresh()
+  }
+
+  async function start(): Promise<void> {
+    const name = diskName(user, url)
+    const disk = await ports.openDisk(name).catch(rejected)
+    const records = disk ? await disk.read().catch(rejected) : null
+    const restored = restore(records ?? [], store, report)
+    const identity = restored.isWhole ? restored.identity : null
+    if (disk && records) journal = createJournal({ open: () => ports.openDisk(name), clock, onTrouble, outbox: outbox.records, rows: () => snapshotRecords(store, sync.welcome() ?? restored.welcome), rowsHeld }, disk, records.length, restored.weight)
+    isStarting = false
+    outbox.open(restored, deviceId(identity?.device ?? newId()))
+    store.startAnew()
+    if (identity === null) void begin(journal, records?.length === 0)
+    sync.start()
+  }
+
+  /** A device that is new, or whose store was damaged, begins its log. */
+  async function begin(to: Journal | null, isEmpty: boolean): Promise<void> {
+    if (isEmpty) to?.keep(headerRecord).catch(report)
+    await (isEmpty ? to?.keep(outbox.records()[1] ?? '') : to?.restart())?.catch(report)
+  }
+
+  const rowsHeld = () => [...store.tables.values()].reduce((sum, { rows }) => sum + rows.size, 0)
+
+  /** A device without a disk works in memory, and says that it does. */
+  function rejected(error: unknown): null {
+    onTrouble(asError(error))
+    return null
+  }
+
+  async function close(): Promise<void> {
+    await ready.catch(() => {})
+    obstacle = new HeadwaterError('closed', 'The client is closed.')
+    sync.stop()
+    await outbox.flushed()
+    await journal?.close().catch(report)
+    refresh()
+  }
+
+  const ready = start().catch((error) => {
+    obstacle = asError(error)
+    outbox.abandon(obstacle)
+    refresh()
+    throw obstacle
+  })
+  ready.catch(report)
+
+  return {
+    store,
+    outbox,
+    sync,
+    status,
+    setAside,
+    ready,
+    newId,
+    onError: (run) => {
+      const listener = { run }
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close,
+    wipe: async () => {
+      await close()
+      await journal?.wipe()
+    },
+  }
+}
+
+const asError = (error: unknown): HeadwaterError => (error instanceof HeadwaterError ? error : new HeadwaterError('internal', error instanceof Error ? error.message : String(error), '', { cause: error }))
+
+const isSameStatus = (a: Status, b: Status) =>
+  a.online === b.online && a.phase === b.phase && a.pending === b.pending && a.setAside === b.setAside && a.problem?.code === b.problem?.code && a.problem?.message === b.problem?.message
+

@@ -1,0 +1,22 @@
+// The ports of a service or a test in Node.
+import { chance, clock, openSocketWith } from './browser.ts'
+import { createFileDisks } from './disk/file.ts'
+import type { Ports } from './ports.ts'
+
+export interface NodeOptions {
+  /** Where stores lie, one file each. It is made if it is not there. */
+  readonly directory: string
+  /** A WebSocket as browsers have it. Node 20 has none: pass the one of the package `ws`. */
+  readonly WebSocket?: unknown
+}
+
+export function nodePorts({ directory, WebSocket = globalThis.WebSocket }: NodeOptions): Ports {
+  return {
+    clock,
+    chance,
+    // `ws` and Node's own have the members of a browser's WebSocket that openSocketWith uses.
+    openSocket: openSocketWith(WebSocket as typeof globalThis.WebSocket | undefined),
+    network: { isOnline: () => true, onChange: () => () => {} },
+    openDisk: createFileDisks(directory),
+  }
+}

@@ -1,0 +1,292 @@
+// Carries out what machine.ts decides. Frames are handled one after the other: while a checkpoint waits for mutators to run
+// again, the frames behind it wait too.
+import {
+  type Checkpoint,
+  decodeDown,
+  type Down,
+  deviceId,
+  encode,
+  type Load,
+  protocolVersion,
+  type ScopeKey,
+  type Up,
+  userId,
+  type Welcome,
+} from '@headwater/protocol'
+import type { Schema } from '@headwater/schema'
+import type { Outbox } from '../outbox/outbox.ts'
+import type { Ports, Socket } from '../ports.ts'
+import type { Journal } from '../store/journal.ts'
+import type { Store } from '../store/store.ts'
+import { createHolds, type Holds } from './holds.ts'
+import { judge } from './judge.ts'
+import { type Effect, type Event, firstState, type Phase, type Problem, step, type TimerName } from './machine.ts'
+import { pushesOf, pushFrame } from './push.ts'
+
+export interface Sync {
+  readonly holds: Holds
+  start(): void
+  stop(): void
+  /** There may be something to send. */
+  wanted(): void
+  phase(): Phase
+  problem(): Problem
+  /** What the server said last of its columns and itself; null before. */
+  welcome(): Welcome | null
+  /** True from a welcome that is followed by a first load until that is there. */
+  isLoading(): boolean
+}
+
+export interface SyncDeps {
+  readonly schema: Schema
+  readonly user: string
+  readonly url: string
+  readonly ports: Ports
+  readonly store: Store
+  readonly outbox: Outbox
+  /** null: this device has no disk that works. */
+  readonly journal: () => Journal | null
+  readonly newId: () => string
+  readonly onChange: () => void
+  readonly report: (error: unknown) => void
+}
+
+export function createSync(deps: SyncDeps): Sync {
+  const { ports, store, outbox } = deps
+  const timers = new Map<TimerName, () => void>()
+  let state = firstState
+  let problem: Problem = null
+  let welcome: Welcome | null = null
+  let socket: Socket | null = null
+  let inbox: { readonly socket: number; readonly frame: string }[] = []
+  let heard = ''
+  let isApplying = false
+  let forking: Promise<void> | null = null
+  let isFirst = false
+  // Mutations up to this number were sent on this socket, or had reached the server before.
+  let sentUpTo = 0
+  let stopListening = () => {}
+
+  const holds = createHolds({ schema: deps.schema, store: () => store, clock: ports.clock, onWanted: () => dispatch({ type: 'wanted' }), evict })
+
+  function dispatch(event: Event): void {
+    const decided = step(state, event)
+    state = decided.state
+    for (const effect of decided.effects) carryOut(effect)
+    deps.onChange()
+  }
+
+  function carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'connect':
+        return connect()
+      case 'close':
+        return close()
+      case 'greet':
+        return greet()
+      case 'accept':
+        return accept(effect.message)
+      case 'stage':
+        return stage(effect.message)
+      case 'apply':
+        return apply(effect.message)
+      case 'deny':
+        return holds.deny(effect.message.scopes)
+      case 'ping':
+        return send({ type: 'ping' })
+      case 'talk':
+        return talk()
+      case 'fork':
+        return fork(effect.isForgotten)
+      case 'forget':
+        return store.forgetCursor()
+      case 'drop':
+        store.reset()
+        return void deps.journal()?.restart().catch(() => {})
+      case 'timer':
+        return setTimer(effect.name, effect.afterMs)
+      case 'backoff':
+        return setTimer('retry', ports.chance.fraction() * effect.afterMsMax)
+      case 'problem':
+        problem = effect.problem
+    }
+  }
+
+  function setTimer(name: TimerName, afterMs: number): void {
+    timers.get(name)?.()
+    timers.set(name, ports.clock.timer(afterMs, () => dispatch({ type: name })))
+  }
+
+  function connect(): void {
+    timers.get('retry')?.()
+    const number = state.socket
+    socket = ports.openSocket(deps.url, {
+      onOpen: () => dispatch({ type: 'opened', socket: number }),
+      onMessage: (frame) => {
+        inbox.push({ socket: number, frame })
+        drain()
+      },
+      onClose: () => dispatch({ type: 'closed', socket: number }),
+    })
+  }
+
+  function close(): void {
+    for (const cancel of timers.values()) cancel()
+    inbox = []
+    store.dropLoads()
+    socket?.close()
+    socket = null
+  }
+
+  const send = (message: Up) => socket?.send(encode(message))
+
+  function greet(): void {
+    const number = state.socket
+    // The new name of the device is on the disk before the server hears of it.
+    if (forking) return void forking.then(() => state.socket === number && greet())
+    const { device, nonce, confirmed } = outbox.identity()
+    const cursor = store.cursor()
+    const { granted, held } = store.scopes()
+    const asked = cursor === null ? holds.inUse() : [...held]
+    holds.greeted(asked)
+    isFirst = true
+    send({ type: 'hello', version: protocolVersion, user: userId(deps.user), device: deviceId(device), nonce, cursor, confirmed, granted: cursor === null ? [] : [...granted], held: asked })
+  }
+
+  function drain(): void {
+    while (!isApplying) {
+      const next = inbox.shift()
+      if (next === undefined) return
+      if (next.socket === state.socket) hear(next.socket, next.frame)
+    }
+  }
+
+  function hear(number: number, frame: string): void {
+    heard = frame
+    try {
+      dispatch(eventOf(number, decodeDown(frame)))
+    } catch (error) {
+      deps.report(error)
+      dispatch({ type: 'malformed', socket: number })
+    }
+  }
+
+  function eventOf(socket: number, message: Down): Event {
+    switch (message.type) {
+      case 'welcome':
+        return { type: 'welcome', socket, message, verdict: judge(message, outbox.identity(), outbox, store.lacks(message.columns)) }
+      case 'load':
+        return { type: 'load', socket, message }
+      case 'checkpoint':
+        return { type: 'checkpoint', socket, message }
+      case 'denied':
+        return { type: 'denied', socket, message }
+      case 'failure':
+        return { type: 'failure', socket, message }
+      case 'pong':
+        return { type: 'pong', socket }
+    }
+  }
+
+  // The record of a frame is the frame, as it came.
+  const persist = (frame: string, rows: number) => deps.journal()?.cache(frame, rows).catch(() => {}) ?? Promise.resolve()
+
+  function accept(message: Welcome): void {
+    welcome = message
+    store.dropLoads()
+    store.setColumns(message.columns)
+    outbox.welcomed(message)
+    persist(heard, 1)
+    sentUpTo = message.last
+  }
+
+  function stage(message: Load): void {
+    store.stage(message)
+    persist(heard, message.rows.length)
+  }
+
+  function apply(message: Checkpoint): void {
+    const number = state.socket
+    const frame = heard
+    const after = (event: 'applied' | 'malformed') => {
+      isApplying = false
+      dispatch({ type: event, socket: number })
+    }
+    const applied = () => {
+      holds.follow(isFirst)
+      isFirst = false
+      after('applied')
+      if (!store.hasLoads()) deps.journal()?.compact()
+    }
+    const failed = (error: unknown) => {
+      deps.report(error)
+      after('malformed')
+    }
+    isApplying = true
+    try {
+      const waiting = outbox.receive(message, store.takeLoads(message.loads), () => persist(frame, weightOf(message)))
+      if (waiting) waiting.then(applied, failed).then(drain)
+      else applied()
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  function talk(): void {
+    const scopes = holds.takeWanted()
+    if (scopes.length > 0) send({ type: 'hold', scopes })
+    const entries = outbox.sendable(sentUpTo)
+    for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
+      socket?.send(pushFrame(push))
+      for (const entry of push) {
+        entry.sent()
+        sentUpTo = entry.number ?? sentUpTo
+      }
+    }
+  }
+
+  function fork(isForgotten: boolean): void {
+    const persisted = outbox.fork(deviceId(deps.newId()), isForgotten).catch(deps.report)
+    forking = persisted
+    persisted.then(() => {
+      if (forking === persisted) forking = null
+      dispatch({ type: 'forked' })
+    })
+  }
+
+  /** Rows that nobody uses any more go, as if the server had taken them. */
+  function evict(scope: ScopeKey): boolean {
+    const cursor = store.cursor()
+    if (state.phase !== 'live' || isApplying || cursor === null) return false
+    send({ type: 'release', scopes: [scope] })
+    const none = { granted: [], held: [] }
+    const left: Checkpoint = { type: 'checkpoint', cursor, replace: false, loads: [], left: { granted: [], held: [scope] }, joined: none, tables: new Map(), outcomes: [] }
+    void outbox.receive(left, [], () => persist(encode(left), 1))
+    return true
+  }
+
+  return {
+    holds,
+    start: () => {
+      stopListening = ports.network.onChange(() => {
+        if (ports.network.isOnline()) dispatch({ type: 'online' })
+      })
+      dispatch({ type: 'start' })
+    },
+    stop: () => {
+      stopListening()
+      dispatch({ type: 'stop' })
+    },
+    wanted: () => dispatch({ type: 'wanted' }),
+    phase: () => state.phase,
+    problem: () => problem,
+    welcome: () => welcome,
+    isLoading: () => state.phase === 'levelling' && (store.cursor() === null || !welcome?.resumed),
+  }
+}
+
+function weightOf({ tables }: Checkpoint): number {
+  let weight = 1
+  for (const { gone, put } of tables.values()) weight += gone.length + put.length
+  return weight
+}

@@ -1,0 +1,78 @@
+import { bigint, boolean, defineMutators, defineSchema, integer, json, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
+import { z } from 'zod'
+import { createClient } from '../src/client.ts'
+import { createPeer, type Handler, type PeerOptions } from './peer.ts'
+import { createWorld, type World } from './world.ts'
+
+export const schema = defineSchema({
+  projects: table({
+    id: text().primaryKey(),
+    ownerId: text().default('ada'),
+    title: text().max(50),
+    rank: integer().default(0),
+    budget: bigint().nullable(),
+    isOpen: boolean().default(true),
+    settings: json().nullable(),
+    updatedAt: timestamp().nullable(),
+  }).in('user', 'ownerId'),
+  messages: table({ id: uuid().primaryKey(), projectId: text(), content: text(), sequence: integer() }).in('project', 'projectId', { load: 'onDemand' }),
+  members: table({ projectId: text(), person: text(), role: text().default('reader') })
+    .primaryKey('projectId', 'person')
+    .in('user', 'person'),
+})
+
+export const mutators = defineMutators(schema, {
+  rename: mutator<typeof schema, { id: string; title: string }>(z.object({ id: z.string(), title: z.string() }), async (tx, { id, title }) => {
+    const project = await tx.query.projects.where({ id }).first()
+    if (project === undefined) return refuse('gone', 'The project is gone.')
+    await tx.projects.update({ id, title: `${title} (was ${project.title})` })
+  }),
+  bump: mutator<typeof schema, { id: string }>(z.object({ id: z.string() }), async (tx, { id }) => {
+    const project = await tx.query.projects.where({ id }).first()
+    await tx.projects.update({ id, rank: (project?.rank ?? 0) + 1 })
+  }),
+  half: mutator<typeof schema, { id: string }>(z.object({ id: z.string() }), async (tx, { id }) => {
+    await tx.projects.update({ id, title: 'half done' })
+    refuse('half', 'Not today.')
+  }),
+  wait: mutator<typeof schema, { ms: number }>(z.object({ ms: z.number() }), async (tx) => {
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    await tx.projects.insert({ id: 'late', title: 'late' })
+  }),
+  post: mutator<typeof schema, { projectId: string; content: string }>(z.object({ projectId: z.string(), content: z.string() }), async (tx, args) => {
+    await tx.messages.insert({ id: tx.id(), sequence: 1, ...args })
+  }),
+})
+
+/** What the server makes of the same mutators. */
+export const handlers: Readonly<Record<string, Handler>> = {
+  rename: (tx, args) => {
+    // As the device's validator checked them.
+    const { id, title } = args as unknown as { id: string; title: string }
+    const before = tx.get('projects', JSON.stringify([id]))
+    if (!before) return refuse('gone', 'The project is gone.')
+    tx.set('projects', JSON.stringify([id]), { ...before, title: `${title} (was ${String(before.title)})` })
+  },
+  bump: (tx, args) => {
+    // As the device's validator checked them.
+    const { id } = args as unknown as { id: string }
+    const before = tx.get('projects', JSON.stringify([id]))
+    if (!before) return refuse('absent', 'No such project.')
+    tx.set('projects', JSON.stringify([id]), { ...before, rank: Number(before.rank) + 1 })
+  },
+}
+
+export function createFixture(options: Partial<PeerOptions> = {}) {
+  const peer = createPeer({ schema, handlers, ...options })
+  const world: World = createWorld(peer.accept)
+  let seed = 1
+  const device = (user = 'ada', name = '/', ports: Partial<ReturnType<World['ports']>> = {}) => {
+    const client = createClient({ schema, mutators, url: `http://server${name}`, user, ports: { ...world.ports(seed++), ...ports } })
+    client.onError((error) => world.errors.push(error))
+    return client
+  }
+  return { peer, ...world, device }
+}
+
+export type Fixture = ReturnType<typeof createFixture>
+export type Device = ReturnType<Fixture['device']>

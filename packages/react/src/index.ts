@@ -1,0 +1,2 @@
+export { createHooks, type Hooks } from './hooks.ts'
+export { type AnyClient, HeadwaterProvider } from './provider.ts'

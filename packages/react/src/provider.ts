@@ -1,0 +1,19 @@
+import type { Client } from '@headwater/client'
+import { HeadwaterError } from '@headwater/protocol'
+import { createContext, createElement, type ReactNode, useContext } from 'react'
+
+// biome-ignore lint/suspicious/noExplicitAny: the context carries whichever client; createHooks gives it its type back
+export type AnyClient = Client<any, any>
+
+const ClientContext = createContext<AnyClient | null>(null)
+
+/** Gives the client to the hooks below. The app makes it, once per person, and closes it. */
+export function HeadwaterProvider({ client, children }: { readonly client: AnyClient; readonly children?: ReactNode }) {
+  return createElement(ClientContext.Provider, { value: client }, children)
+}
+
+export function useProvidedClient(): AnyClient {
+  const client = useContext(ClientContext)
+  if (client === null) throw new HeadwaterError('no-client', 'There is no HeadwaterProvider above this component.', 'Wrap the app in <HeadwaterProvider client={client}>.')
+  return client
+}
