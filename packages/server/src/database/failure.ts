@@ -30,8 +30,18 @@ export function connectionFailure(why: string, hint = 'Check that the database i
 
 /** For a commit that PostgreSQL answered with ROLLBACK: a statement had failed, and `run` had swallowed the error. */
 export const abortedFailure = () =>
-  sqlFailure({ sqlstate: '25P02', message: 'the transaction had failed before its commit, and was rolled back', severity: 'ERROR', hint: 'Let errors of statements pass, or use a savepoint.' })
+  sqlFailure({
+    sqlstate: '25P02',
+    message: 'the transaction had failed before its commit, and was rolled back',
+    severity: 'ERROR',
+    hint: 'Let errors of statements pass, or use a savepoint.',
+  })
 
 export const closedFailure = () => new HeadwaterError('closed', 'The database has been closed.', 'Do not use it after close().')
 
-const isOver = ({ severity, sqlstate }: ErrorFields) => severity === 'FATAL' || severity === 'PANIC' || sqlstate.startsWith('08') || /^57P0[1-4]$/.test(sqlstate)
+const isOver = ({ severity, sqlstate }: ErrorFields) =>
+  severity === 'FATAL' || severity === 'PANIC' || sqlstate.startsWith('08') || /^57P0[1-4]$/.test(sqlstate)
+
+/** A transaction was kept and used after it had ended. */
+export const overFailure = () =>
+  new HeadwaterError('over', 'The transaction is over.', 'Await every statement inside of the function that was handed the transaction.')

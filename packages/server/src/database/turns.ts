@@ -1,6 +1,7 @@
 // Invariant: one turn at a time, in the order in which they were asked for.
-import { assert, HeadwaterError } from '@headwater/protocol'
+
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { assert, HeadwaterError } from '@headwater/protocol'
 import { closedFailure } from './failure.ts'
 import { limits } from './limits.ts'
 
@@ -84,4 +85,8 @@ export const overloadedFailure = () =>
   new HeadwaterError('overloaded', `${limits.waitingMax} callers wait for the database already.`, 'Try again later, or send less at once.')
 
 const nestedFailure = (what: string) =>
-  new HeadwaterError('nested', `${what} was used from inside one of its own transactions, which would wait for itself for ever.`, 'Use the transaction that was handed to you.')
+  new HeadwaterError(
+    'nested',
+    `${what} was used from inside one of its own transactions, which would wait for itself for ever.`,
+    'Use the transaction that was handed to you.',
+  )

@@ -1,7 +1,7 @@
 // The part of PostgreSQL's wire protocol (version 3) that the embedded database and its gateway speak.
 import { assert } from '@headwater/protocol'
 import type { ErrorFields } from './failure.ts'
-import type { BoundText } from './parameter.ts'
+import type { BoundText } from './statement.ts'
 
 /** One message: the byte that names it, its body, and all of it as it came. */
 export interface WireMessage {
@@ -95,6 +95,25 @@ export function readAnswer(bytes: Buffer): Answer {
     else if (type === '1') parsed++
   }
   return { statements, error, parsed, status }
+}
+
+/** The texts of the first column of what one Execute answered. A null has no text, and is a mistake of the statement's author. */
+export function readPiece(bytes: Buffer): { readonly texts: readonly string[]; readonly hasMore: boolean; readonly error: ErrorFields | null } {
+  const texts: string[] = []
+  let hasMore = false
+  let error: ErrorFields | null = null
+  for (const { type, body } of messagesOf(bytes)) {
+    if (type === 'D') texts.push(readFirst(body))
+    else if (type === 's') hasMore = true
+    else if (type === 'E') error ??= readError(body)
+  }
+  return { texts, hasMore, error }
+}
+
+function readFirst(body: Buffer): string {
+  const length = body.readInt32BE(2)
+  assert(length >= 0, 'the first column of a stream is never null')
+  return body.toString('utf8', 6, 6 + length)
 }
 
 interface ColumnShape {

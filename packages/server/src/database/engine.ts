@@ -1,0 +1,66 @@
+// PGlite as a server of the wire protocol: messages in, messages out, nothing of its own interface in between. It answers a whole
+// pipeline of messages in one call, which is what makes three statements a fraction of a millisecond.
+import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
+import type { HeadwaterError } from '@headwater/protocol'
+import { closedFailure, connectionFailure } from './failure.ts'
+
+export interface Engine {
+  /** Carries out messages, in order, without anything in between. Rejects with `connection` when the database has stopped for good. */
+  send(messages: readonly Buffer[]): Promise<Buffer>
+  /** Runs once, when the database stops by itself. */
+  onLost(run: (error: HeadwaterError) => void): void
+  close(): Promise<void>
+}
+
+/** Starts the database. Less memory than PGlite's own default: 170 MB instead of 300. */
+export async function startEngine(options: PGliteOptions): Promise<Engine> {
+  const pglite = await PGlite.create({
+    ...options,
+    startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB', '-c', 'application_name=headwater'],
+  })
+  const listeners: ((error: HeadwaterError) => void)[] = []
+  let lost: HeadwaterError | null = null
+  let busyUntil = performance.now() + busyMsMax
+
+  /** A queue of turns would otherwise keep sockets and timers waiting until it is empty. */
+  async function breathe(): Promise<void> {
+    if (performance.now() < busyUntil) return
+    await new Promise((resolve) => setImmediate(resolve))
+    busyUntil = performance.now() + busyMsMax
+  }
+
+  async function send(messages: readonly Buffer[]): Promise<Buffer> {
+    await breathe()
+    if (lost) throw lost
+    const pieces: Buffer[] = []
+    try {
+      // The bytes handed over lie in the memory of the database and are overwritten by the next piece.
+      await pglite.execProtocolRawStream(Buffer.concat(messages), { syncToFs: false, onRawData: (piece) => pieces.push(Buffer.from(piece)) })
+    } catch (error) {
+      throw lose(error)
+    }
+    return Buffer.concat(pieces)
+  }
+
+  function lose(error: unknown): HeadwaterError {
+    const stopped = connectionFailure(
+      `the embedded database stopped (${error instanceof Error ? error.message : String(error)})`,
+      'Start this process again: it recovers when it is opened.',
+    )
+    lost = stopped
+    for (const run of listeners.splice(0)) run(stopped)
+    return stopped
+  }
+
+  async function close(): Promise<void> {
+    const wasLost = lost !== null
+    lost ??= closedFailure()
+    listeners.length = 0
+    // A database that has stopped has nothing left that could be closed in order.
+    if (!wasLost) await pglite.close()
+  }
+
+  return { send, onLost: (run) => void listeners.push(run), close }
+}
+
+const busyMsMax = 10

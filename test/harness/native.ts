@@ -1,0 +1,192 @@
+// A real PostgreSQL for tests: the binaries come from npm, so that a checkout needs nothing else installed.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import { findBinaries, type Owner, unprivilegedOwner } from './binaries.ts'
+
+export interface NativeOptions {
+  /** With fsync, as in production. Default: true. */
+  readonly durable?: boolean
+  /** Further settings, such as `{ max_connections: '20' }`. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+export interface Native {
+  readonly port: number
+  /** Where the server keeps its files: removed by `stop`. */
+  readonly directory: string
+  url(database: string): string
+  /** A new, empty database; the answer is its name. */
+  createDatabase(name?: string): Promise<string>
+  dropDatabase(name: string): Promise<void>
+  /** Ends sessions and starts again on the same port, in order. */
+  restart(): Promise<void>
+  /** A crash: the server is gone at once, without a checkpoint. */
+  kill(): Promise<void>
+  /** After `kill`: recovers. */
+  startAgain(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts a PostgreSQL 18 in a directory of its own, on a free port of 127.0.0.1, where everyone is trusted. Never runs it as root. */
+export async function startNative(options: NativeOptions = {}): Promise<Native> {
+  const owner = unprivilegedOwner()
+  const binaries = await findBinaries(owner)
+  // Short, because the path of a unix socket may have 107 bytes.
+  const directory = await mkdtemp(join(tmpdir(), 'hw-pg-'))
+  if (owner) await chown(directory, owner.uid, owner.gid)
+  const data = join(directory, 'data')
+  await runToEnd(join(binaries, 'initdb'), initdbArguments(data), owner)
+
+  const port = await freePort()
+  let server = await start()
+  let isStopped = false
+
+  async function start(): Promise<Running> {
+    return startServer(join(binaries, 'postgres'), serverArguments(data, directory, port, options), owner, port)
+  }
+
+  async function startSomewhere(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        server = await start()
+        return
+      } catch (error) {
+        // Backends of a killed server take a moment to notice, and hold its shared memory until then.
+        if (attempt === startsMax) throw error
+        await pause(100 * attempt)
+      }
+    }
+  }
+
+  const url = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`
+
+  async function administer(statement: string): Promise<void> {
+    const sql = postgres(url('postgres'), { max: 1, onnotice: () => undefined })
+    await sql.unsafe(statement).finally(() => sql.end())
+  }
+
+  async function createDatabase(name = nextName()): Promise<string> {
+    await administer(`create database ${quoted(name)} template template0`)
+    return name
+  }
+
+  return {
+    port,
+    directory,
+    url,
+    createDatabase,
+    dropDatabase: (name) => administer(`drop database if exists ${quoted(name)} with (force)`),
+    restart: async () => {
+      await server.end('SIGINT')
+      await startSomewhere()
+    },
+    kill: () => server.end('SIGKILL'),
+    startAgain: startSomewhere,
+    stop: async () => {
+      if (isStopped) return
+      isStopped = true
+      await server.end('SIGINT')
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+const startsMax = 10
+const startMsMax = 30_000
+
+let names = 0
+/** Test files run in processes of their own, and share a server. */
+const nextName = () => `test_${process.pid}_${++names}`
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+const initdbArguments = (data: string) => [
+  ...['-D', data, '-U', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync', '--no-instructions'],
+  ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+]
+
+function serverArguments(data: string, sockets: string, port: number, { durable = true, settings = {} }: NativeOptions): string[] {
+  const all = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: sockets,
+    max_prepared_transactions: '20',
+    max_connections: '200',
+    timezone: 'UTC',
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...settings,
+  }
+  return ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+}
+
+interface Running {
+  /** Sends a signal and waits until the process is gone. */
+  end(signal: NodeJS.Signals): Promise<void>
+}
+
+/** Resolves when it takes connections; rejects with what it wrote when it ends before. */
+async function startServer(path: string, given: readonly string[], owner: Owner | null, port: number): Promise<Running> {
+  const child = spawn(path, given, { ...owner, stdio: ['ignore', 'ignore', 'pipe'], cwd: tmpdir() })
+  const written: string[] = []
+  const ended = endOf(child)
+  child.stderr.on('data', (piece: Buffer) => {
+    written.push(String(piece))
+    // What it writes later is of no interest, but has to be read.
+    if (written.length > 200) written.shift()
+  })
+  const server = {
+    end: async (signal: NodeJS.Signals) => {
+      child.kill(signal)
+      await ended
+    },
+  }
+  const giveUpAt = performance.now() + startMsMax
+  while (!(await answers(port))) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`PostgreSQL did not start: ${written.join('')}`)
+    if (performance.now() > giveUpAt) {
+      await server.end('SIGKILL')
+      throw new Error(`PostgreSQL did not answer within ${startMsMax} ms: ${written.join('')}`)
+    }
+    await pause(20)
+  }
+  return server
+}
+
+async function answers(port: number): Promise<boolean> {
+  const sql = postgres(`postgres://postgres@127.0.0.1:${port}/postgres`, { max: 1, connect_timeout: 5, fetch_types: false })
+  try {
+    await sql.unsafe('select 1')
+    return true
+  } catch {
+    return false
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+async function runToEnd(path: string, given: readonly string[], owner: Owner | null): Promise<void> {
+  const child = spawn(path, given, { ...owner, stdio: ['ignore', 'pipe', 'pipe'], cwd: tmpdir() })
+  const written: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => written.push(String(piece)))
+  const code = await endOf(child)
+  if (code !== 0) throw new Error(`${path} ended with ${code}: ${written.join('')}`)
+}
+
+const endOf = (child: ChildProcess) =>
+  new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('The operating system has no free port.')
+  return address.port
+}
