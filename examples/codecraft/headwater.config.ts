@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, sql } from '@headwater/server'
 import { mutators } from './src/mutators.ts'
@@ -8,18 +6,12 @@ import { createRoutes } from './src/server/routes.ts'
 import { seed } from './src/server/seed.ts'
 import { createSessions } from './src/server/session.ts'
 
-/** Everything this app keeps on this machine: the embedded database, and the secret that signs its sessions. */
-const home = process.env.CODECRAFT_HOME ?? fileURLToPath(new URL('.headwater', import.meta.url))
-mkdirSync(home, { recursive: true, mode: 0o700 })
-
-const sessions = createSessions({ secretFile: join(home, 'secret'), now: () => Date.now() })
-const databaseUrl = process.env.DATABASE_URL
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const sessions = createSessions({ secretFile: here('.headwater/secret'), now: () => Date.now() })
 
 export default defineConfig({
   schema,
   mutators,
-  ...(databaseUrl !== undefined && { database: databaseUrl }),
-  directory: join(home, 'database'),
   authenticate: (request) => sessions.personOf(request.headers),
   grants: {
     user: sql`select id as user, id as key, 'owner' as role from users`,
@@ -29,7 +21,7 @@ export default defineConfig({
       select user_id as user, project_id as key, role from project_members
     `,
   },
-  web: 'dist',
+  web: here('dist'),
   fetch: createRoutes(sessions).fetch,
   seed,
 })

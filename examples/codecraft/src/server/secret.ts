@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 
 const secretLength = 43
 
 /** The secret that signs sessions: made at the first start, readable by its owner only, the same from then on. Deleting it signs everybody out. */
 export async function readSecret(file: string): Promise<string> {
+  mkdirSync(dirname(file), { recursive: true })
   try {
     // `wx` fails where the file is there already: of two processes that start at once, one makes the secret and both use it.
     writeFileSync(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 })
