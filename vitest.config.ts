@@ -15,7 +15,10 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.{ts,tsx}', 'test/unit/**/*.test.ts', 'scripts/**/*.test.ts'] } },
       { extends: true, test: { name: 'contracts', include: ['test/contracts/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
       { extends: true, test: { name: 'pg', include: ['test/pg/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 },
+      },
     ],
   },
 })

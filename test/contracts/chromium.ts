@@ -74,7 +74,10 @@ async function endpointOf(child: ChildProcess): Promise<string> {
 /** Serves one page that has `openIndexedDbDisk` as a global. IndexedDB belongs to an origin, so there must be a server. */
 export async function serveDiskPage(): Promise<{ readonly url: string; close(): Promise<void> }> {
   const built = await build({
-    stdin: { contents: "import { openIndexedDbDisk } from './indexeddb.ts'\nObject.assign(globalThis, { openIndexedDbDisk })", resolveDir: 'packages/client/src/disk' },
+    stdin: {
+      contents: "import { openIndexedDbDisk } from './indexeddb.ts'\nObject.assign(globalThis, { openIndexedDbDisk })",
+      resolveDir: 'packages/client/src/disk',
+    },
     bundle: true,
     write: false,
     format: 'iife',

@@ -176,7 +176,9 @@ async function startAppender(name: string): Promise<{ readonly process: ChildPro
   const file = new URL('../../packages/client/src/disk/file.ts', import.meta.url).href
   const script = join(directory, 'appender.mjs')
   await writeFile(script, appenderScript.replace('@headwater-disk', file))
-  const child = spawn(process.execPath, ['--conditions=@headwater/source', '--import', 'tsx', script, directory, name], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=@headwater/source', '--import', 'tsx', script, directory, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   const line = async () => {
     const { value, done } = await lines.next()

@@ -111,7 +111,11 @@ describe('the disk in IndexedDB, in Node', () => {
   test('F7: where there is no IndexedDB, opening says disk-blocked', async () => {
     Reflect.deleteProperty(globalThis, 'indexedDB')
     await expect(openIndexedDbDisk(freshName())).rejects.toMatchObject({ code: 'disk-blocked' })
-    const refusing = { open: () => { throw new DOMException('not in this mode', 'SecurityError') } }
+    const refusing = {
+      open: () => {
+        throw new DOMException('not in this mode', 'SecurityError')
+      },
+    }
     Object.assign(globalThis, { indexedDB: refusing })
     await expect(openIndexedDbDisk(freshName())).rejects.toMatchObject({ code: 'disk-blocked' })
   })

@@ -156,7 +156,13 @@ async function syncDirectory(path: string): Promise<void> {
 
 const full = { code: 'disk-full', hint: 'Free some space.' }
 const blocked = { code: 'disk-blocked', hint: 'Let this process read and write the directory.' }
-const codes: Readonly<Record<string, { readonly code: string; readonly hint: string }>> = { ENOSPC: full, EDQUOT: full, EACCES: blocked, EPERM: blocked, EROFS: blocked }
+const codes: Readonly<Record<string, { readonly code: string; readonly hint: string }>> = {
+  ENOSPC: full,
+  EDQUOT: full,
+  EACCES: blocked,
+  EPERM: blocked,
+  EROFS: blocked,
+}
 
 async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {

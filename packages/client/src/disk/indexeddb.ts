@@ -32,7 +32,8 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
       if (failure) throw failure
       return work()
     })
-  const write = (durability: IDBTransactionDurability, work: (store: IDBObjectStore) => void) => connection.transact(work, next - first, 'readwrite', durability)
+  const write = (durability: IDBTransactionDurability, work: (store: IDBObjectStore) => void) =>
+    connection.transact(work, next - first, 'readwrite', durability)
 
   await queue(connection.open)
   return {
@@ -108,7 +109,12 @@ function createConnection(name: string, onRemoved: () => void) {
   return {
     open,
     /** `held`: how many records there must be if the connection has to be opened again; null: not known yet. */
-    transact: async <T>(work: (store: IDBObjectStore) => T, held: number | null, mode?: IDBTransactionMode, durability?: IDBTransactionDurability): Promise<T> => {
+    transact: async <T>(
+      work: (store: IDBObjectStore) => T,
+      held: number | null,
+      mode?: IDBTransactionMode,
+      durability?: IDBTransactionDurability,
+    ): Promise<T> => {
       try {
         return await attempt(work, mode, durability)
       } catch (error) {
