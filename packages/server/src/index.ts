@@ -2,7 +2,7 @@ export type { AuthenticateRequest, Config, Grants, ListenOptions, SeedDatabase, 
 export { defineConfig } from './config.ts'
 export { openEmbedded } from './database/embedded.ts'
 export { openPostgres } from './database/postgres.ts'
-export { openGateway } from './database/gateway.ts'
+// export { openGateway } from './database/gateway.ts'
 export type { Database, SqlRow, Transaction } from './ports.ts'
 export { type LogReader, openLogReader } from './follow.ts'
 export type { LogRow } from './feed/log.ts'

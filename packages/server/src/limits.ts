@@ -6,6 +6,8 @@ export const limits = {
   awakePollMs: 2,
   pollMsMin: 10,
   pollMsMax: 250,
+  /** Where other people's transactions cannot notify: see headwater.wake_trigger(). */
+  pollMsUnnotifiedMax: 15,
   /** Waiting before the log is opened again after its session was lost. */
   reopenMsMin: 100,
   reopenMsMax: 5_000,

@@ -20,7 +20,7 @@ export async function createServer<S extends Schema, M extends Mutators<S>>(opti
   const clock = options.ports?.clock ?? systemClock
   const chance = options.ports?.chance ?? systemChance
   const onTrouble = options.onTrouble ?? (() => {})
-  const database = await openDatabase(options.database, options.directory)
+  const database = await openDatabase(options.database, options.directory ?? '.headwater/database')
   try {
     const installed = await install(database, options.schema, options.grants)
     return await start(options, { database, installed, clock, chance, onTrouble })

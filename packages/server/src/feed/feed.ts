@@ -74,9 +74,10 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
         session = null
         sleeper.wake()
       })
-      barrier = await barrierSql(opened)
+      const settings = await readSettings(opened)
+      barrier = settings.barrier
       track = await opened.read((transaction) => continueFrom(transaction))
-      sleeper.reset()
+      sleeper.reset(settings.isNotified)
       session = opened
     } catch (error) {
       await opened.close().catch(() => {})
@@ -197,13 +198,16 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
 }
 
 /**
- * What makes rows durable that are already visible: with `synchronous_commit = off`, or after an aborted transaction, a crash could take
+ * `barrier`: what makes rows durable that are already visible. With `synchronous_commit = off`, or after an aborted transaction, a crash could take
  * them back and give their transaction numbers away again, which would hide new rows. A flushed message from 17 on; before, a small commit.
  */
-async function barrierSql(tail: TailSession): Promise<string> {
-  const rows = await tail.query(`select current_setting('server_version_num')::int as version`)
-  if (Number(rows[0]?.version) >= 170_000) return `select pg_logical_emit_message(false, 'headwater', '', true)::text`
-  return `with flushed as (select set_config('synchronous_commit', 'on', true)) update headwater.witness set xid = pg_current_xact_id() from flushed`
+async function readSettings(tail: TailSession): Promise<{ readonly barrier: string; readonly isNotified: boolean }> {
+  const rows = await tail.query(`select current_setting('server_version_num')::int as version, current_setting('max_prepared_transactions') as prepared`)
+  const barrier =
+    Number(rows[0]?.version) >= 170_000
+      ? `select pg_logical_emit_message(false, 'headwater', '', true)::text`
+      : `with flushed as (select set_config('synchronous_commit', 'on', true)) update headwater.witness set xid = pg_current_xact_id() from flushed`
+  return { barrier, isNotified: rows[0]?.prepared === '0' }
 }
 
 const stopped = () => new HeadwaterError('unavailable', 'The server is stopping.', 'Connect again.')

@@ -16,8 +16,8 @@ export interface Sleeper {
   /** Waits to be woken, at most `forMs`. */
   sleep(forMs: number): Promise<void>
   wake(): void
-  /** The session is gone, and its lock with it. */
-  reset(): void
+  /** A new session: the lock is not held. `isNotified`: foreign transactions notify too; if not, only looking finds them. */
+  reset(isNotified: boolean): void
 }
 
 export function createSleeper(clock: Clock): Sleeper {
@@ -25,6 +25,7 @@ export function createSleeper(clock: Clock): Sleeper {
   let busySteps = 0
   let idleSteps = 0
   let isWoken = false
+  let pollMsMax: number = limits.pollMsMax
   let wakeUp: (() => void) | null = null
 
   async function after(session: TailSession, broughtRows: boolean): Promise<number | null> {
@@ -42,7 +43,7 @@ export function createSleeper(clock: Clock): Sleeper {
   }
 
   /** Short after activity, longer the longer nothing comes. */
-  const pollMs = () => Math.min(limits.pollMsMax, limits.pollMsMin * 2 ** Math.min(idleSteps, 10))
+  const pollMs = () => Math.min(pollMsMax, limits.pollMsMin * 2 ** Math.min(idleSteps, 10))
 
   function sleep(forMs: number): Promise<void> {
     if (isWoken) {
@@ -67,8 +68,9 @@ export function createSleeper(clock: Clock): Sleeper {
       isWoken = true
       wakeUp?.()
     },
-    reset: () => {
+    reset: (isNotified) => {
       isLocked = false
+      pollMsMax = isNotified ? limits.pollMsMax : limits.pollMsUnnotifiedMax
     },
   }
 }

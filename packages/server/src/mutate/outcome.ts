@@ -34,8 +34,8 @@ export function verdictOf(error: unknown): Verdict {
 }
 
 function verdictOfSql(sqlstate: string, error: HeadwaterError): Verdict {
-  const { table, column, constraint, detail } = error.details
-  if (sqlstate === 'HW001') return { type: 'refused', code: String(detail), reason: String(error.details.message ?? error.message) }
+  const { table, column, constraint, message } = error.details
+  if (sqlstate === 'HW001') return { type: 'refused', code: String(constraint), reason: String(message) }
   if (sqlstate === 'HW002') return { type: 'misnumbered' }
   if (sqlstate === 'HW003' || constraint === 'mutations_first') return { type: 'repeated' }
   if (sqlstate === '40001' || sqlstate === '40P01') return { type: 'race' }

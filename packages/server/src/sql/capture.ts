@@ -56,28 +56,28 @@ export function captureDependency(name: string): string {
 create or replace function ${captureFunction(name)}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $capture$
 begin
   insert into headwater.log (table_name, op) values (${literal(name)}, 'g');
-  perform headwater.wake();
   return null;
 end $capture$;
 revoke all on function ${captureFunction(name)}() from public;
-drop trigger if exists "0_headwater_changed" on ${table};
-create trigger "0_headwater_changed" after insert or update or delete or truncate on ${table} for each statement execute function ${captureFunction(name)}();
-alter table ${table} enable always trigger "0_headwater_changed";`
+${trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`)}
+${wakeTrigger(table)}`
 }
 
 const captureFunction = (name: string) => `headwater.${quoted(`capture_${name}`)}`
 
 /** After-row triggers run in the order of their names: ours first, so that what an app's trigger does is logged after its cause. */
-function triggers(table: string, capture: string): string {
-  const all = [
-    [`0_headwater_rows`, `after insert or update or delete on ${table} for each row execute function ${capture}()`],
-    [`0_headwater_truncate`, `after truncate on ${table} for each statement execute function ${capture}()`],
-    [`9_headwater_wake`, `after insert or update or delete or truncate on ${table} for each statement execute function headwater.wake_trigger()`],
-  ]
-  return all
-    .map(([name, what]) => `drop trigger if exists "${name}" on ${table};\ncreate trigger "${name}" ${what};\nalter table ${table} enable always trigger "${name}";`)
-    .join('\n')
-}
+const triggers = (table: string, capture: string) =>
+  [
+    trigger('0_headwater_rows', table, 'insert or update or delete', `row execute function ${capture}()`),
+    trigger('0_headwater_truncate', table, 'truncate', `statement execute function ${capture}()`),
+    wakeTrigger(table),
+  ].join('\n')
+
+const wakeTrigger = (table: string) => trigger('9_headwater_wake', table, 'insert or update or delete or truncate', 'statement execute function headwater.wake_trigger()')
+
+/** ALWAYS: also where session_replication_role would skip triggers. */
+const trigger = (name: string, table: string, events: string, action: string) =>
+  `drop trigger if exists "${name}" on ${table};\ncreate trigger "${name}" after ${events} on ${table} for each ${action};\nalter table ${table} enable always trigger "${name}";`
 
 /** A JSON object of the old values of what changed, as text. */
 function changedColumns(table: TableDefinition): string {

@@ -10,11 +10,11 @@ create table headwater.migrations (
 
 -- Which database this is, and which unbroken past of it.
 create table headwater.identity (
-  only boolean primary key default true check (only),
+  is_single boolean primary key default true check (is_single),
   database uuid not null default gen_random_uuid(),
   history uuid not null default gen_random_uuid(),
-  -- The log holds every transaction from here on.
-  floor xid8 not null default pg_current_xact_id()
+  -- The log holds every transaction from here on. 3 is the first that PostgreSQL gives out: nothing was pruned yet.
+  floor xid8 not null default '3'
 );
 insert into headwater.identity default values;
 
@@ -100,18 +100,22 @@ begin
   end if;
 end $$;
 
+-- For transactions that are not ours. One that has notified cannot be prepared (two-phase commit): where the server allows prepared
+-- transactions at all, these do not notify, and the reader looks more often.
 create function headwater.wake_trigger() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform headwater.wake();
+  if current_setting('max_prepared_transactions') = '0' then
+    perform headwater.wake();
+  end if;
   return null;
 end $$;
 revoke all on function headwater.wake_trigger() from public;
 
--- Ends the transaction as refused: HW001 with the code in detail.
+-- Ends the transaction as refused: HW001, with the code where an error names a constraint.
 create function headwater.refuse_unless(ok boolean, code text, reason text) returns void language plpgsql as $$
 begin
   if ok is not true then
-    raise exception using errcode = 'HW001', message = reason, detail = code;
+    raise exception using errcode = 'HW001', message = reason, constraint = code;
   end if;
 end $$;
 
