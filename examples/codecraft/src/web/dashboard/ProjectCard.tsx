@@ -3,7 +3,7 @@ import { Link } from 'wouter'
 import type { Project } from '../../schema.ts'
 import { frameworkNames } from '../../starter.ts'
 import { useMutate, useQuery } from '../headwater.ts'
-import { Avatar } from '../parts/Avatar.tsx'
+import { AvatarStack } from '../parts/AvatarStack.tsx'
 import { InlineName } from '../parts/InlineName.tsx'
 import { Time } from '../parts/Time.tsx'
 import { FrameworkMark } from '../project/FrameworkMark.tsx'
@@ -61,13 +61,5 @@ function RenameField({ project, onDone }: { readonly project: Project; readonly 
 function Together({ project, people }: { readonly project: Project; readonly people: People }) {
   const { rows: members } = useQuery((q) => q.projectMembers.where({ projectId: project.id }).orderBy('addedAt'))
   const together = [project.ownerId, ...members.map((member) => member.userId)].map((id) => people.find(id))
-  return (
-    <span className="flex -space-x-1">
-      {together.map((person) => (
-        <span key={person.id} className="rounded-full ring-2 ring-surface">
-          <Avatar person={person} size="small" isNamed />
-        </span>
-      ))}
-    </span>
-  )
+  return <AvatarStack people={together} />
 }

@@ -1,6 +1,7 @@
 import { Search } from 'lucide-react'
 import { controlClass } from '../parts/Field.tsx'
-import { type Sort, type StatusFilter, sorts, type View } from './view.ts'
+import { Select } from '../parts/Select.tsx'
+import type { Sort, StatusFilter, View } from './view.ts'
 
 const filters: readonly { readonly value: StatusFilter; readonly label: string }[] = [
   { value: 'active', label: 'Active' },
@@ -8,7 +9,11 @@ const filters: readonly { readonly value: StatusFilter; readonly label: string }
   { value: 'archived', label: 'Archived' },
   { value: 'all', label: 'All' },
 ]
-const sortNames: Readonly<Record<Sort, string>> = { updated: 'Last changed', created: 'Newest', title: 'Title' }
+const sortOptions: readonly { readonly value: Sort; readonly label: string }[] = [
+  { value: 'updated', label: 'Last changed' },
+  { value: 'created', label: 'Newest' },
+  { value: 'title', label: 'Title' },
+]
 
 export interface ToolbarProps {
   readonly view: View
@@ -34,24 +39,10 @@ export function Toolbar({ view, counts, onView }: ToolbarProps) {
           placeholder="Search"
           value={view.search}
           onChange={(event) => onView({ ...view, search: event.target.value })}
-          className={`${controlClass} h-9 pl-9`}
+          className={`${controlClass} h-9 pl-9 text-sm`}
         />
       </label>
-      <label className="shrink-0">
-        <span className="sr-only">Sort by</span>
-        <select
-          data-testid="sort"
-          value={view.sort}
-          onChange={(event) => onView({ ...view, sort: sorts.find((sort) => sort === event.target.value) ?? 'updated' })}
-          className={`${controlClass} h-9`}
-        >
-          {sorts.map((sort) => (
-            <option key={sort} value={sort}>
-              {sortNames[sort]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select label="Sort by" testId="sort" value={view.sort} options={sortOptions} onChoose={(sort) => onView({ ...view, sort })} className="shrink-0" />
     </div>
   )
 }

@@ -1,4 +1,4 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from 'react'
+import { type InputHTMLAttributes, type ReactNode, type TextareaHTMLAttributes, useId } from 'react'
 
 export const controlClass =
   'block w-full rounded-lg border border-line bg-surface px-3 text-base text-ink shadow-card transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-1 focus-visible:outline-offset-0'
@@ -15,10 +15,6 @@ export function TextField({ label, hint, className = '', ...rest }: FieldProps &
 
 export function TextArea({ label, hint, className = '', ...rest }: FieldProps & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   return <Field label={label} hint={hint}>{(ids) => <textarea {...ids} {...rest} className={`${controlClass} py-2 ${className}`} />}</Field>
-}
-
-export function SelectField({ label, hint, className = '', ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
-  return <Field label={label} hint={hint}>{(ids) => <select {...ids} {...rest} className={`${controlClass} h-9 ${className}`} />}</Field>
 }
 
 interface Ids {

@@ -5,7 +5,7 @@ import type { Project } from '../../schema.ts'
 import { frameworkNames } from '../../starter.ts'
 import { ProjectMenu } from '../dashboard/ProjectMenu.tsx'
 import { useMutate, useQuery } from '../headwater.ts'
-import { Avatar } from '../parts/Avatar.tsx'
+import { AvatarStack } from '../parts/AvatarStack.tsx'
 import { InlineName } from '../parts/InlineName.tsx'
 import { usePeople } from '../session/usePeople.ts'
 import { useWrite } from '../sync/WritesContext.ts'
@@ -53,13 +53,7 @@ function ShareButton({ project }: { readonly project: Project }) {
         onClick={() => setOpen(true)}
         className="hidden h-7 shrink-0 items-center gap-2 rounded-full border border-line pr-2.5 pl-1 text-xs font-medium text-muted transition-colors hover:border-line-strong hover:text-ink sm:flex"
       >
-        <span className="flex -space-x-1">
-          {together.map((person) => (
-            <span key={person.id} className="rounded-full ring-2 ring-canvas">
-              <Avatar person={person} size="small" isNamed />
-            </span>
-          ))}
-        </span>
+        <AvatarStack people={together} />
         <UserPlus aria-hidden size={14} />
         Share
       </button>

@@ -6,7 +6,7 @@ import { useMutate, useQuery } from '../headwater.ts'
 import { Avatar } from '../parts/Avatar.tsx'
 import { Button, IconButton } from '../parts/Button.tsx'
 import { Dialog } from '../parts/Dialog.tsx'
-import { controlClass } from '../parts/Field.tsx'
+import { Select } from '../parts/Select.tsx'
 import { usePerson } from '../session/SessionContext.ts'
 import { usePeople } from '../session/usePeople.ts'
 import { useWrite } from '../sync/WritesContext.ts'
@@ -51,7 +51,9 @@ function MemberRow({ person, children }: { readonly person: Person; readonly chi
   )
 }
 
-const roleNames = { editor: 'Editor', viewer: 'Viewer' } as const
+type Role = ProjectMember['role']
+const roleNames: Readonly<Record<Role, string>> = { editor: 'Editor', viewer: 'Viewer' }
+const roleOptions = memberRoles.map((role) => ({ value: role, label: roleNames[role] }))
 
 interface MemberActionsProps {
   readonly project: Project
@@ -75,30 +77,11 @@ function MemberActions({ project, member, name, isOwner }: MemberActionsProps) {
     )
   return (
     <span className="flex items-center gap-1">
-      <RoleSelect label={`Role of ${name}`} value={member.role} onChoose={(role) => write(`Make ${name} ${role}`, mutate.shareProject({ projectId, userId, role }))} />
+      <Select label={`Role of ${name}`} value={member.role} options={roleOptions} onChoose={(role) => write(`Make ${name} ${role}`, mutate.shareProject({ projectId, userId, role }))} />
       <IconButton label={`Remove ${name}`} data-testid="remove-member" onClick={remove}>
         <X aria-hidden size={16} />
       </IconButton>
     </span>
-  )
-}
-
-type Role = ProjectMember['role']
-
-function RoleSelect({ label, value, onChoose }: { readonly label: string; readonly value: Role; readonly onChoose: (role: Role) => void }) {
-  return (
-    <select
-      aria-label={label}
-      value={value}
-      onChange={(event) => onChoose(memberRoles.find((role) => role === event.target.value) ?? value)}
-      className={`${controlClass} h-8 w-auto! px-2 text-sm`}
-    >
-      {memberRoles.map((role) => (
-        <option key={role} value={role}>
-          {roleNames[role]}
-        </option>
-      ))}
-    </select>
   )
 }
 
@@ -114,14 +97,8 @@ function AddMember({ project, others }: { readonly project: Project; readonly ot
   }
   return (
     <form onSubmit={add} className="mt-4 flex items-center gap-2">
-      <select aria-label="Person" data-testid="share-person" value={userId} onChange={(event) => setUserId(event.target.value)} className={`${controlClass} h-9 min-w-0 flex-1`}>
-        {others.map((person) => (
-          <option key={person.id} value={person.id}>
-            {person.name}
-          </option>
-        ))}
-      </select>
-      <RoleSelect label="Role" value={role} onChoose={setRole} />
+      <Select label="Person" testId="share-person" value={userId} options={others.map(({ id, name }) => ({ value: id, label: name }))} onChoose={setUserId} className="min-w-0 flex-1" />
+      <Select label="Role" value={role} options={roleOptions} onChoose={setRole} />
       <Button kind="primary" type="submit" data-testid="add-member">
         Add
       </Button>

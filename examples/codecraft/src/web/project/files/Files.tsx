@@ -1,5 +1,6 @@
 import { ArrowLeft, FileText } from 'lucide-react'
 import { useState } from 'react'
+import { nameOf } from '../../../path.ts'
 import type { ProjectFile } from '../../../schema.ts'
 import { useQuery } from '../../headwater.ts'
 import { IconButton } from '../../parts/Button.tsx'
@@ -30,10 +31,13 @@ export function Files({ projectId, isLoading }: FilesProps) {
   )
 }
 
+const entries = ['App', 'page', 'server', 'main', 'index']
+
 /** Where nothing was chosen yet, what a reader would look at first. */
 function firstFile(files: readonly ProjectFile[]): ProjectFile | undefined {
   const readable = files.filter((file) => file.type === 'file')
-  return readable.find((file) => /(^|\/)(app|page|index|main|server)\.\w+$/i.test(file.path)) ?? readable[0]
+  const found = entries.map((entry) => readable.find((file) => nameOf(file.path).startsWith(`${entry}.`))).find((file) => file !== undefined)
+  return found ?? readable[0]
 }
 
 function OpenFile({ file, onClose }: { readonly file: ProjectFile | undefined; readonly onClose: () => void }) {

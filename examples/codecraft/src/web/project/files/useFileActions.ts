@@ -11,7 +11,7 @@ export interface FileActions {
   remove(node: TreeNode): void
 }
 
-/** What the tree does to files. A new file is opened at once. */
+/** What the tree does to files. A new file is opened. */
 export function useFileActions(projectId: string, onOpen: (id: string) => void): FileActions {
   const client = useClient()
   const mutate = useMutate()
@@ -21,8 +21,10 @@ export function useFileActions(projectId: string, onOpen: (id: string) => void):
       create: (directory, name, type) => {
         const id = client.id()
         const path = join(directory, name)
-        write(`Create ${path}`, mutate.createFile({ id, projectId, path, type }))
-        if (type === 'file') onOpen(id)
+        const created = mutate.createFile({ id, projectId, path, type })
+        write(`Create ${path}`, created)
+        // A name that is taken is refused here and now; what was open stays open then.
+        if (type === 'file') void created.saved.then(() => onOpen(id)).catch(() => {})
       },
       rename: ({ id, path, type }, name) => {
         if (id === null) return
