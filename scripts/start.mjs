@@ -26,7 +26,11 @@ async function install() {
   say('Installing the dependencies')
   // npm tells its scripts where it is itself; the `npm` of the path is a command file on some systems, which cannot be spawned.
   const npm = process.env.npm_execpath
-  await run(npm ? process.execPath : 'npm', [...(npm ? [npm] : []), 'ci', '--no-fund', '--no-audit', '--loglevel=error'], 'The dependencies could not be installed.')
+  await run(
+    npm ? process.execPath : 'npm',
+    [...(npm ? [npm] : []), 'ci', '--no-fund', '--no-audit', '--loglevel=error'],
+    'The dependencies could not be installed.',
+  )
 }
 
 /** The web app, if something that it is made of has changed since it was built. */

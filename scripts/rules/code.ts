@@ -83,19 +83,19 @@ function checkCalls({ path, text }: SourceFile, { program }: Tree): readonly Fin
   return findings
 }
 
-/** `as const` states nothing. Every other cast has a comment on its line, or above it or the statement it is in. */
+/** `as const` states nothing. Every other cast has a comment on its line, or above it, its statement, or the casts on the lines before it. */
 function checkCasts({ path, text }: SourceFile, { program, comments }: Tree): readonly Finding[] {
   const findings: Finding[] = []
-  const commented = new Set(comments.flatMap(({ start, end }) => [lineAt(text, start), lineAt(text, end)]))
+  const explained = new Set(comments.flatMap(({ start, end }) => [lineAt(text, start), lineAt(text, end)]))
   walk(program, (node, parents) => {
     if (node.type !== 'TSAsExpression' && node.type !== 'TSTypeAssertion') return
     const type = isNode(node.typeAnnotation) ? node.typeAnnotation : null
     if (type?.type === 'TSTypeReference' && nameOf(type.typeName) === 'const') return
     const line = lineAt(text, type?.start ?? node.start)
     if (type?.type === 'TSAnyKeyword') findings.push({ path, line, what: 'as any', why: 'Say what it is, or unknown (STYLE 15).' })
-    else if (productFiles.test(path) && !placesOf(text, node, parents).some((place) => commented.has(place))) {
+    else if (productFiles.test(path) && !placesOf(text, node, parents).some((place) => explained.has(place))) {
       findings.push({ path, line, what: 'a cast without a reason', why: 'A comment line above says why it is true (STYLE 15).' })
-    }
+    } else explained.add(line)
   })
   return findings
 }

@@ -98,6 +98,7 @@ describe('casts', () => {
     expect(code('const a = b as Row // Every row has one.')).toEqual([])
     expect(code('// Far away.\n\nconst a = b as Row')).toEqual(['3 a cast without a reason'])
     expect(code('// The shape was checked.\nreturnIt(\n  one,\n  two as Row,\n)')).toEqual([])
+    expect(code('// Both are rows.\nconst a = b as Row\nconst c = d as Row\n\nconst e = f as Row')).toEqual(['5 a cast without a reason'])
     expect(code('const a = ["x"] as const')).toEqual([])
     expect(code('const a = b as Row', 'packages/client/test/a.test.ts')).toEqual([])
   })

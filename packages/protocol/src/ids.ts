@@ -17,6 +17,7 @@ export type DatabaseId = Brand<'DatabaseId'>
 /** Which unbroken past of that database. */
 export type HistoryId = Brand<'HistoryId'>
 
+// A brand exists for the compiler alone: at run time an id is the text it was made of.
 export const deviceId = (text: string) => text as DeviceId
 export const userId = (text: string) => text as UserId
 export const cursor = (text: string) => text as Cursor
@@ -24,5 +25,6 @@ export const mutationId = (text: string) => text as MutationId
 export const databaseId = (text: string) => text as DatabaseId
 export const historyId = (text: string) => text as HistoryId
 
+// As above: the brand is given where the text is made.
 export const scopeKey = (kind: string, key: string) => `${kind}:${key}` as ScopeKey
 export const scopeKind = (scope: ScopeKey) => scope.slice(0, scope.indexOf(':'))

@@ -26,6 +26,7 @@ export {
 } from './ids.ts'
 export { type Json, unstorable, unstorableText } from './json.ts'
 export { limits } from './limits.ts'
+export { count, type Infer, json, nullable, object, type Shape, text } from './shape.ts'
 export type { Hello } from './up/hello.ts'
 export type { Hold } from './up/hold.ts'
 export type { Ping } from './up/ping.ts'

@@ -24,6 +24,6 @@ export const limits = {
   helloMsMax: 10_000,
 } as const
 
-assert(limits.mutationBytesMax < limits.pushBytesMax, 'the largest mutation fits in a push')
-assert(limits.pushBytesMax < limits.upBytesMax, 'the largest push fits in a message')
-assert(limits.pingEveryMs * 2 < limits.silenceMsMax, 'one lost ping does not cut a device off')
+/* @__PURE__ */ assert(limits.mutationBytesMax < limits.pushBytesMax, 'the largest mutation fits in a push')
+/* @__PURE__ */ assert(limits.pushBytesMax < limits.upBytesMax, 'the largest push fits in a message')
+/* @__PURE__ */ assert(limits.pingEveryMs * 2 < limits.silenceMsMax, 'one lost ping does not cut a device off')

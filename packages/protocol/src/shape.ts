@@ -1,5 +1,5 @@
 import { HeadwaterError } from './error.ts'
-import { type Json, unstorable } from './json.ts'
+import { type Json, unstorable, unstorableText } from './json.ts'
 import { limits } from './limits.ts'
 
 /** A shape checks a value that came from outside, once, and gives it its type. `name` describes it; the names of all messages are pinned by a test. */
@@ -13,14 +13,19 @@ export function malformed(path: string, expected: string): never {
   throw new HeadwaterError('malformed', `${path} is not ${expected}`, 'The other side speaks another version, or the message was damaged on the way.')
 }
 
+/** A text that PostgreSQL can store: ids and names become parameters of statements, which fail on a NUL or a lone surrogate. */
 export const text = <T extends string = string>(lengthMax: number): Shape<T> => ({
   name: `text(${lengthMax})`,
-  // A branded id is a text of bounded length; what it means is checked where it is used.
-  check: (value, path) => (typeof value === 'string' && value.length <= lengthMax ? (value as T) : malformed(path, `a text of at most ${lengthMax}`)),
+  check: (value, path) => {
+    const isText = typeof value === 'string' && value.length <= lengthMax && unstorableText(value) === null
+    // A branded id is a text of bounded length; what it means is checked where it is used.
+    return isText ? (value as T) : malformed(path, `a storable text of at most ${lengthMax}`)
+  },
 })
 
 export const count: Shape<number> = {
   name: 'count',
+  // Only numbers are safe integers.
   check: (value, path) => (Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : malformed(path, 'a count')),
 }
 
@@ -42,6 +47,7 @@ export const json: Shape<Json> = {
 /** A row or a key: an array of encoded values in the order of the table's columns. Its values are checked by the schema that decodes them. */
 export const tuple: Shape<readonly Json[]> = {
   name: 'tuple',
+  // What JSON.parse made holds nothing but JSON.
   check: (value, path) => (Array.isArray(value) ? (value as readonly Json[]) : malformed(path, 'an array')),
 }
 

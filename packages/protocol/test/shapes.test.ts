@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto'
+import { downShapes, failureCodes, protocolVersion, upShapes } from '@headwater/protocol'
+import { expect, test } from 'vitest'
+
+const pinned = { version: 1, hash: '393ed7ebe6bc44f9' }
+
+const whatToDo = `
+The shape of a message has changed. Devices of last week are still out there, and speak the old one. In one commit:
+1. If a peer that does not know of the change would be misled, raise protocolVersion, and keep the old version working.
+   (A member that is added and may be missing, or that an old peer may drop, needs no new version.)
+2. Write the change into the version history and the message's row in packages/protocol/SPEC.md.
+3. Put the new hash here.`
+
+test('the shapes of all messages are those of the pinned version', () => {
+  const names = (shapes: Readonly<Record<string, { readonly name: string }>>) => Object.entries(shapes).map(([type, { name }]) => [type, name])
+  const all = JSON.stringify([names(upShapes), names(downShapes), failureCodes])
+  const hash = createHash('sha256').update(all).digest('hex').slice(0, 16)
+  expect({ version: protocolVersion, hash }, whatToDo).toEqual(pinned)
+})
+
+test('every shape is found by the type it demands', () => {
+  for (const [type, { name }] of [...Object.entries(upShapes), ...Object.entries(downShapes)]) expect(name.startsWith(`{type:${type}`)).toBe(true)
+})
