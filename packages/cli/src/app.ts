@@ -8,9 +8,9 @@ import { type Config, type Database, openEmbedded, openPostgres } from '@headwat
 const configNames = ['headwater.config.ts', 'headwater.config.js', 'headwater.config.mjs']
 
 /** The folder of an app, and where things are in it. */
-export const appFolder = (given: string | undefined) => {
+export const appFolder = (given: string | undefined, data?: string) => {
   const folder = resolve(given ?? '.')
-  const own = join(folder, '.headwater')
+  const own = data === undefined ? join(folder, '.headwater') : resolve(data)
   return { folder, own, database: join(own, 'database'), running: join(own, 'running.json') }
 }
 export type AppFolder = ReturnType<typeof appFolder>

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
-import { type Config, createServer, openGateway, seedOnce, type Server } from '@headwater/server'
+import { type Config, createServer, type Database, type EmbeddedDatabase, openEmbedded, openGateway, seedOnce, type Server } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { type AppFolder, appFolder, forgetRunning, loadConfig, saveRunning } from '../app.ts'
+import { appFolder, forgetRunning, loadConfig, saveRunning } from '../app.ts'
 import { explain } from '../explain.ts'
 import { paint } from '../paint.ts'
 import { pages } from '../pages.ts'
@@ -11,21 +11,23 @@ export const dev = defineCommand({
   meta: { name: 'dev', description: 'Starts an app: database, tables, server and pages. Prints its URL.' },
   args: {
     app: { type: 'string', description: 'folder of the app (default: this one)' },
+    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
     port: { type: 'string', description: 'port of the app (default: 4800, or the next free one)' },
     database: { type: 'string', description: 'URL of a PostgreSQL (default: DATABASE_URL, or embedded in .headwater/)' },
     sqlPort: { type: 'string', description: 'port for SQL clients of an embedded database (default: any free one)' },
     json: { type: 'boolean', description: 'one line of JSON instead of text' },
   },
   run: async ({ args }) => {
-    const app = appFolder(args.app)
+    const app = appFolder(args.app, args.data)
     const config = await loadConfig(app)
-    const server = await createServer({ ...config, ...databaseOf(config, args.database), directory: app.database, onTrouble })
+    const database = args.database ?? process.env.DATABASE_URL ?? config.database ?? (await openEmbedded({ directory: app.database }))
+    const server = await createServer({ ...config, database, onTrouble })
     if (config.seed) await seedOnce(server.database, config.seed)
-    const gateway = server.database.kind === 'embedded' ? await openGateway(server.database, { port: portOf(args.sqlPort, 0), host: '127.0.0.1' }) : null
+    const gateway = isEmbedded(database) ? await openGateway(database, { port: portOf(args.sqlPort, 0) }) : null
+    const sql = gateway === null ? null : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
     const { url } = await listen(server, args.port, pages(app, config))
-    const database = gateway?.url ?? databaseOf(config, args.database).database ?? ''
-    await saveRunning(app, { pid: process.pid, url, database: String(database) })
-    process.stdout.write(args.json ? `${JSON.stringify({ url, database: gateway?.url ?? null, kind: server.database.kind })}\n` : greeting(server, url, gateway?.url ?? null))
+    await saveRunning(app, { pid: process.pid, url, database: sql ?? (typeof database === 'string' ? database : '') })
+    process.stdout.write(args.json ? `${JSON.stringify({ url, database: sql, kind: server.database.kind })}\n` : greeting(server, url, sql))
     await stopped()
     await gateway?.close()
     await server.close()
@@ -33,10 +35,7 @@ export const dev = defineCommand({
   },
 })
 
-const databaseOf = (config: Config, flag: string | undefined) => {
-  const database = flag ?? process.env.DATABASE_URL ?? config.database
-  return database === undefined ? {} : { database }
-}
+const isEmbedded = (database: string | Database): database is EmbeddedDatabase => typeof database !== 'string' && database.kind === 'embedded'
 
 function portOf(text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback

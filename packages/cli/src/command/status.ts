@@ -7,11 +7,12 @@ export const status = defineCommand({
   meta: { name: 'status', description: 'Tells which database this is and what it holds.' },
   args: {
     app: { type: 'string', description: 'folder of the app (default: this one)' },
+    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
     database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
     json: { type: 'boolean', description: 'JSON instead of text' },
   },
   run: async ({ args }) => {
-    const app = appFolder(args.app)
+    const app = appFolder(args.app, args.data)
     const running = await findRunning(app)
     const database = await openFor(app, args.database)
     try {

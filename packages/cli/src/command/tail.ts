@@ -11,6 +11,7 @@ export const tail = defineCommand({
   meta: { name: 'tail', description: 'Shows what is committed, as it is committed: every change, by whom, from where.' },
   args: {
     app: { type: 'string', description: 'folder of the app (default: this one)' },
+    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
     database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
     last: { type: 'string', default: '10', description: 'how many earlier rows to show first' },
     table: { type: 'string', description: 'only this table, by its SQL name' },
@@ -20,7 +21,7 @@ export const tail = defineCommand({
   run: async ({ args }) => {
     const last = Number(args.last)
     if (!Number.isInteger(last) || last < 0) throw new HeadwaterError('usage', `${args.last} is not a count.`, 'Give --last a number from 0.')
-    const database = await openFor(appFolder(args.app), args.database)
+    const database = await openFor(appFolder(args.app, args.data), args.database)
     const abort = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort())
     // Whoever reads from a pipe may leave.

@@ -1,0 +1,126 @@
+// codecraft as a person has it: `headwater dev` in a process of its own, and Chromium with a profile of its own.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import { type BrowserContext, chromium, type Page } from 'playwright-core'
+
+const root = join(import.meta.dirname, '../..')
+const app = join(root, 'examples/codecraft')
+const startMsMax = 60_000
+
+export interface AppProcess {
+  readonly url: string
+  readonly port: number
+  /** Where an SQL client connects. */
+  readonly sqlUrl: string
+  readonly errors: () => string
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
+}
+
+/** Builds the pages once per run. */
+export function buildPages(): void {
+  const built = spawnSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', app, '--logLevel', 'warn'], { encoding: 'utf8' })
+  if (built.status !== 0) throw new Error(`codecraft does not build: ${built.stderr}${built.stdout}`)
+}
+
+/** `database`: the URL of a PostgreSQL; null: embedded in `data`. */
+export async function startApp({ data, database, port = 0 }: { readonly data: string; readonly database: string | null; readonly port?: number }): Promise<AppProcess> {
+  const args = ['--conditions=@headwater/source', '--import', 'tsx', 'packages/cli/src/run.ts', 'dev', '--app', app, '--data', data, '--port', String(port), '--json']
+  const { DATABASE_URL: _, ...env } = process.env
+  const child = spawn(process.execPath, database === null ? args : [...args, '--database', database], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let errors = ''
+  child.stderr.on('data', (text) => {
+    errors += text
+  })
+  const line = await firstLine(child, () => errors)
+  const started: { readonly url: string; readonly database: string | null } = JSON.parse(line)
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  return {
+    url: started.url,
+    port: Number(new URL(started.url).port),
+    sqlUrl: database ?? started.database ?? '',
+    errors: () => errors,
+    kill: async (signal) => {
+      child.kill(signal)
+      await ended
+    },
+  }
+}
+
+function firstLine(child: ChildProcess, errors: () => string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const timer = setTimeout(() => reject(new Error(`headwater dev did not start: ${errors()}`)), startMsMax)
+    child.once('exit', (code) => reject(new Error(`headwater dev ended with ${code}: ${errors()}`)))
+    child.stdout?.on('data', (data) => {
+      text += data
+      if (!text.includes('\n')) return
+      clearTimeout(timer)
+      resolve(text.slice(0, text.indexOf('\n')))
+    })
+  })
+}
+
+export interface Browser {
+  readonly page: Page
+  readonly context: BrowserContext
+  /** Opens the app again as after a restart of the browser, with the profile kept. */
+  restart(): Promise<Page>
+  close(): Promise<void>
+}
+
+/**
+ * One person's browser. Pages come from the built files and not from the server: what is tested is whether the data is there when
+ * the server is not, and an app shell that opens offline is another matter.
+ */
+export async function openBrowser(url: string): Promise<Browser & { page: Page; context: BrowserContext }> {
+  const profile = await mkdtemp(join(tmpdir(), 'hw-profile-'))
+  const launch = async () => {
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    })
+    await context.route((address) => address.origin === url && !address.pathname.startsWith('/api/') && !address.pathname.startsWith('/headwater/'), (route) => fromDist(route.request().url()).then((file) => route.fulfill(file)))
+    const page = context.pages()[0] ?? (await context.newPage())
+    return { context, page }
+  }
+  const browser = {
+    ...(await launch()),
+    restart: async () => {
+      await browser.context.close()
+      Object.assign(browser, await launch())
+      await browser.page.goto(url)
+      return browser.page
+    },
+    close: async () => {
+      await browser.context.close()
+      await rm(profile, { recursive: true, force: true })
+    },
+  }
+  return browser
+}
+
+const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
+
+async function fromDist(url: string) {
+  const { pathname } = new URL(url)
+  const file = extname(pathname) === '' ? '/index.html' : pathname
+  try {
+    return { body: await readFile(join(app, 'dist', file)), contentType: contentTypes[extname(file)] ?? 'application/octet-stream' }
+  } catch {
+    return { status: 404, body: '' }
+  }
+}
+
+/** Signs in as one of the seeded people and waits until everything is there. */
+export async function signIn(page: Page, url: string, person: string): Promise<void> {
+  await page.goto(url)
+  await page.getByTestId(`sign-in-${person}`).click()
+  await page.getByTestId('project-card').first().waitFor()
+  await untilSynced(page)
+}
+
+export const untilSynced = (page: Page) => page.locator('[data-testid=sync-status][data-phase=live][data-pending="0"]').waitFor()
+
+export const cardTitles = (page: Page) => page.getByTestId('project-title').allTextContents()
