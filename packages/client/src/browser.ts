@@ -1,11 +1,10 @@
 // The real ports of a browser. Nothing here is touched before it is used, so that a server may load the module too.
 import { HeadwaterError } from '@headwater/protocol'
 import { openIndexedDbDisk } from './disk/indexeddb.ts'
-import { createMemoryDisks } from './disk/memory.ts'
 import type { Chance, Clock, Network, OpenDisk, OpenSocket, Ports } from './ports.ts'
 
 export function browserPorts(): Ports {
-  return { clock, chance, openSocket: openSocketWith(globalThis.WebSocket), network, openDisk: globalThis.indexedDB ? openLocked : createMemoryDisks().open }
+  return { clock, chance, openSocket: openSocketWith(globalThis.WebSocket), network, openDisk }
 }
 
 /** The address of the page, where there is one. */
@@ -37,7 +36,7 @@ const network: Network = {
 }
 
 /** One tab at a time writes a store: another works in memory, and says so. A page that is being reloaded gives way within the wait. */
-const openLocked: OpenDisk = async (name) => {
+const openDisk: OpenDisk = async (name) => {
   const release = await takeLock(name)
   try {
     const disk = await openIndexedDbDisk(name)
@@ -51,7 +50,7 @@ const openLocked: OpenDisk = async (name) => {
 const lockMsMax = 1_000
 
 function takeLock(name: string): Promise<() => void> {
-  const { locks } = navigator
+  const { locks } = globalThis.navigator ?? {}
   // Absent on pages without https, which are for development.
   if (!locks) return Promise.resolve(() => {})
   return new Promise((resolve, reject) => {

@@ -10,6 +10,7 @@ import type { Ports } from './ports.ts'
 import { createJournal, type Journal } from './store/journal.ts'
 import { headerRecord, snapshotRecords } from './store/record.ts'
 import { createStore, type Store } from './store/store.ts'
+import { createSubscribers } from './store/subscribers.ts'
 import { createSync, type Sync } from './sync/sync.ts'
 import { createValue, type SettableValue } from './value.ts'
 
@@ -39,10 +40,9 @@ export interface EngineOptions {
 export function createEngine({ schema, mutators, url, user, ports, page }: EngineOptions): Engine {
   const { clock } = ports
   const newId = createIds(ports)
-  const listeners = new Set<{ readonly run: (error: HeadwaterError) => void }>()
-  const report = (error: unknown) => {
-    for (const { run } of [...listeners]) run(asError(error))
-  }
+  // Nobody is left to tell of a listener that throws.
+  const listeners = createSubscribers<[HeadwaterError]>(() => {})
+  const report = (error: unknown) => listeners.run(asError(error))
   let journal: Journal | null = null
   // Why the disk cannot be written, and why nothing can be made at all.
   let trouble: HeadwaterError | null = null
@@ -100,7 +100,7 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     const records = disk ? await disk.read().catch(rejected) : null
     const restored = restore(records ?? [], store, report)
     const identity = restored.isWhole ? restored.identity : null
-    if (disk && records) journal = createJournal({ open: () => ports.openDisk(name), clock, onTrouble, outbox: outbox.records, rows: () => snapshotRecords(store, sync.welcome() ?? restored.welcome), rowsHeld }, disk, records.length, restored.weight)
+    if (disk && records) journal = createJournal({ open: () => ports.openDisk(name), clock, onTrouble, outbox: outbox.records, rows: () => snapshotRecords(store, sync.welcome() ?? restored.welcome), rowsHeld }, disk, { count: records.length, weight: restored.weight })
     isStarting = false
     outbox.open(restored, deviceId(identity?.device ?? newId()))
     store.startAnew()
@@ -126,7 +126,7 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     await ready.catch(() => {})
     obstacle = new HeadwaterError('closed', 'The client is closed.')
     sync.stop()
-    await outbox.flushed()
+    await outbox.settled()
     await journal?.close().catch(report)
     refresh()
   }
@@ -147,11 +147,7 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     setAside,
     ready,
     newId,
-    onError: (run) => {
-      const listener = { run }
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onError: listeners.add,
     close,
     wipe: async () => {
       await close()

@@ -1,4 +1,5 @@
 import type { LiveValue } from './api.ts'
+import { createSubscribers } from './store/subscribers.ts'
 
 /** A value that is read and followed; `set` with an equal one changes nothing and tells nobody. */
 export interface SettableValue<T> extends LiveValue<T> {
@@ -7,24 +8,14 @@ export interface SettableValue<T> extends LiveValue<T> {
 
 export function createValue<T>(first: T, isSame: (a: T, b: T) => boolean, report: (error: unknown) => void): SettableValue<T> {
   let value = first
-  const subscribers = new Set<{ readonly run: () => void }>()
+  const subscribers = createSubscribers(report)
   return {
     get: () => value,
-    subscribe: (run) => {
-      const subscriber = { run }
-      subscribers.add(subscriber)
-      return () => void subscribers.delete(subscriber)
-    },
+    subscribe: subscribers.add,
     set: (next) => {
       if (isSame(value, next)) return
       value = next
-      for (const { run } of [...subscribers]) {
-        try {
-          run()
-        } catch (error) {
-          report(error)
-        }
-      }
+      subscribers.run()
     },
   }
 }

@@ -18,7 +18,7 @@ test('a row of the server is shown, and a row made here reaches the server', asy
   expect(query.result().rows.map(({ title }) => title)).toEqual(['One', 'Two'])
   expect(made.state()).toBe('made')
   await made.saved
-  expect(made.state()).toBe('sent')
+  expect(made.state()).toBe('saved')
   await clock.advance(100)
   expect(made.state()).toBe('confirmed')
   expect(await made.confirmed).toEqual({ type: 'applied' })

@@ -20,9 +20,10 @@ export interface Entry {
   confirm(outcome: Outcome): void
 }
 
-export type Draftable = Pick<Entry, 'id' | 'name' | 'args' | 'at'> & { readonly retried?: SetAside | null; readonly number?: number | null }
+type Made = Pick<Entry, 'id' | 'name' | 'args' | 'at'>
 
-export function createEntry({ id, name, args, at, retried = null, number = null }: Draftable): Entry {
+/** With a number it comes from the disk. */
+export function createEntry({ id, name, args, at }: Made, number: number | null, retried: SetAside | null = null): Entry {
   let state: MutationState = 'made'
   const saved = withResolvers<void>()
   const confirmed = withResolvers<Outcome>()

@@ -6,14 +6,14 @@ import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { Loaded } from '../store/delta.ts'
 import type { View } from '../store/layer.ts'
-import { headerRecord, type Identity, outboxRecord } from '../store/record.ts'
+import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn } from './builtin.ts'
 import { createDraft, type Draft } from './draft.ts'
-import { createEntry, type Draftable, type Entry, refusalOf, wireOf } from './entry.ts'
+import { createEntry, type Entry, refusalOf, wireOf } from './entry.ts'
 import { createLine } from './line.ts'
 import type { Restored } from './restore.ts'
-import { assertStorable } from './size.ts'
+import { copyOf } from './size.ts'
 import { createTx } from './tx.ts'
 
 export interface Outbox {
@@ -39,8 +39,8 @@ export interface Outbox {
   records(): readonly DiskRecord[]
   /** Refuses what was made before the disk was read: it cannot be. */
   abandon(error: HeadwaterError): void
-  /** Waits until the disk has answered for everything made so far. */
-  flushed(): Promise<void>
+  /** Resolves when everything that was made stands in line. */
+  settled(): Promise<void>
 }
 
 export interface OutboxDeps {
@@ -66,8 +66,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
   let last = 0
   let setAside: readonly SetAside[] = []
-  let unwritten: Entry[] = []
-  let writing: Promise<void> | null = null
 
   const draftOver = (below: View) => createDraft({ schema, below, isPartly: deps.isPartly })
   const line = createLine({ store, clock, draftOver, run, onQueued, onRefused: refuse })
@@ -91,9 +89,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   function onQueued(entry: Entry): void {
     entry.number = ++last
     if (entry.retried) setAside = setAside.filter((one) => one !== entry.retried)
-    unwritten.push(entry)
-    // Whatever is made in this turn goes to the disk together.
-    writing ??= Promise.resolve().then(write)
+    const written = (error: HeadwaterError | null) => {
+      entry.isWritten = true
+      entry.save(error)
+      deps.onWritten()
+    }
+    deps.keep(outboxRecord({ made: [wireOf(entry)], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
     deps.onChange()
   }
 
@@ -105,38 +106,22 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     deps.onChange()
   }
 
-  async function write(): Promise<void> {
-    while (unwritten.length > 0) {
-      const batch = unwritten
-      unwritten = []
-      const discarded = batch.flatMap(({ retried }) => (retried ? [retried.id] : []))
-      const error = await deps.keep(outboxRecord({ identity: null, made: batch.map(wireOf), setAside: [], discarded })).then(() => null, refusalOf)
-      for (const entry of batch) {
-        entry.isWritten = true
-        entry.save(error && error.error)
-      }
-      deps.onWritten()
-    }
-    writing = null
-  }
-
   function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>): void {
-    for (const { number } of outcomes.values()) identity = { ...identity, confirmed: Math.max(identity.confirmed, number) }
-    const results = settled.map((entry) => ({ entry, outcome: resultOf(outcomes.get(entry.number ?? 0)) }))
-    const refused = results.flatMap(({ entry: { id, name, args, at }, outcome }) => (outcome.type === 'refused' ? [{ id, name, args, at, code: outcome.code, reason: outcome.reason }] : []))
-    setAside = [...setAside, ...refused]
-    const confirm = () => {
-      for (const { entry, outcome } of results) {
+    for (const number of outcomes.keys()) identity = { ...identity, confirmed: Math.max(identity.confirmed, number) }
+    for (const entry of settled) {
+      const outcome = outcomes.get(entry.number ?? 0)
+      const refused = outcome?.type === 'refused' ? setAsideOf(entry, outcome) : null
+      if (refused) setAside = [...setAside, refused]
+      // It waits for the disk, and does not fail with it: what the database decided is final.
+      persisted.then(() => {
         entry.save(null)
-        entry.confirm(outcome)
-      }
+        entry.confirm(refused ? { type: 'refused', code: refused.code, reason: refused.reason } : { type: 'applied' })
+      })
     }
-    // Final in either case: a disk that failed said so elsewhere.
-    if (results.length > 0) persisted.then(confirm, confirm)
     deps.onChange()
   }
 
-  const whole = () => outboxRecord({ identity, made: line.entries().filter(({ number }) => number !== null).map(wireOf), setAside, discarded: [] })
+  const whole = () => outboxRecord({ identity, made: line.entries().filter(({ number }) => number !== null).map(wireOf), setAside })
 
   function renumber(device: DeviceId): void {
     identity = { ...identity, device, nonce: null, confirmed: 0 }
@@ -146,27 +131,24 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
   return {
     make: (name, argsOf, retried) => {
-      const made: Draftable = { id: mutationId(deps.newId()), name, args: null, at: timeOf(clock), retried: retried ?? null }
+      let args: Json = null
+      let refusal: unknown = deps.obstacle()
       try {
-        const obstacle = deps.obstacle()
-        if (obstacle) throw obstacle
         if (!isBuiltIn(name)) mutatorOf(name)
-        const args = argsOf()
-        assertStorable(name, args)
         // A copy: what the app does with its object afterwards is not what was called.
-        const entry = createEntry({ ...made, args: JSON.parse(JSON.stringify(args)) })
-        line.call(entry, isBuiltIn(name))
-        return entry.pending
+        args = copyOf(name, argsOf())
       } catch (error) {
-        const entry = createEntry(made)
-        refuse(entry, error)
-        return entry.pending
+        refusal ??= error
       }
+      const entry = createEntry({ id: mutationId(deps.newId()), name, args, at: timeOf(clock) }, null, retried)
+      if (refusal) refuse(entry, refusal)
+      else line.call(entry, isBuiltIn(name))
+      return entry.pending
     },
     open: (restored, device) => {
       identity = restored.identity ?? identity
       setAside = restored.setAside
-      const entries = restored.made.map((one: Mutation) => createEntry(one))
+      const entries = restored.made.map((one: Mutation) => createEntry(one, one.number))
       last = entries.at(-1)?.number ?? identity.confirmed
       line.open(entries)
       if (identity.device !== device) renumber(device)
@@ -197,21 +179,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     discard: async (id) => {
       setAside = setAside.filter((one) => one.id !== id)
       deps.onChange()
-      await deps.keep(outboxRecord({ identity: null, made: [], setAside: [], discarded: [id] }))
+      await deps.keep(outboxRecord({ discarded: [id] }))
     },
     records: () => [headerRecord, whole()],
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)
     },
-    flushed: async () => {
+    settled: async () => {
       // A mutator that runs is over within a macrotask.
-      while (writing || line.entries().some(({ number }) => number === null)) await (writing ?? new Promise<void>((resolve) => clock.timer(0, resolve)))
+      while (line.entries().some(({ number }) => number === null)) await new Promise<void>((resolve) => clock.timer(0, resolve))
     },
   }
 }
-
-const resultOf = (outcome: Outcome | undefined) =>
-  outcome?.type === 'refused' ? ({ type: 'refused', code: outcome.code ?? 'refused', reason: outcome.reason ?? '' } as const) : ({ type: 'applied' } as const)
 
 /** Advisory, and to the microsecond only by its form. */
 const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')

@@ -3,7 +3,7 @@
 import { HeadwaterError, type Mutation, type Outcome, type Welcome } from '@headwater/protocol'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
-import { type Entry, type Identity, type OutboxRecord, parseRecord } from '../store/record.ts'
+import { type Entry, type Identity, type OutboxRecord, parseRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 
 export interface Restored {
@@ -85,17 +85,18 @@ function createHeardOutbox() {
         made.clear()
         setAside.clear()
       }
-      for (const one of record.setAside) setAside.set(one.id, one)
-      for (const id of record.discarded) setAside.delete(id)
+      for (const one of record.setAside ?? []) setAside.set(one.id, one)
+      for (const id of record.discarded ?? []) setAside.delete(id)
       // A snapshot may hold a mutation that is appended behind it as well.
-      for (const one of record.made) if (one.number > confirmed) made.set(one.number, one)
+      for (const one of record.made ?? []) if (one.number > confirmed) made.set(one.number, one)
     },
     welcomed: ({ database, nonce }: Welcome) => {
       if (identity) identity = { ...identity, database, nonce }
     },
-    settle: ({ number, type, code, reason }: Outcome) => {
+    settle: (outcome: Outcome) => {
+      const { number, type } = outcome
       const one = made.get(number)
-      if (one && type === 'refused') setAside.set(one.id, { id: one.id, name: one.name, args: one.args, at: one.at, code: code ?? 'refused', reason: reason ?? '' })
+      if (one && type === 'refused') setAside.set(one.id, setAsideOf(one, outcome))
       made.delete(number)
       confirmed = Math.max(confirmed, number)
     },

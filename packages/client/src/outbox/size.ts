@@ -3,10 +3,12 @@ import { HeadwaterError, type Json, limits, unstorable } from '@headwater/protoc
 /** Bytes of a text in UTF-8. */
 export const byteLength = (text: string): number => new TextEncoder().encode(text).length
 
-/** Throws for a mutation that could never be carried out: too large, too deep, or not storable as JSON. */
-export function assertStorable(name: string, args: Json): void {
+/** The arguments as they will travel. Throws for a mutation that could never be carried out: too large, too deep, or not storable as JSON. */
+export function copyOf(name: string, args: Json): Json {
   const why = unstorable(args, limits.jsonDepthMax)
   if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Correct the value and try again.')
-  const bytes = byteLength(JSON.stringify([name, args]))
+  const text = JSON.stringify(args)
+  const bytes = byteLength(name + text)
   if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`, 'Write less at once.')
+  return JSON.parse(text)
 }

@@ -1,17 +1,20 @@
 // Invariant: the records on the disk, read in order, give a state that the device was in. Where a record could not be written,
-// none that follows is, until the disk has been written anew.
+// none that follows is, until the disk has been written anew. A record may be read twice, never in another order: writing the
+// store anew takes in what still waits to be appended.
 import { HeadwaterError } from '@headwater/protocol'
 import type { Clock, Disk, DiskRecord } from '../ports.ts'
 
 export interface Journal {
-  /** Writes what can be loaded again: a frame with this many rows. Skipped while the disk does not work. */
+  /** Writes what can be loaded again: a frame with this many rows. Resolves also if it could not be written. */
   cache(record: DiskRecord, weight: number): Promise<void>
   /** Writes what exists nowhere else. Rejects if it is not on the disk for good. */
   keep(record: DiskRecord): Promise<void>
-  /** Takes the place of everything: the outbox alone, without rows. */
+  /** Writes everything anew, as it is now. */
   restart(): Promise<void>
-  /** Writes the store anew if the log has outgrown it, piece by piece. */
+  /** Writes everything anew if the log has outgrown it, piece by piece. */
   compact(): void
+  /** Resolves when nothing waits to be written. */
+  flushed(): Promise<void>
   close(): Promise<void>
   wipe(): Promise<void>
 }
@@ -28,132 +31,140 @@ export interface JournalDeps {
   readonly rowsHeld: () => number
 }
 
+interface Job {
+  readonly records: readonly DiskRecord[]
+  /** Appended, put in the place of all that is on the disk when it is `from` records long, or not at all: everything is written anew. */
+  readonly type: 'cache' | 'keep' | 'restart' | { readonly from: number; readonly generation: number }
+  readonly resolve: () => void
+  readonly reject: (error: HeadwaterError) => void
+}
+
 /** A log shorter than this is never rewritten. */
 const weightMin = 2_000
 const pauseMs = 200
 
 /** The disk was opened and read by the caller, and holds `count` records that weigh `weight` rows. */
-export function createJournal(deps: JournalDeps, opened: Disk, count: number, weight: number): Journal {
+export function createJournal(deps: JournalDeps, opened: Disk, opening: { readonly count: number; readonly weight: number }): Journal {
   let disk = opened
+  let { count, weight } = opening
   let broken: HeadwaterError | null = null
-  let mending: Promise<void> | null = null
-  let mendingAgain: Promise<void> | null = null
   // False while the disk holds the outbox alone, because there was no room for more.
   let hasRows = true
-  let compacting: (() => void) | null = null
-  let isClosed = false
+  let waiting: Job[] = []
+  let working: Promise<void> | null = null
+  let isCompacting = false
+  // Counts how often everything was written anew: a snapshot begun before is of a log that is no more.
+  let generation = 0
 
-  async function append(record: DiskRecord, strict: boolean): Promise<void> {
-    // What the record says is part of the state that is written anew; if that was already under way, it is written once more.
-    if (mending) return mendAgain(mending)
-    if (broken) return mend()
-    count++
-    try {
-      await disk.append([record], { strict })
-    } catch (error) {
-      broken = asError(error)
-      return mend()
+  /** What is called in one turn, or while the disk is at work, goes to the disk together. */
+  function put(type: Job['type'], records: readonly DiskRecord[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ type, records, resolve, reject })
+      working ??= Promise.resolve().then(work)
+    })
+  }
+
+  async function work(): Promise<void> {
+    while (waiting.length > 0) {
+      const exchange = waiting.findIndex(({ type }) => typeof type === 'object')
+      const jobs = waiting.splice(0, exchange < 0 ? waiting.length : Math.max(1, exchange))
+      const error = await write(jobs).then(() => null, asError)
+      for (const { type, resolve, reject } of jobs) {
+        if (error && type !== 'cache') reject(error)
+        else resolve()
+      }
     }
+    working = null
   }
 
-  function mend(): Promise<void> {
-    mending ??= writeAnew()
-      .then(() => deps.onTrouble(null))
-      .catch((error) => {
+  async function write(jobs: readonly Job[]): Promise<void> {
+    const exchange = jobs[0]?.type
+    if (typeof exchange === 'object') return exchange.generation === generation ? replace(exchange.from, jobs[0]?.records ?? []) : undefined
+    const isKept = jobs.some(({ type }) => type !== 'cache')
+    if (!broken && jobs.every(({ type }) => type !== 'restart')) {
+      const records = jobs.flatMap((job) => (job.type === 'keep' || hasRows ? job.records : []))
+      count += records.length
+      try {
+        return await disk.append(records, { strict: isKept })
+      } catch (error) {
         broken = asError(error)
-        deps.onTrouble(broken)
-        throw broken
-      })
-      .finally(() => {
-        mending = null
-      })
-    return mending
-  }
-
-  function mendAgain(running: Promise<void>): Promise<void> {
-    mendingAgain ??= running
-      .catch(() => {})
-      .then(() => {
-        mendingAgain = null
-        return mend()
-      })
-    return mendingAgain
+      }
+    } else if (!isKept) return
+    await writeAnew().then(deps.onTrouble, (error) => {
+      broken = asError(error)
+      deps.onTrouble(broken)
+      throw broken
+    })
   }
 
   /** A disk that failed stays failed until it is opened again. If not everything fits any more, the outbox does. */
-  async function writeAnew(): Promise<void> {
+  async function writeAnew(): Promise<null> {
     await disk.close().catch(() => {})
-    if (isClosed) throw broken ?? new HeadwaterError('closed', 'The client is closed.')
     // What another has written meanwhile is not ours to replace.
     if (broken?.code === 'disk-blocked') throw broken
     disk = await deps.open()
     const { length } = await disk.read()
     if (length > count) throw new HeadwaterError('disk-blocked', 'This store was written by another tab or process.', 'Close the other one and start again.')
-    const replace = (records: readonly DiskRecord[]) => {
-      broken = null
-      count = records.length
-      weight = 0
-      return disk.replace(length, records)
-    }
+    count = length
+    broken = null
     hasRows = true
-    await replace([...deps.outbox(), ...deps.rows()]).catch(() => {
+    generation++
+    await replace(length, [...deps.outbox(), ...deps.rows()]).catch(() => {
       hasRows = false
-      return replace(deps.outbox())
+      return replace(length, deps.outbox())
     })
+    return null
+  }
+
+  async function replace(from: number, records: readonly DiskRecord[]): Promise<void> {
+    await disk.replace(from, records)
+    count += records.length - from
   }
 
   function compact(): void {
-    if (compacting || broken || weight <= Math.max(weightMin, deps.rowsHeld())) return
-    const [replaced, records] = [count, [...deps.outbox()]]
-    const pieces = deps.rows()[Symbol.iterator]()
+    if (isCompacting || broken || weight <= Math.max(weightMin, deps.rowsHeld())) return
     weight = 0
+    if (!hasRows) return void put('restart', []).catch(() => {})
+    isCompacting = true
+    // As of now: what waits to be appended is in it, and will be read once more behind it.
+    const type = { from: count, generation }
+    const records = [...deps.outbox()]
+    const pieces = deps.rows()[Symbol.iterator]()
     const step = () => {
-      compacting = null
-      // What was read so far is of a state that may have been written anew meanwhile.
-      if (broken || mending || count < replaced) return
       const { done, value } = pieces.next()
-      if (done) exchange(replaced, records)
-      else {
+      if (!done) {
         records.push(value)
-        compacting = deps.clock.timer(0, step)
+        deps.clock.timer(0, step)
+        return
       }
+      isCompacting = false
+      put(type, records).catch(deps.onTrouble)
     }
-    compacting = deps.clock.timer(pauseMs, step)
+    deps.clock.timer(pauseMs, step)
   }
 
-  function exchange(replaced: number, records: readonly DiskRecord[]): void {
-    count += records.length - replaced
-    disk.replace(replaced, records).catch((error) => {
-      count -= records.length - replaced
-      deps.onTrouble(asError(error))
-    })
+  const flushed = async () => {
+    while (working) await working
   }
 
   return {
     cache: (record, rows) => {
       weight += rows
-      return (broken && !mending) || !hasRows ? Promise.resolve() : append(record, false)
+      return put('cache', [record])
     },
     keep: (record) => {
       weight++
-      return append(record, true)
+      return put('keep', [record])
     },
-    restart: async () => {
-      compacting?.()
-      compacting = null
-      broken ??= new HeadwaterError('disk', 'The disk is written anew.')
-      await mend()
-    },
+    restart: () => put('restart', []),
     compact,
+    flushed,
     close: async () => {
-      compacting?.()
-      await mending?.catch(() => {})
-      isClosed = true
+      await flushed()
       await disk.close()
     },
     wipe: () => disk.wipe(),
   }
 }
 
-const asError = (error: unknown) =>
-  error instanceof HeadwaterError ? error : new HeadwaterError('disk', `The disk failed: ${String(error)}`, 'What was not saved is kept in memory until the app is closed.')
+const asError = (error: unknown) => (error instanceof HeadwaterError ? error : new HeadwaterError('disk', `The disk failed: ${String(error)}`))

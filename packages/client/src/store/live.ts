@@ -1,6 +1,5 @@
 // Invariant: a live query equals the same query run from nothing, after every batch; its subscribers run at most once per batch,
 // after every query has followed.
-import type { HeadwaterError } from '@headwater/protocol'
 import type { QueryDefinition, TableDefinition } from '@headwater/schema'
 import type { LiveQuery, Result, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
@@ -9,6 +8,7 @@ import { createIndexes } from './indexes.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
 import { type Counters, eachCandidate, type Question, questionOf, textOf } from './select.ts'
+import { createSubscribers } from './subscribers.ts'
 import { createWindow } from './window.ts'
 
 export interface LiveQueries {
@@ -46,7 +46,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
   const indexes = createIndexes(view, counters)
   const shared = new Map<string, LiveQuery<Row>>()
   const active = new Set<Active>()
-  const notify = createNotifier(deps.report)
+  const notify = createNotifier()
 
   /** Sets up on first use, and gives up what it holds a macrotask after nobody subscribes: React unsubscribes and subscribes again in one. */
   function create(text: string, definition: QueryDefinition): LiveQuery<Row> {
@@ -56,7 +56,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       { each: (run) => eachCandidate(view, question, run), index: (isNeeded) => (question.onlyKey === null ? indexes.of(question, isNeeded) : null) },
       counters,
     )
-    const subscribers = new Set<{ readonly run: () => void }>()
+    const subscribers = createSubscribers(deps.report, rest)
     let result: Result<Row> | null = null
     let isDirty = true
     let state = deps.stateOf(definition.table)
@@ -74,13 +74,11 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
         isDirty = true
         state = deps.stateOf(definition.table)
       },
-      notify: () => {
-        for (const { run } of [...subscribers]) notify.run(run)
-      },
+      notify: subscribers.run,
     }
     function rest(): void {
       deps.clock.timer(0, () => {
-        if (subscribers.size > 0 || !active.delete(self)) return
+        if (!subscribers.isEmpty() || !active.delete(self)) return
         if (shared.get(text) === query) shared.delete(text)
         indexes.drop(question, active)
         isDirty = true
@@ -104,12 +102,9 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
         return result
       },
       subscribe: (run) => {
-        const subscriber = { run }
-        subscribers.add(subscriber)
+        const unsubscribe = subscribers.add(run)
         wake()
-        return () => {
-          if (subscribers.delete(subscriber) && subscribers.size === 0) rest()
-        }
+        return unsubscribe
       },
     }
     return query
@@ -118,7 +113,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
   function follow(batch: Batch): void {
     for (const [table, changes] of batch) indexes.follow(table, changes)
     const altered = [...active].filter((query) => query.follow(batch.get(query.question.table)))
-    notify.all(altered)
+    notify(altered)
   }
 
   return {
@@ -133,7 +128,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     follow,
     startAnew: () => {
       for (const query of active) query.startAnew()
-      notify.all([...active])
+      notify([...active])
     },
     followStates: () => follow(new Map()),
     active,
@@ -145,24 +140,15 @@ function keep(before: readonly Row[] | undefined, rows: readonly Row[]): readonl
   return before?.length === rows.length && before.every((row, at) => row === rows[at]) ? before : rows
 }
 
-/** A subscriber that throws is reported and stops nobody; one that writes has its notifications run after those under way. */
-function createNotifier(report: (error: HeadwaterError | unknown) => void) {
+/** A subscriber that writes has its notifications run after those under way. */
+function createNotifier() {
   const waiting: { notify(): void }[] = []
   let isRunning = false
-  return {
-    run: (run: () => void) => {
-      try {
-        run()
-      } catch (error) {
-        report(error)
-      }
-    },
-    all: (altered: readonly { notify(): void }[]) => {
-      waiting.push(...altered)
-      if (isRunning) return
-      isRunning = true
-      for (let next = waiting.shift(); next; next = waiting.shift()) next.notify()
-      isRunning = false
-    },
+  return (altered: readonly { notify(): void }[]) => {
+    waiting.push(...altered)
+    if (isRunning) return
+    isRunning = true
+    for (let next = waiting.shift(); next; next = waiting.shift()) next.notify()
+    isRunning = false
   }
 }

@@ -3,7 +3,7 @@
 //
 // Invariant: rows, cursor, and what became of mutations change in one record, because they come in one frame. Loads become
 // visible with the checkpoint that names them; a welcome drops those that no checkpoint named.
-import { type Checkpoint, decodeDown, type Down, encode, HeadwaterError, type Mutation, mutation, type Welcome } from '@headwater/protocol'
+import { type Checkpoint, count, decodeDown, type Down, encode, HeadwaterError, type Infer, json, limits, type Mutation, type MutationId, mutation, nullable, object, type Outcome, type Shape, text, type Welcome } from '@headwater/protocol'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { createEncoder } from './row.ts'
@@ -14,23 +14,28 @@ const formatVersion = 1
 
 export const headerRecord: DiskRecord = JSON.stringify({ headwater: formatVersion })
 
-/** Whose outbox it is. */
-export interface Identity {
-  readonly device: string
+const anyText = text(Number.POSITIVE_INFINITY)
+
+const identity = object({
+  device: text(limits.idLengthMax),
   /** The database that the device was welcomed by; null before the first time. */
-  readonly database: string | null
-  readonly nonce: string | null
+  database: nullable(text(limits.idLengthMax)),
+  nonce: nullable(text(limits.idLengthMax)),
   /** Every mutation up to this number is settled. */
-  readonly confirmed: number
-}
+  confirmed: count,
+})
+/** Whose outbox it is. */
+export type Identity = Infer<typeof identity>
+
+const setAside = object({ id: text<MutationId>(limits.idLengthMax), name: anyText, args: json, code: anyText, reason: anyText, at: anyText })
 
 /** What happened to the outbox. With an identity, the record says all there is, and takes the place of what was before. */
 export interface OutboxRecord {
-  readonly identity: Identity | null
-  readonly made: readonly Mutation[]
-  readonly setAside: readonly SetAside[]
+  readonly identity?: Identity
+  readonly made?: readonly Mutation[]
+  readonly setAside?: readonly SetAside[]
   /** Mutations set aside that were discarded or tried again. */
-  readonly discarded: readonly string[]
+  readonly discarded?: readonly string[]
 }
 
 export type Entry = { readonly type: 'header' } | { readonly type: 'outbox'; readonly outbox: OutboxRecord; readonly isWhole: boolean } | Down
@@ -39,52 +44,40 @@ const outboxMark = '{"outbox":'
 
 export const outboxRecord = (outbox: OutboxRecord): DiskRecord => `${outboxMark}${JSON.stringify(outbox)}}`
 
+/** A mutation as it is kept for the person after it was refused. */
+export const setAsideOf = ({ id, name, args, at }: Pick<Mutation, 'id' | 'name' | 'args' | 'at'>, { code, reason }: Outcome): SetAside => ({
+  id,
+  name,
+  args,
+  code: code ?? 'refused',
+  reason: reason ?? '',
+  at,
+})
+
 /** Throws `malformed` for what cannot be read, and `store-version` for what a newer app wrote. An outbox record gives whatever of it is whole. */
 export function parseRecord(record: DiskRecord): Entry {
   if (record.startsWith('{"headwater":')) return parseHeader(record)
   if (!record.startsWith(outboxMark)) return decodeDown(record)
   const { outbox } = JSON.parse(record)
-  const made = listOf(outbox?.made, parseMutation)
-  const setAside = listOf(outbox?.setAside, parseSetAside)
-  const discarded = listOf(outbox?.discarded, (id) => (typeof id === 'string' ? id : null))
-  const identity = outbox?.identity === null ? null : parseIdentity(outbox?.identity)
-  const isWhole = made.isWhole && setAside.isWhole && discarded.isWhole && identity !== undefined
-  return { type: 'outbox', isWhole, outbox: { identity: identity ?? null, made: made.items, setAside: setAside.items, discarded: discarded.items } }
+  let isWhole = true
+  const keep = <T>(items: unknown, shape: Shape<T>): T[] =>
+    (Array.isArray(items) ? items : []).flatMap((item) => {
+      try {
+        return [shape.check(item, '')]
+      } catch {
+        isWhole = false
+        return []
+      }
+    })
+  const [whose] = outbox.identity === undefined ? [] : keep([outbox.identity], identity)
+  const parsed = { made: keep(outbox.made, mutation), setAside: keep(outbox.setAside, setAside), discarded: keep(outbox.discarded, anyText) }
+  return { type: 'outbox', outbox: whose ? { identity: whose, ...parsed } : parsed, isWhole }
 }
 
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
   if (headwater === formatVersion) return { type: 'header' }
   throw new HeadwaterError('store-version', `The store on this device has format ${headwater}; this app reads ${formatVersion}.`, 'Reload the page to get the newer app.')
-}
-
-function listOf<T>(items: unknown, parse: (item: unknown) => T | null): { readonly items: readonly T[]; readonly isWhole: boolean } {
-  const parsed = Array.isArray(items) ? items.map(parse).filter((item) => item !== null) : []
-  return { items: parsed, isWhole: Array.isArray(items) && parsed.length === items.length }
-}
-
-function parseMutation(item: unknown): Mutation | null {
-  try {
-    return mutation.check(item, '')
-  } catch {
-    return null
-  }
-}
-
-function parseSetAside(item: unknown): SetAside | null {
-  // Members are only read, and checked below.
-  const { code, reason, ...rest } = Object(item) as Record<string, unknown>
-  const made = parseMutation({ ...rest, number: 0 })
-  return made && typeof code === 'string' && typeof reason === 'string' ? { id: made.id, name: made.name, args: made.args, at: made.at, code, reason } : null
-}
-
-function parseIdentity(item: unknown): Identity | undefined {
-  // Members are only read, and checked below.
-  const { device, database = null, nonce = null, confirmed } = Object(item) as Record<string, unknown>
-  const isText = (value: unknown) => typeof value === 'string' || value === null
-  if (typeof device !== 'string' || !isText(database) || !isText(nonce) || !Number.isSafeInteger(confirmed)) return undefined
-  // Each was just checked.
-  return { device, database, nonce, confirmed } as Identity
 }
 
 /** Rows in a record, and characters, at which the next begins: the disk and `JSON.parse` take them piece by piece. */

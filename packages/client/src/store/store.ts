@@ -4,9 +4,9 @@ import { type Checkpoint, type Cursor, HeadwaterError, type Load } from '@headwa
 import { type QueryDefinition, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
 import type { LiveQuery, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
-import type { Batch, Change } from './change.ts'
+import type { Change } from './change.ts'
 import { type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
-import { copyOf, type Layer, over, rowsIn, type View } from './layer.ts'
+import { copyOf, type Layer, merge, nothingCleared, over, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
 import { areEqualRows, createDecoder, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
@@ -60,6 +60,7 @@ export interface StoreDeps {
 
 export function createStore(deps: StoreDeps): Store {
   const tables = new Map<string, StoredTable>(Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]))
+  const confirmedRows = new Map([...tables].map(([name, { rows }]) => [name, rows]))
   const counters: Counters = { visited: 0, setUp: 0, indexed: 0 }
   const confirmed: View = {
     get: (table, key) => tables.get(table)?.rows.get(key),
@@ -80,12 +81,11 @@ export function createStore(deps: StoreDeps): Store {
   const reading = createReading(tables, deps.report)
 
   function commit(delta: Delta | null, next: Layer): void {
-    const names = new Set([...overlay.keys(), ...next.keys(), ...(delta ? [...delta.layer.keys(), ...delta.cleared] : [])])
-    const befores = new Map([...names].map((name) => [name, touched(name, delta, next)]))
-    if (delta) restore(delta)
-    exchange(next)
-    const batch = new Map([...befores].map(([name, before]) => [name, compare(name, before)]))
-    queries.follow(batch)
+    const layers = delta ? [overlay, next, delta.layer] : [overlay, next]
+    change(layers, delta?.cleared ?? nothingCleared, () => {
+      if (delta) restore(delta)
+      exchange(next)
+    })
   }
 
   function restore(delta: Delta): void {
@@ -94,32 +94,27 @@ export function createStore(deps: StoreDeps): Store {
     cursor = delta.cursor
   }
 
-  /** What is seen now under every key that may be seen differently afterwards. */
-  function touched(name: string, delta: Delta | null, next: Layer): Map<string, Row | undefined> {
-    const before = new Map<string, Row | undefined>()
-    const above = overlay.get(name)
-    const rows = tables.get(name)?.rows
-    const note = (_: unknown, key: string) => {
-      const row = above?.get(key)
-      before.set(key, row === undefined ? rows?.get(key) : (row ?? undefined))
+  /** Lets live queries follow what `apply` does to rows in the layers and in cleared tables. */
+  function change(layers: readonly Layer[], cleared: ReadonlySet<string>, apply: () => void): void {
+    const befores = new Map<string, Map<string, Row | undefined>>()
+    for (const name of new Set([...layers.flatMap((layer) => [...layer.keys()]), ...cleared])) {
+      const before = new Map<string, Row | undefined>()
+      const note = (_: unknown, key: string) => before.set(key, visible.get(name, key))
+      for (const layer of layers) layer.get(name)?.forEach(note)
+      if (cleared.has(name)) tables.get(name)?.rows.forEach(note)
+      befores.set(name, before)
     }
-    above?.forEach(note)
-    next.get(name)?.forEach(note)
-    delta?.layer.get(name)?.forEach(note)
-    if (delta?.cleared.has(name)) rows?.forEach(note)
-    return before
+    apply()
+    queries.follow(new Map([...befores].map(([name, before]) => [name, compare(name, before)])))
   }
 
   function compare(name: string, before: ReadonlyMap<string, Row | undefined>): readonly Change[] {
-    const above = overlay.get(name)
-    const rows = tables.get(name)?.rows
     const changes: Change[] = []
     for (const [key, was] of before) {
-      const shown = above?.get(key)
-      const after = shown === undefined ? rows?.get(key) : (shown ?? undefined)
+      const after = visible.get(name, key)
       if (was === after) continue
       // An equal row takes the object of before, wherever it lies, so that nobody sees a difference where there is none.
-      if (was && after && areEqualRows(was, after)) (shown ? above : rows)?.set(key, was)
+      if (was && after && areEqualRows(was, after)) (overlay.get(name)?.get(key) ? overlay : confirmedRows).get(name)?.set(key, was)
       else changes.push({ before: was, after })
     }
     return changes
@@ -139,7 +134,7 @@ export function createStore(deps: StoreDeps): Store {
     commit,
     restore,
     startAnew: queries.startAnew,
-    show: (layer) => queries.follow(showIn(overlay, visible, layer)),
+    show: (layer) => change([layer], nothingCleared, () => merge(overlay, layer)),
     reset: () => commit(nothing(tables), overlay),
     forgetCursor: () => {
       cursor = null
@@ -156,22 +151,6 @@ const nothing = (tables: ReadonlyMap<string, StoredTable>): Delta => ({ layer: n
 function settle({ name, rows }: StoredTable, { layer, cleared }: Delta): void {
   if (cleared.has(name)) rows.clear()
   layer.get(name)?.forEach((row, key) => (row ? rows.set(key, row) : rows.delete(key)))
-}
-
-function showIn(overlay: Layer, visible: View, layer: Layer): Batch {
-  const batch = new Map<string, readonly Change[]>()
-  for (const [name, rows] of layer) {
-    const changes: Change[] = []
-    const above = rowsIn(overlay, name)
-    for (const [key, row] of rows) {
-      const before = visible.get(name, key)
-      const isSame = before && row && areEqualRows(before, row)
-      above.set(key, isSame ? before : row)
-      if (!isSame && (before || row)) changes.push({ before, after: row ?? undefined })
-    }
-    batch.set(name, changes)
-  }
-  return batch
 }
 
 /** Rows as they come from the wire, by the columns that the last welcome named. */

@@ -7,8 +7,8 @@ import { createTop, positionOf } from './top.ts'
 import type { Row } from './row.ts'
 
 const slackMin = 32
-/** More changes than this are merged in one pass instead of one by one. */
-const spliceMax = 16
+/** So many changes are always followed one by one. */
+const spliceMin = 64
 
 export interface Source {
   /** Every row that can match, in no order. */
@@ -83,23 +83,19 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
     return isShown
   }
 
-  function mergeAll(changes: readonly Change[]): boolean {
-    const shownBefore = rows.slice(0, limit)
-    const gone = new Set(changes.map(({ before }) => before))
-    const come = createTop(capacity, compare)
-    for (const { after } of changes) if (isInside(after)) come.add(after)
-    rows = inOrder(rows.filter((row) => !gone.has(row)), come.rows(), compare)
-    if (come.isCut() && rows.length <= capacity) end = rows.at(-1) ?? null
-    cut()
-    return shownBefore.length !== Math.min(limit, rows.length) || shownBefore.some((row, at) => row !== rows[at])
+  /** Where most of a long result changes, answering anew costs less than moving its rows about. */
+  function fillAnew(): boolean {
+    const before = rows
+    fill()
+    return before.length !== rows.length || before.some((row, at) => row !== rows[at])
   }
 
   return {
     fill,
     apply: (changes) => {
       let isShown = false
-      if (changes.length > spliceMax) isShown = mergeAll(changes)
-      else for (const change of changes) isShown = splice(change) || isShown
+      if (capacity === Number.POSITIVE_INFINITY && changes.length > Math.max(spliceMin, rows.length / 8)) return fillAnew()
+      for (const change of changes) isShown = splice(change) || isShown
       if (rows.length >= limit || end === null) return isShown
       const index = source.index(true)
       if (index) extend(index, 'visited')
@@ -107,17 +103,4 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
     },
     shown: () => rows.slice(0, limit),
   }
-}
-
-function inOrder(a: readonly Row[], b: readonly Row[], compare: (a: Row, b: Row) => number): Row[] {
-  if (b.length === 0) return [...a]
-  const rows: Row[] = []
-  let at = 0
-  for (const row of b) {
-    // at is below the length where it is read.
-    while (at < a.length && compare(a[at] as Row, row) < 0) rows.push(a[at++] as Row)
-    rows.push(row)
-  }
-  for (; at < a.length; at++) rows.push(a[at] as Row)
-  return rows
 }

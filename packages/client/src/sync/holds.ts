@@ -3,6 +3,7 @@ import type { Schema, TableDefinition } from '@headwater/schema'
 import type { ResultState, ScopeHandle } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Store } from '../store/store.ts'
+import { createSubscribers, type Subscribers } from '../store/subscribers.ts'
 
 /** The scopes that this device uses, and what is known of each. */
 export interface Holds {
@@ -24,6 +25,7 @@ export interface HoldsDeps {
   readonly schema: Schema
   readonly store: () => Store
   readonly clock: Clock
+  readonly report: (error: unknown) => void
   readonly onWanted: () => void
   /** Nobody has used the scope for a while. False: not now. */
   readonly evict: (scope: ScopeKey) => boolean
@@ -36,12 +38,10 @@ interface Use {
   readonly scope: ScopeKey
   count: number
   state: ReturnType<ScopeHandle['state']>
-  readonly subscribers: Set<{ readonly run: () => void }>
-  /** Settles the promises of handles. */
-  readonly waiting: Set<() => void>
+  readonly subscribers: Subscribers<[]>
 }
 
-export function createHolds({ schema, store, clock, onWanted, evict }: HoldsDeps): Holds {
+export function createHolds({ schema, store, clock, report, onWanted, evict }: HoldsDeps): Holds {
   const uses = new Map<ScopeKey, Use>()
   const denied = new Set<ScopeKey>()
   const asked = new Set<ScopeKey>()
@@ -53,6 +53,8 @@ export function createHolds({ schema, store, clock, onWanted, evict }: HoldsDeps
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
+  const inUse = () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope)).map(({ scope }) => scope)
+
   const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
 
   function refresh(): void {
@@ -60,14 +62,13 @@ export function createHolds({ schema, store, clock, onWanted, evict }: HoldsDeps
       const state = stateOf(use.scope)
       if (state === use.state) continue
       use.state = state
-      for (const settle of [...use.waiting]) settle()
-      for (const { run } of [...use.subscribers]) run()
+      use.subscribers.run()
     }
     store().followStates()
   }
 
   function useOf(scope: ScopeKey): Use {
-    const use = uses.get(scope) ?? { scope, count: 0, state: stateOf(scope), subscribers: new Set(), waiting: new Set() }
+    const use = uses.get(scope) ?? { scope, count: 0, state: stateOf(scope), subscribers: createSubscribers(report) }
     uses.set(scope, use)
     return use
   }
@@ -94,11 +95,7 @@ export function createHolds({ schema, store, clock, onWanted, evict }: HoldsDeps
       let isReleased = false
       return {
         state: () => use.state,
-        subscribe: (run) => {
-          const subscriber = { run }
-          use.subscribers.add(subscriber)
-          return () => void use.subscribers.delete(subscriber)
-        },
+        subscribe: use.subscribers.add,
         ready: readyOf(use),
         release: () => {
           if (!isReleased) release(use)
@@ -107,14 +104,14 @@ export function createHolds({ schema, store, clock, onWanted, evict }: HoldsDeps
       }
     },
     scopeState: (kind, key) => stateOf(scopeKey(kind, key)),
-    inUse: () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope)).map(({ scope }) => scope),
+    inUse,
     greeted: (scopes) => {
       asked.clear()
       denied.clear()
       for (const scope of scopes) asked.add(scope)
     },
     takeWanted: () => {
-      const wanted = [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope) && !isHere(scope) && !denied.has(scope) && !asked.has(scope)).map(({ scope }) => scope)
+      const wanted = inUse().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
       for (const scope of wanted) asked.add(scope)
       return wanted
     },
@@ -131,7 +128,7 @@ export function createHolds({ schema, store, clock, onWanted, evict }: HoldsDeps
       const kinds = table.memberships.map(({ kind }) => kind)
       const isLoaded = store().cursor() !== null
       if (table.memberships.some(({ load }) => load === 'eager') || kinds.length === 0) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
-      const states = [...uses.values()].filter(({ scope, count }) => count > 0 && kinds.includes(scopeKind(scope))).map(({ scope }) => stateOf(scope))
+      const states = inUse().filter((scope) => kinds.includes(scopeKind(scope))).map(stateOf)
       if (states.includes('loading')) return 'loading'
       return states.includes('ready') ? 'complete' : isLoaded ? 'partial' : 'loading'
     },
@@ -142,11 +139,11 @@ function readyOf(use: Use): Promise<void> {
   const ready = new Promise<void>((resolve, reject) => {
     const settle = () => {
       if (use.state === 'loading') return
-      use.waiting.delete(settle)
+      unsubscribe()
       if (use.state === 'ready') resolve()
       else reject(new HeadwaterError('denied', `${use.scope} is not granted to this person.`))
     }
-    use.waiting.add(settle)
+    const unsubscribe = use.subscribers.add(settle)
     settle()
   })
   // Who only reads the state must not die of an unhandled rejection.

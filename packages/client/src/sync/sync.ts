@@ -6,7 +6,7 @@ import {
   type Down,
   deviceId,
   encode,
-  type Load,
+  limits,
   protocolVersion,
   type ScopeKey,
   type Up,
@@ -14,14 +14,18 @@ import {
   type Welcome,
 } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
+import type { Status } from '../api.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
-import { type Effect, type Event, firstState, type Phase, type Problem, step, type TimerName } from './machine.ts'
+import { backoffMsMax, type Effect, type EventType, firstState, type Phase, slowlyMs, step } from './machine.ts'
 import { pushesOf, pushFrame } from './push.ts'
+
+type Problem = Status['problem']
+type TimerName = 'retry' | 'silence' | 'ping'
 
 export interface Sync {
   readonly holds: Holds
@@ -63,70 +67,73 @@ export function createSync(deps: SyncDeps): Sync {
   let isApplying = false
   let forking: Promise<void> | null = null
   let isFirst = false
+  let isWanted = false
   // Mutations up to this number were sent on this socket, or had reached the server before.
   let sentUpTo = 0
   let stopListening = () => {}
 
-  const holds = createHolds({ schema: deps.schema, store: () => store, clock: ports.clock, onWanted: () => dispatch({ type: 'wanted' }), evict })
+  const holds = createHolds({ schema: deps.schema, store: () => store, clock: ports.clock, report: deps.report, onWanted: want, evict })
 
-  function dispatch(event: Event): void {
-    const decided = step(state, event)
-    state = decided.state
-    for (const effect of decided.effects) carryOut(effect)
-    deps.onChange()
+  /** Once for everything of a turn. */
+  function want(): void {
+    if (isWanted) return
+    isWanted = true
+    queueMicrotask(() => {
+      isWanted = false
+      dispatch('wanted')
+    })
   }
 
-  function carryOut(effect: Effect): void {
-    switch (effect.type) {
-      case 'connect':
-        return connect()
-      case 'close':
-        return close()
-      case 'greet':
-        return greet()
-      case 'accept':
-        return accept(effect.message)
-      case 'stage':
-        return stage(effect.message)
-      case 'apply':
-        return apply(effect.message)
-      case 'deny':
-        return holds.deny(effect.message.scopes)
-      case 'ping':
-        return send({ type: 'ping' })
-      case 'talk':
-        return talk()
-      case 'fork':
-        return fork(effect.isForgotten)
-      case 'forget':
-        return store.forgetCursor()
-      case 'drop':
-        store.reset()
-        return void deps.journal()?.restart().catch(() => {})
-      case 'timer':
-        return setTimer(effect.name, effect.afterMs)
-      case 'backoff':
-        return setTimer('retry', ports.chance.fraction() * effect.afterMsMax)
-      case 'problem':
-        problem = effect.problem
-    }
+  function dispatch(type: EventType, number?: number, message?: Down): void {
+    const decided = step(state, number === undefined ? { type } : { type, socket: number })
+    state = decided.state
+    for (const effect of decided.effects) carryOut[effect](message)
+    deps.onChange()
   }
 
   function setTimer(name: TimerName, afterMs: number): void {
     timers.get(name)?.()
-    timers.set(name, ports.clock.timer(afterMs, () => dispatch({ type: name })))
+    timers.set(name, ports.clock.timer(afterMs, () => dispatch(name)))
+  }
+
+  const carryOut: Readonly<Record<Effect, (message?: Down) => void>> = {
+    connect,
+    close,
+    greet,
+    listen: () => setTimer('silence', limits.silenceMsMax),
+    ping: () => send({ type: 'ping' }),
+    pingLater: () => setTimer('ping', limits.pingEveryMs),
+    backoff: () => setTimer('retry', ports.chance.fraction() * backoffMsMax(state.attempt)),
+    retrySlowly: () => setTimer('retry', slowlyMs),
+    accept,
+    take,
+    talk,
+    forget: store.forgetCursor,
+    drop: () => {
+      store.reset()
+      deps.journal()?.restart().catch(() => {})
+    },
+    fork: () => fork(false),
+    adopt: () => fork(true),
+    complain: (message) => {
+      problem = message?.type === 'failure' ? { code: message.code, message: message.message, hint: message.hint } : otherDatabase
+    },
+    recover: () => {
+      problem = null
+    },
   }
 
   function connect(): void {
     timers.get('retry')?.()
+    setTimer('silence', limits.helloMsMax)
     const number = state.socket
     socket = ports.openSocket(deps.url, {
-      onOpen: () => dispatch({ type: 'opened', socket: number }),
+      onOpen: () => dispatch('opened', number),
       onMessage: (frame) => {
         inbox.push({ socket: number, frame })
         drain()
       },
-      onClose: () => dispatch({ type: 'closed', socket: number }),
+      onClose: () => dispatch('closed', number),
     })
   }
 
@@ -164,34 +171,21 @@ export function createSync(deps: SyncDeps): Sync {
   function hear(number: number, frame: string): void {
     heard = frame
     try {
-      dispatch(eventOf(number, decodeDown(frame)))
+      const message = decodeDown(frame)
+      dispatch(judge(message, known), number, message)
     } catch (error) {
       deps.report(error)
-      dispatch({ type: 'malformed', socket: number })
+      dispatch('malformed', number)
     }
   }
 
-  function eventOf(socket: number, message: Down): Event {
-    switch (message.type) {
-      case 'welcome':
-        return { type: 'welcome', socket, message, verdict: judge(message, outbox.identity(), outbox, store.lacks(message.columns)) }
-      case 'load':
-        return { type: 'load', socket, message }
-      case 'checkpoint':
-        return { type: 'checkpoint', socket, message }
-      case 'denied':
-        return { type: 'denied', socket, message }
-      case 'failure':
-        return { type: 'failure', socket, message }
-      case 'pong':
-        return { type: 'pong', socket }
-    }
-  }
+  const known = () => ({ identity: outbox.identity(), last: outbox.last(), pending: outbox.pending(), isLacking: store.lacks })
 
   // The record of a frame is the frame, as it came.
-  const persist = (frame: string, rows: number) => deps.journal()?.cache(frame, rows).catch(() => {}) ?? Promise.resolve()
+  const persist = (frame: string, rows: number) => deps.journal()?.cache(frame, rows) ?? Promise.resolve()
 
-  function accept(message: Welcome): void {
+  function accept(message?: Down): void {
+    if (message?.type !== 'welcome') return
     welcome = message
     store.dropLoads()
     store.setColumns(message.columns)
@@ -200,7 +194,10 @@ export function createSync(deps: SyncDeps): Sync {
     sentUpTo = message.last
   }
 
-  function stage(message: Load): void {
+  function take(message?: Down): void {
+    if (message?.type === 'checkpoint') apply(message)
+    if (message?.type === 'denied') holds.deny(message.scopes)
+    if (message?.type !== 'load') return
     store.stage(message)
     persist(heard, message.rows.length)
   }
@@ -210,7 +207,7 @@ export function createSync(deps: SyncDeps): Sync {
     const frame = heard
     const after = (event: 'applied' | 'malformed') => {
       isApplying = false
-      dispatch({ type: event, socket: number })
+      dispatch(event, number)
     }
     const applied = () => {
       holds.follow(isFirst)
@@ -250,7 +247,7 @@ export function createSync(deps: SyncDeps): Sync {
     forking = persisted
     persisted.then(() => {
       if (forking === persisted) forking = null
-      dispatch({ type: 'forked' })
+      dispatch('forked')
     })
   }
 
@@ -269,15 +266,15 @@ export function createSync(deps: SyncDeps): Sync {
     holds,
     start: () => {
       stopListening = ports.network.onChange(() => {
-        if (ports.network.isOnline()) dispatch({ type: 'online' })
+        if (ports.network.isOnline()) dispatch('online')
       })
-      dispatch({ type: 'start' })
+      dispatch('start')
     },
     stop: () => {
       stopListening()
-      dispatch({ type: 'stop' })
+      dispatch('stop')
     },
-    wanted: () => dispatch({ type: 'wanted' }),
+    wanted: want,
     phase: () => state.phase,
     problem: () => problem,
     welcome: () => welcome,
@@ -289,4 +286,10 @@ function weightOf({ tables }: Checkpoint): number {
   let weight = 1
   for (const { gone, put } of tables.values()) weight += gone.length + put.length
   return weight
+}
+
+const otherDatabase: Problem = {
+  code: 'other-database',
+  message: 'The server now has another database than the one these changes were made for.',
+  hint: 'Nothing was sent to it. Connect the server to the former database, or sign out to drop what is pending.',
 }
