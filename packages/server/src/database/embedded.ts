@@ -33,8 +33,6 @@ export interface EmbeddedDatabase extends Database {
     send(messages: readonly Buffer[]): Promise<Buffer>
     /** To be called when a guest may have committed something. */
     wake(): void
-    /** To be called when a guest is gone for good, inside of a turn of theirs. */
-    forget(guest: Guest): Promise<void>
   }
 }
 
@@ -70,7 +68,7 @@ function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedD
     const before = guest
     guest = null
     await before?.leave()
-    if (before) prepared.clear()
+    if (before) prepared.forget()
     await next?.enter()
     guest = next
   }
@@ -122,9 +120,6 @@ function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedD
       take: takeAs,
       send: engine.send,
       wake,
-      forget: async (gone) => {
-        if (guest === gone) await handOver(null)
-      },
     },
   }
 }

@@ -14,14 +14,20 @@ export const limits = {
   /** Prepared statements that one session keeps. */
   preparedMax: 500,
   gatewaySessionsMax: 16,
-  /** One message of a gateway's client, and all that it sends before it wants an answer. */
+  /** All that a gateway's client sends before it wants an answer. */
   gatewayBytesMax: 67_108_864,
+  /** The data of one COPY FROM STDIN, which is handed over in one piece. */
+  gatewayCopyBytesMax: 268_435_456,
+  /** Statements that a gateway's client keeps prepared. */
+  gatewayStatementsMax: 10_000,
+  /** The first message of a gateway's client. */
+  gatewayStartupBytesMax: 10_000,
   /** A gateway's client that leaves its transaction alone for so long loses it. */
   gatewayIdleMs: 10_000,
   /** A gateway's client that has not introduced itself by then is cut off. */
   gatewayStartupMs: 10_000,
-  /** Answers that a gateway's client has not taken. */
-  gatewayUnreadBytesMax: 67_108_864,
+  /** Time for a gateway's client to take its last message. */
+  gatewayFarewellMs: 1_000,
 } as const
 
 assert(limits.streamRows < limits.waitingMax, 'a piece is small')

@@ -152,4 +152,4 @@ function createTransaction(session: ServerSession): OpenTransaction {
 }
 
 const isStale = (error: unknown) =>
-  error instanceof HeadwaterError && (error.details['sqlstate'] === '26000' || (error.details['sqlstate'] === '0A000' && error.message.includes('cached plan')))
+  error instanceof HeadwaterError && (error.details.sqlstate === '26000' || (error.details.sqlstate === '0A000' && error.message.includes('cached plan')))

@@ -11,8 +11,10 @@ export interface Prepared {
   add(pipeline: Pipeline, text: string, values: readonly BoundText[]): void
   /** To be told how many of the pipeline's Parse messages were carried out: a failure makes a server skip the rest. */
   settle(pipeline: Pipeline, parsed: number): void
-  /** The session has forgotten all of them, or may answer them wrongly. */
+  /** The session may answer them wrongly: the tables have changed. */
   clear(): void
+  /** The session has forgotten all of them. */
+  forget(): void
 }
 
 export interface Pipeline {
@@ -67,5 +69,10 @@ export function createPrepared(): Prepared {
     names.clear()
   }
 
-  return { add, settle, clear }
+  function forget(): void {
+    orphans.length = 0
+    names.clear()
+  }
+
+  return { add, settle, clear, forget }
 }

@@ -48,7 +48,7 @@ async function keep(path: string, bytes: Buffer): Promise<void> {
 }
 
 function cacheDirectory(): string {
-  const base = process.env['XDG_CACHE_HOME'] || (process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches') : join(homedir(), '.cache'))
+  const base = process.env.XDG_CACHE_HOME || (process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches') : join(homedir(), '.cache'))
   return join(base, 'headwater')
 }
 

@@ -1,6 +1,6 @@
 // The part of PostgreSQL's wire protocol (version 3) that the embedded database and its gateway speak.
 import { assert } from '@headwater/protocol'
-import type { ErrorFields } from './failure.ts'
+import { type ErrorFields, sqlFailure } from './failure.ts'
 import type { BoundText } from './statement.ts'
 
 /** One message: the byte that names it, its body, and all of it as it came. */
@@ -47,6 +47,11 @@ export const flush = message('H')
  * data, so this follows everything that might be a COPY.
  */
 export const copyFail = message('f', cstring('there is no data for COPY FROM STDIN here'))
+
+/** Tells a client to send the data of a COPY: in text form, of columns that it knows and we do not. */
+export const copyInResponse = message('G', Buffer.from([0]), int16(0))
+/** Ready for the next query, outside of a transaction. */
+export const ready = message('Z', Buffer.from('I'))
 
 /** All values in text form, all answers in text form. */
 export function bind(portal: string, name: string, values: readonly BoundText[]): Buffer {
@@ -193,3 +198,6 @@ export function int32(value: number): Buffer {
   bytes.writeInt32BE(value)
   return bytes
 }
+
+/** A client that does not keep to the protocol loses its session. */
+export const protocolFailure = (what: string) => sqlFailure({ sqlstate: '08P01', message: what, severity: 'FATAL' })
