@@ -11,8 +11,8 @@ export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 const kinds: Readonly<Record<ButtonKind, string>> = {
   primary: 'bg-accent text-accent-ink hover:bg-accent-strong',
-  plain: 'border border-line bg-surface text-ink shadow-card hover:border-line-strong hover:bg-sunken',
-  ghost: 'text-muted hover:bg-sunken hover:text-ink',
+  plain: 'border border-line bg-surface text-ink shadow-card hover:border-line-strong hover:bg-hover',
+  ghost: 'text-muted hover:bg-hover hover:text-ink',
   danger: 'bg-danger text-surface hover:opacity-90',
 }
 const sizes = { small: 'h-7 gap-1.5 px-2.5 text-xs', medium: 'h-9 gap-2 px-3.5 text-sm' }
@@ -42,7 +42,7 @@ export function IconButton({ label, className = '', children, ...rest }: IconBut
       type="button"
       aria-label={label}
       title={label}
-      className={`inline-flex size-7 shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-sunken hover:text-ink disabled:pointer-events-none disabled:opacity-45 ${className}`}
+      className={`inline-flex size-7 pointer-coarse:size-9 shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-hover hover:text-ink disabled:pointer-events-none disabled:opacity-45 ${className}`}
       {...rest}
     >
       {children}

@@ -56,7 +56,7 @@ function Item({ item, close }: { readonly item: MenuItem; readonly close: () => 
       tabIndex={-1}
       data-testid={item.testId}
       onClick={choose}
-      className={`flex w-full items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-left text-sm outline-none focus:bg-sunken ${item.isDangerous ? 'text-danger' : ''} hover:bg-sunken`}
+      className={`flex w-full items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-left text-sm outline-none focus:bg-hover ${item.isDangerous ? 'text-danger' : ''} hover:bg-hover`}
     >
       <span className={item.isDangerous ? '' : 'text-faint'}>{item.icon}</span>
       {item.label}

@@ -20,7 +20,7 @@ export function ProjectHeading({ project }: { readonly project: Project }) {
   const rename = (title: string) => write(`Rename “${project.title}”`, mutate.projects.update({ id: project.id, title, updatedAt: new Date() }))
   return (
     <>
-      <Link href="/" aria-label="Back to your projects" title="Back to your projects" className="-ml-1.5 flex size-8 shrink-0 items-center justify-center rounded-lg text-muted hover:bg-sunken hover:text-ink">
+      <Link href="/" aria-label="Back to your projects" title="Back to your projects" className="-ml-1.5 flex size-8 shrink-0 items-center justify-center rounded-lg text-muted hover:bg-hover hover:text-ink">
         <ArrowLeft aria-hidden size={18} />
       </Link>
       <div className="flex min-w-0 flex-1 items-center gap-2.5">

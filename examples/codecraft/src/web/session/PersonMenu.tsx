@@ -37,7 +37,7 @@ export function PersonMenu() {
               <button
                 type="button"
                 data-testid="sign-out"
-                className="flex w-full items-center gap-2.5 rounded-lg px-3 py-1.5 text-left text-sm hover:bg-sunken focus-visible:-outline-offset-2"
+                className="flex w-full items-center gap-2.5 rounded-lg px-3 py-1.5 text-left text-sm hover:bg-hover focus-visible:-outline-offset-2"
                 onClick={() => {
                   close()
                   leave()

@@ -56,7 +56,7 @@ function PersonButton({ person, isBusy, isDisabled, onChoose }: PersonButtonProp
       data-testid={`sign-in-${person.id}`}
       disabled={isDisabled}
       onClick={onChoose}
-      className="group flex w-full items-center gap-3 px-4 py-3 text-left transition-colors hover:bg-sunken focus-visible:-outline-offset-2 disabled:opacity-60"
+      className="group flex w-full items-center gap-3 px-4 py-3 text-left transition-colors hover:bg-hover focus-visible:-outline-offset-2 disabled:opacity-60"
     >
       <Avatar person={person} size="large" />
       <span className="min-w-0 flex-1">

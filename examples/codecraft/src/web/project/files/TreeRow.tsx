@@ -23,7 +23,7 @@ export const indentOf = (depth: number) => ({ paddingLeft: 8 + depth * 14 })
 export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, onDoing, onRename, onFocus, onKey, onChoose }: TreeRowProps) {
   const isDirectory = node.type === 'directory'
   return (
-    <div className={`group/row relative flex h-7 items-center rounded-md ${isChosen ? 'bg-accent-soft' : 'hover:bg-sunken'}`}>
+    <div className={`group/row relative flex h-7 items-center pointer-coarse:h-10 rounded-md ${isChosen ? 'bg-accent-soft' : 'hover:bg-hover'}`}>
       {isRenaming ? (
         <span style={indentOf(node.depth)} className="flex min-w-0 flex-1 items-center gap-1.5 pr-1.5">
           <RowIcon node={node} isOpen={isOpen} />
