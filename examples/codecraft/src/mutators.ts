@@ -1,7 +1,7 @@
 // Every change of codecraft that touches more than one row. Each runs on the device at once and in the database for good.
 import { defineMutators, mutator, refuse } from '@headwater/schema'
 import { z } from 'zod'
-import { claimPath, type CodecraftTx, createBelow, moveTree, removeTree } from './mutators/files.ts'
+import { type CodecraftTx, claimPath, createBelow, moveTree, removeTree } from './mutators/files.ts'
 import { frameworks, memberRoles, type Project, schema } from './schema.ts'
 import { slugOf } from './slug.ts'
 import { starterFiles, welcome } from './starter.ts'

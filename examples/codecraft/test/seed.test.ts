@@ -18,16 +18,19 @@ describe('the seed', () => {
     }
   })
 
-  test.each(projects.map((project) => [project.title, project] as const))('%s has a conversation, and a tree without gaps', (_, { messages, files, title, description }) => {
-    expect(messages.length).toBeGreaterThanOrEqual(5)
-    expect(messages.every(({ content }) => content.length > 0)).toBe(true)
-    const paths = files.map((file) => file.path)
-    expect(new Set(paths).size).toBe(paths.length)
-    for (const path of paths) expect(pathProblem(path), path).toBeNull()
-    expect(files.filter((file) => file.type === 'file').length).toBeGreaterThanOrEqual(4)
-    expect(title.length).toBeLessThanOrEqual(200)
-    expect(description.length).toBeLessThanOrEqual(500)
-  })
+  test.each(projects.map((project) => [project.title, project] as const))(
+    '%s has a conversation, and a tree without gaps',
+    (_, { messages, files, title, description }) => {
+      expect(messages.length).toBeGreaterThanOrEqual(5)
+      expect(messages.every(({ content }) => content.length > 0)).toBe(true)
+      const paths = files.map((file) => file.path)
+      expect(new Set(paths).size).toBe(paths.length)
+      for (const path of paths) expect(pathProblem(path), path).toBeNull()
+      expect(files.filter((file) => file.type === 'file').length).toBeGreaterThanOrEqual(4)
+      expect(title.length).toBeLessThanOrEqual(200)
+      expect(description.length).toBeLessThanOrEqual(500)
+    },
+  )
 
   test('a file that is not understood says what is wrong', () => {
     expect(() => parseSeedFile('title: A\n')).toThrow('The head has no line “description:”.')

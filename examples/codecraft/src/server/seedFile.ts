@@ -43,7 +43,9 @@ export function parseSeedFile(source: string): SeedProject {
     members: readMembers(field('members')),
     createdMinutesAgo: minutesOf(field('created')),
     updatedMinutesAgo: minutesOf(field('updated')),
-    messages: sections.filter((section) => section.kind === 'message').map(({ name, body }) => ({ author: name === 'assistant' ? null : name, content: body.trim() })),
+    messages: sections
+      .filter((section) => section.kind === 'message')
+      .map(({ name, body }) => ({ author: name === 'assistant' ? null : name, content: body.trim() })),
     files: withDirectories(sections.filter((section) => section.kind === 'file')),
   }
 }

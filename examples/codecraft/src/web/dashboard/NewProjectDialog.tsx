@@ -28,7 +28,17 @@ export function NewProjectDialog({ onClose }: { readonly onClose: () => void }) 
   return (
     <Dialog title="New project" onClose={onClose} testId="new-project-dialog">
       <form onSubmit={create}>
-        <TextField label="Title" name="title" data-testid="new-title" required maxLength={200} autoFocus autoComplete="off" value={title} onChange={(event) => setTitle(event.target.value)} />
+        <TextField
+          label="Title"
+          name="title"
+          data-testid="new-title"
+          required
+          maxLength={200}
+          autoFocus
+          autoComplete="off"
+          value={title}
+          onChange={(event) => setTitle(event.target.value)}
+        />
         <TextArea
           label="What should it do?"
           name="description"

@@ -43,7 +43,12 @@ export function ProjectCard({ project, people }: { readonly project: Project; re
 function Title({ project }: { readonly project: Project }) {
   return (
     <h2 className="truncate font-semibold tracking-tight">
-      <Link href={`/projects/${project.id}`} data-testid="project-title" title={project.title} className="after:absolute after:inset-0 after:rounded-xl focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:outline-accent">
+      <Link
+        href={`/projects/${project.id}`}
+        data-testid="project-title"
+        title={project.title}
+        className="after:absolute after:inset-0 after:rounded-xl focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:outline-accent"
+      >
         {project.title}
       </Link>
     </h2>

@@ -43,7 +43,8 @@ export function ProjectMenu({ project, onRename, className = '' }: ProjectMenuPr
 }
 
 function statusItems(status: ProjectStatus, onStatus: (status: ProjectStatus) => void): readonly MenuItem[] {
-  if (status === 'archived') return [{ label: 'Take out of archive', icon: <ArchiveRestore {...icon} />, onChoose: () => onStatus('active'), testId: 'unarchive' }]
+  if (status === 'archived')
+    return [{ label: 'Take out of archive', icon: <ArchiveRestore {...icon} />, onChoose: () => onStatus('active'), testId: 'unarchive' }]
   const pause = { label: 'Pause', icon: <Pause {...icon} />, onChoose: () => onStatus('paused'), testId: 'pause' }
   const resume = { label: 'Resume', icon: <Play {...icon} />, onChoose: () => onStatus('active'), testId: 'resume' }
   return [status === 'active' ? pause : resume, { label: 'Archive', icon: <Archive {...icon} />, onChoose: () => onStatus('archived'), testId: 'archive' }]

@@ -3,12 +3,27 @@ import type { Person } from '../../people.ts'
 const sizes = { small: 'size-5 text-[0.5625rem]', medium: 'size-6 text-[0.625rem]', large: 'size-9 text-xs' }
 
 /** A person's initials on a quiet ground of their own hue. The name is read out where `isNamed`; elsewhere it stands beside it. */
-export function Avatar({ person, size = 'medium', isNamed = false }: { readonly person: Person; readonly size?: keyof typeof sizes; readonly isNamed?: boolean }) {
+export function Avatar({
+  person,
+  size = 'medium',
+  isNamed = false,
+}: {
+  readonly person: Person
+  readonly size?: keyof typeof sizes
+  readonly isNamed?: boolean
+}) {
   const hue = hueOf(person.id)
-  const style = { background: `light-dark(oklch(0.92 0.045 ${hue}), oklch(0.34 0.05 ${hue}))`, color: `light-dark(oklch(0.4 0.09 ${hue}), oklch(0.88 0.06 ${hue}))` }
+  const style = {
+    background: `light-dark(oklch(0.92 0.045 ${hue}), oklch(0.34 0.05 ${hue}))`,
+    color: `light-dark(oklch(0.4 0.09 ${hue}), oklch(0.88 0.06 ${hue}))`,
+  }
   const name = isNamed ? { role: 'img', 'aria-label': person.name, title: person.name } : { 'aria-hidden': true }
   return (
-    <span {...name} style={style} className={`inline-flex shrink-0 items-center justify-center rounded-full font-semibold tracking-wide select-none ${sizes[size]}`}>
+    <span
+      {...name}
+      style={style}
+      className={`inline-flex shrink-0 items-center justify-center rounded-full font-semibold tracking-wide select-none ${sizes[size]}`}
+    >
       {initialsOf(person.name)}
     </span>
   )

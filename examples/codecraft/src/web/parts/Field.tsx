@@ -10,11 +10,19 @@ interface FieldProps {
 }
 
 export function TextField({ label, hint, className = '', ...rest }: FieldProps & InputHTMLAttributes<HTMLInputElement>) {
-  return <Field label={label} hint={hint}>{(ids) => <input type="text" {...ids} {...rest} className={`${controlClass} h-9 ${className}`} />}</Field>
+  return (
+    <Field label={label} hint={hint}>
+      {(ids) => <input type="text" {...ids} {...rest} className={`${controlClass} h-9 ${className}`} />}
+    </Field>
+  )
 }
 
 export function TextArea({ label, hint, className = '', ...rest }: FieldProps & TextareaHTMLAttributes<HTMLTextAreaElement>) {
-  return <Field label={label} hint={hint}>{(ids) => <textarea {...ids} {...rest} className={`${controlClass} py-2 ${className}`} />}</Field>
+  return (
+    <Field label={label} hint={hint}>
+      {(ids) => <textarea {...ids} {...rest} className={`${controlClass} py-2 ${className}`} />}
+    </Field>
+  )
 }
 
 interface Ids {

@@ -12,7 +12,15 @@ export interface MenuItem {
 }
 
 /** A button that opens a list of things to do. Groups are drawn apart. */
-export function Menu({ label, groups, className = '' }: { readonly label: string; readonly groups: readonly (readonly MenuItem[])[]; readonly className?: string }) {
+export function Menu({
+  label,
+  groups,
+  className = '',
+}: {
+  readonly label: string
+  readonly groups: readonly (readonly MenuItem[])[]
+  readonly className?: string
+}) {
   return (
     <Popover
       label={label}
@@ -65,8 +73,8 @@ function Item({ item, close }: { readonly item: MenuItem; readonly close: () => 
 }
 
 function moveFocus(event: KeyboardEvent<HTMLElement>): void {
-  const items = [...event.currentTarget.querySelectorAll('button')]
-  const at = items.findIndex((item) => item === document.activeElement)
+  const items: readonly HTMLElement[] = [...event.currentTarget.querySelectorAll('button')]
+  const at = items.findIndex((item) => item.matches(':focus'))
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key]
   if (to === undefined) return
   event.preventDefault()

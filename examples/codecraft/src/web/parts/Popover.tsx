@@ -35,6 +35,7 @@ export function Popover({ trigger, children, label, role = 'dialog', widthPx, on
   return (
     <span ref={anchor} className="inline-flex">
       {trigger({ popoverTarget: id, 'aria-expanded': isOpen })}
+      {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: a menu and a dialog, which the role is, both take a name */}
       <div
         ref={panel}
         id={id}

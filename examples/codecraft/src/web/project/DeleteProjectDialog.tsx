@@ -14,8 +14,8 @@ export function DeleteProjectDialog({ project, onClose }: { readonly project: Pr
   return (
     <Dialog title="Delete this project?" onClose={onClose} testId="delete-dialog">
       <p className="text-muted">
-        <strong className="font-medium text-ink">{project.title}</strong> goes with its conversation and its files, for you and for everybody it is shared with. This
-        cannot be undone.
+        <strong className="font-medium text-ink">{project.title}</strong> goes with its conversation and its files, for you and for everybody it is shared with.
+        This cannot be undone.
       </p>
       <DialogButtons>
         <Button onClick={onClose}>Keep it</Button>

@@ -20,12 +20,23 @@ export function ProjectHeading({ project }: { readonly project: Project }) {
   const rename = (title: string) => write(`Rename “${project.title}”`, mutate.projects.update({ id: project.id, title, updatedAt: new Date() }))
   return (
     <>
-      <Link href="/" aria-label="Back to your projects" title="Back to your projects" className="-ml-1.5 flex size-8 shrink-0 items-center justify-center rounded-lg text-muted hover:bg-hover hover:text-ink">
+      <Link
+        href="/"
+        aria-label="Back to your projects"
+        title="Back to your projects"
+        className="-ml-1.5 flex size-8 shrink-0 items-center justify-center rounded-lg text-muted hover:bg-hover hover:text-ink"
+      >
         <ArrowLeft aria-hidden size={18} />
       </Link>
       <div className="flex min-w-0 flex-1 items-center gap-2.5">
         {isRenaming ? (
-          <InlineName label="Title" name={project.title} onName={rename} onDone={() => setRenaming(false)} className="w-full max-w-90 font-semibold tracking-tight" />
+          <InlineName
+            label="Title"
+            name={project.title}
+            onName={rename}
+            onDone={() => setRenaming(false)}
+            className="w-full max-w-90 font-semibold tracking-tight"
+          />
         ) : (
           <h1 data-testid="project-title" onDoubleClick={() => setRenaming(true)} title={project.title} className="truncate font-semibold tracking-tight">
             {project.title}

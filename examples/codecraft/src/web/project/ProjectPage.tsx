@@ -21,8 +21,10 @@ export function ProjectPage({ id }: { readonly id: string }) {
   useHomeWhenGone(project !== undefined)
 
   if (project) return <Workspace project={project} isLoading={scope === 'loading'} />
-  if (scope === 'denied' || (state === 'complete' && scope !== 'loading')) return <NotFound title="There is no such project">It was deleted, or it is not shared with you.</NotFound>
-  if (!online && state !== 'loading') return <NotFound title="Not on this device">This project has not been opened here before. It appears when you are online again.</NotFound>
+  if (scope === 'denied' || (state === 'complete' && scope !== 'loading'))
+    return <NotFound title="There is no such project">It was deleted, or it is not shared with you.</NotFound>
+  if (!online && state !== 'loading')
+    return <NotFound title="Not on this device">This project has not been opened here before. It appears when you are online again.</NotFound>
   return <Opening />
 }
 

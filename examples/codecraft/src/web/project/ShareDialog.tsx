@@ -77,7 +77,12 @@ function MemberActions({ project, member, name, isOwner }: MemberActionsProps) {
     )
   return (
     <span className="flex items-center gap-1">
-      <Select label={`Role of ${name}`} value={member.role} options={roleOptions} onChoose={(role) => write(`Make ${name} ${role}`, mutate.shareProject({ projectId, userId, role }))} />
+      <Select
+        label={`Role of ${name}`}
+        value={member.role}
+        options={roleOptions}
+        onChoose={(role) => write(`Make ${name} ${role}`, mutate.shareProject({ projectId, userId, role }))}
+      />
       <IconButton label={`Remove ${name}`} data-testid="remove-member" onClick={remove}>
         <X aria-hidden size={16} />
       </IconButton>
@@ -97,7 +102,14 @@ function AddMember({ project, others }: { readonly project: Project; readonly ot
   }
   return (
     <form onSubmit={add} className="mt-4 flex items-center gap-2">
-      <Select label="Person" testId="share-person" value={userId} options={others.map(({ id, name }) => ({ value: id, label: name }))} onChoose={setUserId} className="min-w-0 flex-1" />
+      <Select
+        label="Person"
+        testId="share-person"
+        value={userId}
+        options={others.map(({ id, name }) => ({ value: id, label: name }))}
+        onChoose={setUserId}
+        className="min-w-0 flex-1"
+      />
       <Select label="Role" value={role} options={roleOptions} onChoose={setRole} />
       <Button kind="primary" type="submit" data-testid="add-member">
         Add

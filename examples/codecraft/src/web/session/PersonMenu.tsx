@@ -59,8 +59,8 @@ function UnsyncedDialog({ unsynced, onClose, onLeave }: { readonly unsynced: num
   return (
     <Dialog title="Sign out and lose work?" onClose={onClose} testId="unsynced-dialog">
       <p className="text-muted">
-        {count(unsynced, 'change')} of yours {unsynced === 1 ? 'is' : 'are'} on this device only. Signing out removes everything of yours from it, and so would lose{' '}
-        {unsynced === 1 ? 'it' : 'them'}.
+        {count(unsynced, 'change')} of yours {unsynced === 1 ? 'is' : 'are'} on this device only. Signing out removes everything of yours from it, and so would
+        lose {unsynced === 1 ? 'it' : 'them'}.
       </p>
       <DialogButtons>
         <Button onClick={onClose}>Stay signed in</Button>

@@ -24,7 +24,9 @@ export function SignIn({ reason }: { readonly reason: SignedOutReason }) {
     <main className="mx-auto flex min-h-dvh w-full max-w-105 flex-col justify-center px-5 py-10">
       <Logo className="mb-8" />
       <h1 className="text-xl font-semibold tracking-tight">Sign in</h1>
-      <p className="mt-1 text-muted">{reason === 'ended' ? 'Your session has ended. What was not synced waits on this device.' : 'Whose workspace do you want to open?'}</p>
+      <p className="mt-1 text-muted">
+        {reason === 'ended' ? 'Your session has ended. What was not synced waits on this device.' : 'Whose workspace do you want to open?'}
+      </p>
       {isUnreachable && <Unreachable onRetry={() => void session.check()} />}
       <ul className="mt-6 divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface shadow-card">
         {people.all.map((person) => (

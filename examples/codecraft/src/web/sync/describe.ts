@@ -13,7 +13,8 @@ export interface Said {
 
 /** What a status means. Refused work comes first: it is the only thing that waits for the person. */
 export function describeStatus({ online, phase, pending, setAside, problem }: Status): Said {
-  if (setAside > 0) return { tone: 'refused', short: `${setAside} refused`, long: `The database refused ${count(setAside, 'change')}. It is kept here until you decide.` }
+  if (setAside > 0)
+    return { tone: 'refused', short: `${setAside} refused`, long: `The database refused ${count(setAside, 'change')}. It is kept here until you decide.` }
   if (problem) return { tone: 'refused', short: 'Not syncing', long: [problem.message, problem.hint].filter((text) => text !== '').join(' ') }
   if (phase === 'loading') return { tone: 'busy', short: 'Loading', long: 'Loading what is yours from the database.' }
   if (!online) return offline(pending)

@@ -56,4 +56,6 @@ function Inlines({ inlines }: { readonly inlines: readonly Inline[] }) {
   })
 }
 
-const Code = ({ text }: { readonly text: string }) => <code className="rounded bg-sunken px-1 py-0.5 font-mono text-[0.8125em] box-decoration-clone">{text}</code>
+const Code = ({ text }: { readonly text: string }) => (
+  <code className="rounded bg-sunken px-1 py-0.5 font-mono text-[0.8125em] box-decoration-clone">{text}</code>
+)

@@ -8,8 +8,8 @@ export function DeleteFileDialog({ node, onDelete, onClose }: { readonly node: T
   return (
     <Dialog title={node.type === 'directory' ? 'Delete this folder?' : 'Delete this file?'} onClose={onClose} testId="delete-file-dialog">
       <p className="text-muted">
-        <code className="font-mono text-sm text-ink">{node.path}</code> {below > 0 ? `and ${count(below, 'thing')} in it go` : 'goes'} for everybody in this project. This
-        cannot be undone.
+        <code className="font-mono text-sm text-ink">{node.path}</code> {below > 0 ? `and ${count(below, 'thing')} in it go` : 'goes'} for everybody in this
+        project. This cannot be undone.
       </p>
       <DialogButtons>
         <Button onClick={onClose}>Keep it</Button>

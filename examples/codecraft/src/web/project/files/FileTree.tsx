@@ -1,4 +1,4 @@
-import { FilePlus2, FolderPlus, Files as FilesIcon } from 'lucide-react'
+import { FilePlus2, Files as FilesIcon, FolderPlus } from 'lucide-react'
 import { useMemo, useRef, useState } from 'react'
 import type { ProjectFile } from '../../../schema.ts'
 import { useStatus } from '../../headwater.ts'
@@ -8,9 +8,9 @@ import { Skeleton } from '../../parts/Skeleton.tsx'
 import { DeleteFileDialog } from './DeleteFileDialog.tsx'
 import type { Doing } from './doing.ts'
 import { NewName } from './NewName.tsx'
-import { moveInTree } from './treeKeys.ts'
-import { treeOf, visibleNodes } from './tree.ts'
 import { TreeRow } from './TreeRow.tsx'
+import { treeOf, visibleNodes } from './tree.ts'
+import { moveInTree } from './treeKeys.ts'
 import { useFileActions } from './useFileActions.ts'
 
 export interface FileTreeProps {
@@ -85,7 +85,9 @@ function Rows({ files, openId, doing, onDoing, onOpen, actions }: RowsProps) {
             onKey={(event) => moveInTree(event, { rows, node, isOpen, setOpen, focus, onDoing })}
             onChoose={() => (node.type === 'directory' ? setOpen(node.path, !isOpen(node.path)) : node.id !== null && onOpen(node.id))}
           />
-          {doing?.type === 'create' && doing.directory === node.path && <NewName doing={doing} onName={actions.create} onDone={() => onDoing(null)} depth={node.depth + 1} />}
+          {doing?.type === 'create' && doing.directory === node.path && (
+            <NewName doing={doing} onName={actions.create} onDone={() => onDoing(null)} depth={node.depth + 1} />
+          )}
         </div>
       ))}
     </div>

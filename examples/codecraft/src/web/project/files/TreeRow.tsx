@@ -27,7 +27,14 @@ export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, onDoing
       {isRenaming ? (
         <span style={indentOf(node.depth)} className="flex min-w-0 flex-1 items-center gap-1.5 pr-1.5">
           <RowIcon node={node} isOpen={isOpen} />
-          <InlineName label="Name" name={node.name} selects={isDirectory ? 'all' : 'stem'} onName={onRename} onDone={() => onDoing(null)} className="h-6 flex-1 text-sm" />
+          <InlineName
+            label="Name"
+            name={node.name}
+            selects={isDirectory ? 'all' : 'stem'}
+            onName={onRename}
+            onDone={() => onDoing(null)}
+            className="h-6 flex-1 text-sm"
+          />
         </span>
       ) : (
         // Enter and space are a button's own; the tree's other keys are handled for all rows alike.
@@ -52,7 +59,11 @@ export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, onDoing
         </button>
       )}
       {node.id !== null && !isRenaming && (
-        <Menu label={`More for ${node.path}`} groups={itemsOf(node, onDoing)} className="opacity-0 group-focus-within/row:opacity-100 group-hover/row:opacity-100 aria-expanded:opacity-100 pointer-coarse:opacity-100" />
+        <Menu
+          label={`More for ${node.path}`}
+          groups={itemsOf(node, onDoing)}
+          className="opacity-0 group-focus-within/row:opacity-100 group-hover/row:opacity-100 aria-expanded:opacity-100 pointer-coarse:opacity-100"
+        />
       )}
     </div>
   )
@@ -62,7 +73,11 @@ function RowIcon({ node, isOpen }: { readonly node: TreeNode; readonly isOpen: b
   const Icon = node.type === 'directory' ? (isOpen ? FolderOpen : Folder) : /\.(md|txt)$/.test(node.name) ? FileText : FileCode2
   return (
     <>
-      <ChevronRight aria-hidden size={12} className={`shrink-0 text-faint transition-transform ${isOpen ? 'rotate-90' : ''} ${node.type === 'file' ? 'invisible' : ''}`} />
+      <ChevronRight
+        aria-hidden
+        size={12}
+        className={`shrink-0 text-faint transition-transform ${isOpen ? 'rotate-90' : ''} ${node.type === 'file' ? 'invisible' : ''}`}
+      />
       <Icon aria-hidden size={15} className={`shrink-0 ${node.type === 'directory' ? 'text-accent' : 'text-faint'}`} />
     </>
   )

@@ -43,7 +43,8 @@ export const visibleNodes = (nodes: readonly TreeNode[], isOpen: (path: string) 
 function withParents(files: readonly Listed[]): readonly Listed[] {
   const listedByPath = new Map(files.map((file) => [file.path, file]))
   for (const file of files) {
-    for (let path = directoryOf(file.path); path !== '' && !listedByPath.has(path); path = directoryOf(path)) listedByPath.set(path, { id: '', path, type: 'directory' })
+    for (let path = directoryOf(file.path); path !== '' && !listedByPath.has(path); path = directoryOf(path))
+      listedByPath.set(path, { id: '', path, type: 'directory' })
   }
   return [...listedByPath.values()]
 }
