@@ -28,8 +28,10 @@ export function comparatorOf(column: ColumnDefinition): (a: unknown, b: unknown)
     case 'numeric':
       return (a, b) => compareNumerics(String(a), String(b))
     case 'bytes':
+      // What a column holds has the column's JavaScript form: it was encoded or decoded as one.
       return (a, b) => compareLists(a as Uint8Array, b as Uint8Array, compareScalars)
     case 'array':
+      // As above.
       return (a, b) => compareLists(a as readonly unknown[], b as readonly unknown[], comparatorOf(column.element ?? column))
     default:
       return (a, b) => (typeof a === 'string' && typeof b === 'string' ? compareText(a, b) : compareScalars(a, b))

@@ -78,6 +78,7 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
   if (operator === 'contains' || operator === 'startsWith') {
     if (column.type !== 'text' && column.type !== 'enumeration') throw new HeadwaterError('query', `${name} is ${column.type}, which has no ${operator}.`)
   }
+  // oneOf() is the one maker of `in`, and takes an array.
   const operands = operator === 'in' ? (operand as readonly unknown[]) : [operand]
   // Encoding checks the operand as a write would be; a text to look for may be shorter or longer than what is stored.
   const { lengthMax: _, values: __, validator: ___, ...loose } = column
@@ -137,12 +138,15 @@ function meaning(column: ColumnDefinition, operator: Operator, operand: unknown)
     case 'gte':
       return (value) => order(value) >= 0
     case 'in': {
+      // conditionOf() made it an array.
       const equals = (operand as readonly unknown[]).map((one) => equality(column, one))
       return (value) => equals.some((equal) => equal(value))
     }
     case 'contains':
+      // Only columns of text have this operator, and its operand was encoded as text.
       return (value) => (value as string).includes(operand as string)
     case 'startsWith':
+      // As above.
       return (value) => (value as string).startsWith(operand as string)
   }
 }

@@ -30,6 +30,7 @@ const encoders: Record<ColumnType, Encode> = {
   text: encodeText,
   reference: (_, name) => fail(name, 'is a reference that defineSchema has not resolved', undefined),
   boolean: (value, name) => (typeof value === 'boolean' ? value : fail(name, 'is not true or false', value)),
+  // Only numbers are integers.
   integer: (value, name) => (Number.isInteger(value) && Math.abs(value as number) <= 2_147_483_648 && value !== 2_147_483_648 ? (value as number) + 0 : fail(name, 'is not a 32-bit integer', value)),
   bigint: (value, name) => (typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? value.toString() : fail(name, 'is not a 64-bit bigint', value)),
   numeric: (value, name) => (typeof value === 'string' && numericPattern.test(value) ? value : fail(name, 'is not a decimal number in a string', value)),
@@ -45,13 +46,13 @@ const encoders: Record<ColumnType, Encode> = {
   bytes: (value, name) => (value instanceof Uint8Array ? toBase64(value) : fail(name, 'is not a Uint8Array', value)),
   uuid: (value, name) => (typeof value === 'string' && uuidPattern.test(value) ? value.toLowerCase() : fail(name, 'is not a uuid', value)),
   enumeration: (value, name, column) => column.values?.find((one) => one === value) ?? fail(name, `is not one of ${column.values?.join(', ')}`, value),
-  array: (value, name, column) => (Array.isArray(value) ? value.map((item, i) => encodeValue(elementOf(column), item, `${name}[${i}]`)) : fail(name, 'is not an array', value)),
+  array: (value, name, column) => (Array.isArray(value) ? Array.from(value, (item, i) => encodeValue(elementOf(column), item, `${name}[${i}]`)) : fail(name, 'is not an array', value)),
 }
 
 type Decode = (encoded: Json, column: ColumnDefinition) => unknown
 
 const decoders: Partial<Record<ColumnType, Decode>> = {
-  bigint: (encoded) => (typeof encoded === 'string' ? BigInt(encoded) : corrupt('bigint')),
+  bigint: (encoded) => (typeof encoded === 'string' && /^-?\d{1,19}$/.test(encoded) ? BigInt(encoded) : corrupt('bigint')),
   float: (encoded) => (typeof encoded === 'number' ? encoded : (floatWords.get(encoded) ?? corrupt('float'))),
   bytes: (encoded) => (typeof encoded === 'string' ? fromBase64(encoded) : corrupt('bytes')),
   array: (encoded, column) => {
@@ -117,10 +118,18 @@ function toBase64(value: Uint8Array): string {
 }
 
 function fromBase64(encoded: string): Uint8Array {
-  const units = atob(encoded)
+  const units = unitsOf(encoded)
   const value = new Uint8Array(units.length)
   for (let i = 0; i < units.length; i++) value[i] = units.charCodeAt(i)
   return value
+}
+
+function unitsOf(encoded: string): string {
+  try {
+    return atob(encoded)
+  } catch {
+    return corrupt('bytes')
+  }
 }
 
 function invalid(name: string, what: string, value: unknown): HeadwaterError {

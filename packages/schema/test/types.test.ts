@@ -1,4 +1,19 @@
-import { bigint, defineMutators, defineSchema, enumeration, type Insert, json, mutator, ref, type Row, table, text, timestamp, type Update, uuid } from '@headwater/schema'
+import {
+  bigint,
+  defineMutators,
+  defineSchema,
+  enumeration,
+  type Insert,
+  json,
+  mutator,
+  type Row,
+  ref,
+  table,
+  text,
+  timestamp,
+  type Update,
+  uuid,
+} from '@headwater/schema'
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 
