@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
 // Packages are tested as source: `@headwater/source` is the condition in each package's `exports` that points there.
 const conditions = ['@headwater/source']
-const globalSetup = existsSync('test/harness/global-setup.ts') ? ['test/harness/global-setup.ts'] : []
+/** One real PostgreSQL for the whole run. */
+const globalSetup = ['test/harness/global-setup.ts']
 
 export default defineConfig({
   resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
