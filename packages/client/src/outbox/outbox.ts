@@ -23,6 +23,8 @@ export interface Outbox {
   open(restored: Restored, device: DeviceId): void
   /** Applies a checkpoint. Throws or rejects `malformed` if it cannot be; then nothing has changed. */
   receive(checkpoint: Checkpoint, loads: readonly Loaded[], persist: () => Promise<void>): void | Promise<void>
+  /** Drops rows, scopes and cursor; what is pending stays, on top of nothing. */
+  drop(): void
   identity(): Identity
   welcomed(welcome: Welcome): void
   /** Another device from now on: everything that is not confirmed is numbered anew. Resolves when that is on the disk. */
@@ -159,6 +161,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       const isSettled = ({ number }: Entry) => number !== null && outcomes.has(number)
       return line.receive(() => store.prepare(checkpoint, loads), isSettled, (settled) => settle(settled, outcomes, persist()))
     },
+    drop: () => void line.receive(store.nothing, () => false, () => {}),
     identity: () => identity,
     welcomed: ({ database, nonce }) => {
       identity = { ...identity, database, nonce }

@@ -65,7 +65,7 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
   store.dropLoads()
   const heard = outbox.heard()
   isWhole &&= heard.isContiguous
-  if (!isWhole) store.reset()
+  if (!isWhole) store.restore(store.nothing())
   else if (!isLevel) store.forgetCursor()
   return { ...heard, welcome, weight, isWhole }
 }

@@ -42,8 +42,8 @@ export interface Store {
   startAnew(): void
   /** Adds rows to the overlay, as one batch. */
   show(layer: Layer): void
-  /** Forgets rows, scopes and cursor. The overlay stays. */
-  reset(): void
+  /** What forgets rows, scopes and cursor. */
+  nothing(): Delta
   /** The next greeting asks for a first load; rows stay until it is there. */
   forgetCursor(): void
   ask(definition: QueryDefinition): readonly Row[]
@@ -135,7 +135,7 @@ export function createStore(deps: StoreDeps): Store {
     restore,
     startAnew: queries.startAnew,
     show: (layer) => change([layer], nothingCleared, () => merge(overlay, layer)),
-    reset: () => commit(nothing(tables), overlay),
+    nothing: () => ({ layer: new Map(), cleared: new Set(tables.keys()), scopes: noScopes, cursor: null }),
     forgetCursor: () => {
       cursor = null
       queries.followStates()
@@ -145,8 +145,6 @@ export function createStore(deps: StoreDeps): Store {
     followStates: queries.followStates,
   }
 }
-
-const nothing = (tables: ReadonlyMap<string, StoredTable>): Delta => ({ layer: new Map(), cleared: new Set(tables.keys()), scopes: noScopes, cursor: null })
 
 function settle({ name, rows }: StoredTable, { layer, cleared }: Delta): void {
   if (cleared.has(name)) rows.clear()

@@ -110,7 +110,7 @@ export function createSync(deps: SyncDeps): Sync {
     talk,
     forget: store.forgetCursor,
     drop: () => {
-      store.reset()
+      outbox.drop()
       deps.journal()?.restart().catch(() => {})
     },
     fork: () => fork(false),
