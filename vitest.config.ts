@@ -12,7 +12,13 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.{ts,tsx}', 'test/unit/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/*/test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.{ts,tsx}', 'test/unit/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
+        },
+      },
       { extends: true, test: { name: 'contracts', include: ['test/contracts/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
       { extends: true, test: { name: 'pg', include: ['test/pg/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
       {

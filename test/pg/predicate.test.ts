@@ -119,26 +119,22 @@ function definitionOf(column: string): ColumnDefinition {
 
 const comparison: fc.Arbitrary<Predicate> = fc.oneof(
   fc.constantFrom(...columns).chain((column) => fc.record({ type: fc.constant('isNull' as const), column: fc.constant(column), negated: fc.boolean() })),
-  fc
-    .constantFrom(...ordered)
-    .chain((column) =>
-      fc.record({
-        type: fc.constant('compare' as const),
-        column: fc.constant(column),
-        operator: fc.constantFrom('eq', 'ne', 'lt', 'lte', 'gt', 'gte'),
-        operand: operand(column),
-      }),
-    ),
-  fc
-    .constantFrom(...ordered)
-    .chain((column) =>
-      fc.record({
-        type: fc.constant('compare' as const),
-        column: fc.constant(column),
-        operator: fc.constant('in' as const),
-        operand: fc.array(operand(column), { maxLength: 4 }),
-      }),
-    ),
+  fc.constantFrom(...ordered).chain((column) =>
+    fc.record({
+      type: fc.constant('compare' as const),
+      column: fc.constant(column),
+      operator: fc.constantFrom('eq', 'ne', 'lt', 'lte', 'gt', 'gte'),
+      operand: operand(column),
+    }),
+  ),
+  fc.constantFrom(...ordered).chain((column) =>
+    fc.record({
+      type: fc.constant('compare' as const),
+      column: fc.constant(column),
+      operator: fc.constant('in' as const),
+      operand: fc.array(operand(column), { maxLength: 4 }),
+    }),
+  ),
   fc.record({ type: fc.constant('compare' as const), column: fc.constant('json'), operator: fc.constant('eq' as const), operand: operand('json') }),
   fc.record({
     type: fc.constant('compare' as const),

@@ -101,7 +101,7 @@ for (const { name, decode, frames, any, bytesMax } of sides) {
       const depth = 100_000
       expect(codeOf(decode, '['.repeat(depth))).toBe('malformed')
       expect(codeOf(decode, '['.repeat(depth) + ']'.repeat(depth))).toBe('malformed')
-      expect(codeOf(decode, '{"type":'.repeat(depth) + '1' + '}'.repeat(depth))).toBe('malformed')
+      expect(codeOf(decode, `${'{"type":'.repeat(depth)}1${'}'.repeat(depth)}`)).toBe('malformed')
     })
   })
 }
@@ -165,7 +165,7 @@ describe('values', () => {
     expect(up(args(nested(limits.jsonDepthMax)))).toBe('decoded')
     expect(up(args(nested(limits.jsonDepthMax + 1)))).toBe('malformed')
     expect(up(args(nested(50_000)))).toBe('malformed')
-    expect(up(args('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000)))).toBe('malformed')
+    expect(up(args(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`))).toBe('malformed')
   })
 
   test('lists and texts have their limits', () => {
