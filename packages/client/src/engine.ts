@@ -101,10 +101,10 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     const restored = restore(records ?? [], store, report)
     const identity = restored.isWhole ? restored.identity : null
     if (disk && records) journal = createJournal({ open: () => ports.openDisk(name), clock, onTrouble, outbox: outbox.records, rows: () => snapshotRecords(store, sync.welcome() ?? restored.welcome), rowsHeld }, disk, { count: records.length, weight: restored.weight })
-    isStarting = false
     outbox.open(restored, deviceId(identity?.device ?? newId()))
     store.startAnew()
     if (identity === null) void begin(journal, records?.length === 0)
+    isStarting = false
     sync.start()
   }
 

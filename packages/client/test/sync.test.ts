@@ -204,7 +204,7 @@ describe('F5: frames that are not what they should be close the socket, change n
     ['garbage', () => ['%$#']],
     ['of an unknown type', () => ['{"type":"surprise"}']],
     ['with a member of the wrong type', (frame) => [frame.replace('"replace":false', '"replace":1')]],
-    ['with a load that never came', (frame) => [frame.replace('"loads":[]', '"loads":[77]')]],
+    ['with a load that was named before', (frame) => [frame.replace('"loads":[]', '"loads":[0]')]],
     ['a second welcome', () => ['{"type":"welcome","version":1,"database":"db-1","history":"h-1","nonce":"x","resumed":true,"reason":"","last":0,"columns":{}}']],
   ])('%s', async (_, tamper) => {
     const { during, reopened } = await tampered(tamper)
@@ -216,6 +216,37 @@ describe('F5: frames that are not what they should be close the socket, change n
     const { during, reopened } = await tampered((frame) => [frame, frame])
     expect(during).toEqual(['After', 'Two'])
     expect(reopened).toBe(0)
+  })
+
+  test('a first checkpoint twice does not take away what the first one brought', async () => {
+    const fixture = createFixture()
+    fixture.peer.put('projects', before)
+    fixture.network.tamper = (frame) => (frame.includes('"checkpoint"') ? [frame, frame] : [frame])
+    const client = fixture.device()
+    await fixture.clock.advance(18)
+    expect(titles(client)).toEqual(['Before'])
+    fixture.network.tamper = (frame) => [frame]
+    await fixture.clock.advance(40_000)
+    expectLevel(fixture, client)
+  })
+
+  test('a checkpoint before its load: everything is loaded again', async () => {
+    const fixture = createFixture()
+    const { peer, clock, network } = fixture
+    peer.put('projects', before)
+    const late: string[] = []
+    network.tamper = (frame) => {
+      if (!frame.includes('"checkpoint"')) return frame.startsWith('{"type":"load"') ? (late.push(frame), []) : [frame]
+      network.tamper = (one) => [one]
+      return [frame, ...late]
+    }
+    const client = fixture.device()
+    await clock.advance(40_000)
+    expectLevel(fixture, client)
+    await client.close()
+    const second = fixture.device()
+    await second.ready
+    expect(titles(second)).toEqual(['Before'])
   })
 
   test('a checkpoint before the welcome', async () => {

@@ -53,6 +53,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   let waiting: Job[] = []
   let working: Promise<void> | null = null
   let isCompacting = false
+  let isClosed = false
   // Counts how often everything was written anew: a snapshot begun before is of a log that is no more.
   let generation = 0
 
@@ -131,6 +132,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     const records = [...deps.outbox()]
     const pieces = deps.rows()[Symbol.iterator]()
     const step = () => {
+      if (isClosed) return
       const { done, value } = pieces.next()
       if (!done) {
         records.push(value)
@@ -160,6 +162,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     compact,
     flushed,
     close: async () => {
+      isClosed = true
       await flushed()
       await disk.close()
     },

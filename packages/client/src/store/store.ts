@@ -28,9 +28,9 @@ export interface Store {
   lacks(columns: WireColumns): boolean
   /** The order of values in rows to come. */
   setColumns(columns: WireColumns): void
-  /** Keeps a piece of a load until a checkpoint names it. */
+  /** Keeps a piece of a load until a checkpoint names it. Throws `malformed` if one has: then rows are missing. */
   stage(load: Load): void
-  /** The loads that a checkpoint names, once. Throws `malformed` for one of which nothing came. */
+  /** The loads that a checkpoint names, once: one of which nothing came is empty. Throws `malformed` for one that was named before. */
   takeLoads(numbers: readonly number[]): readonly Loaded[]
   dropLoads(): void
   hasLoads(): boolean
@@ -156,6 +156,10 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
   let columns: WireColumns = new Map()
   let decoders = new Map<string, (values: Tuple) => Row>()
   let staged = new Map<number, Map<string, Row[]>>()
+  let taken = new Set<number>()
+  const assertNew = (load: number) => {
+    if (taken.has(load)) throw new HeadwaterError('malformed', `Load ${load} was named by a checkpoint before.`)
+  }
 
   function decode(name: string, values: Tuple): Row | null {
     try {
@@ -178,6 +182,7 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
       decoders = new Map([...tables.values()].filter(({ name }) => next.has(name)).map(({ name, definition }) => [name, createDecoder(definition, next.get(name) ?? [])]))
     },
     stage: ({ load, table, rows }: Load) => {
+      assertNew(load)
       const pieces = staged.get(load) ?? new Map<string, Row[]>()
       staged.set(load, pieces)
       const kept = pieces.get(table) ?? []
@@ -189,13 +194,15 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
     },
     takeLoads: (numbers: readonly number[]) =>
       numbers.map((number) => {
+        assertNew(number)
+        taken.add(number)
         const load = staged.get(number)
-        if (load === undefined) throw new HeadwaterError('malformed', `A checkpoint names load ${number}, of which nothing came.`)
         staged.delete(number)
-        return load
+        return load ?? new Map()
       }),
     dropLoads: () => {
       staged = new Map()
+      taken = new Set()
     },
     hasLoads: () => staged.size > 0,
   }

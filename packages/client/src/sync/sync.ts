@@ -111,7 +111,7 @@ export function createSync(deps: SyncDeps): Sync {
     forget: store.forgetCursor,
     drop: () => {
       outbox.drop()
-      deps.journal()?.restart().catch(() => {})
+      restart()
     },
     fork: () => fork(false),
     adopt: () => fork(true),
@@ -181,6 +181,7 @@ export function createSync(deps: SyncDeps): Sync {
 
   const known = () => ({ identity: outbox.identity(), last: outbox.last(), pending: outbox.pending(), isLacking: store.lacks })
 
+  const restart = () => void deps.journal()?.restart().catch(() => {})
   // The record of a frame is the frame, as it came.
   const persist = (frame: string, rows: number) => deps.journal()?.cache(frame, rows) ?? Promise.resolve()
 
@@ -198,7 +199,14 @@ export function createSync(deps: SyncDeps): Sync {
     if (message?.type === 'checkpoint') apply(message)
     if (message?.type === 'denied') holds.deny(message.scopes)
     if (message?.type !== 'load') return
-    store.stage(message)
+    try {
+      store.stage(message)
+    } catch (error) {
+      // Its checkpoint came before it: what was applied lacks these rows.
+      store.forgetCursor()
+      restart()
+      throw error
+    }
     persist(heard, message.rows.length)
   }
 
