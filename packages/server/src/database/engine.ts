@@ -3,23 +3,17 @@
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import type { HeadwaterError } from '@headwater/protocol'
 import { closedFailure, connectionFailure } from './failure.ts'
-
-export interface Engine {
-  /** Carries out messages, in order, without anything in between. Rejects with `connection` when the database has stopped for good. */
-  send(messages: readonly Buffer[]): Promise<Buffer>
-  /** Runs once, when the database stops by itself. */
-  onLost(run: (error: HeadwaterError) => void): void
-  close(): Promise<void>
-}
+import type { Wire } from './wire.ts'
 
 /** Starts the database. Less memory than PGlite's own default: 170 MB instead of 300. */
-export async function startEngine(options: PGliteOptions): Promise<Engine> {
+export async function startEngine(options: PGliteOptions): Promise<Wire> {
   const pglite = await PGlite.create({
     ...options,
     startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB', '-c', 'application_name=headwater'],
   })
   const listeners: ((error: HeadwaterError) => void)[] = []
   let lost: HeadwaterError | null = null
+  let last: Promise<unknown> = Promise.resolve()
   let busyUntil = performance.now() + busyMsMax
 
   /** A queue of turns would otherwise keep sockets and timers waiting until it is empty. */
@@ -29,7 +23,13 @@ export async function startEngine(options: PGliteOptions): Promise<Engine> {
     busyUntil = performance.now() + busyMsMax
   }
 
-  async function send(messages: readonly Buffer[]): Promise<Buffer> {
+  function send(messages: readonly Buffer[]): Promise<Buffer> {
+    const answer = last.then(() => carryOut(messages))
+    last = answer.catch(() => undefined)
+    return answer
+  }
+
+  async function carryOut(messages: readonly Buffer[]): Promise<Buffer> {
     await breathe()
     if (lost) throw lost
     const pieces: Buffer[] = []
@@ -60,7 +60,7 @@ export async function startEngine(options: PGliteOptions): Promise<Engine> {
     if (!wasLost) await pglite.close()
   }
 
-  return { send, onLost: (run) => void listeners.push(run), close }
+  return { send, onLost: (run) => (lost ? run(lost) : void listeners.push(run)), close }
 }
 
 const busyMsMax = 10

@@ -78,7 +78,7 @@ function createFarewell(socket: Socket): Farewell {
 
 /** A client's session, from its first byte to its last. Resolves when nothing of it is left. */
 async function serve(socket: Socket, guest: GatewayGuest, version: string, farewell: Farewell): Promise<void> {
-  const reader = createReader()
+  const reader = createReader(limits.gatewayBytesMax)
   const startupTimer = setTimeout(() => farewell(errorResponse('FATAL', '57014', 'no startup message came in time')), limits.gatewayStartupMs)
   let isGreeted = false
   try {

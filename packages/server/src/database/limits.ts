@@ -7,8 +7,10 @@ export const limits = {
   /** Callers that wait for a connection or a turn. Beyond it the caller is told `overloaded` instead of waiting for ever. */
   waitingMax: 10_000,
   connectMs: 10_000,
-  /** Statements one session of a server sends without hearing of the first. */
-  pipelineMax: 10_000,
+  /** How often a silent connection to a server is checked. */
+  keepAliveMs: 60_000,
+  /** One message of a server, as PostgreSQL limits it: a row of a gigabyte. */
+  serverMessageBytesMax: 1_073_741_824,
   /** Rows of one piece of a stream. */
   streamRows: 500,
   /** Prepared statements that one session keeps. */

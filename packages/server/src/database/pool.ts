@@ -1,79 +1,89 @@
+import type { Connection } from './connection.ts'
 import { closedFailure } from './failure.ts'
 import { limits } from './limits.ts'
-import type { ServerSession } from './session.ts'
+import type { Session } from './session.ts'
 import { overloadedFailure } from './turns.ts'
+
+export interface PooledSession {
+  readonly session: Session
+  readonly connection: Connection
+}
 
 /** Sessions, opened when needed, up to a number; whoever comes then waits in order. */
 export interface Pool {
   /** Runs `body` with a session that nobody else uses, and that is idle before and after. */
-  use<T>(body: (session: ServerSession) => Promise<T>): Promise<T>
+  use<T>(body: (session: Session) => Promise<T>): Promise<T>
   /** Refuses from now on, waits for what is under way, and closes all sessions. */
   close(): Promise<void>
 }
 
 interface Waiting {
-  readonly resolve: (session: ServerSession) => void
+  readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
-export function createPool(open: () => ServerSession, sessionsMax: number): Pool {
+export function createPool(open: () => Promise<PooledSession>, sessionsMax: number): Pool {
   /** The one used last is used next: the others may be closed by a server that cuts off the idle. */
-  const idle: ServerSession[] = []
-  const taken = new Set<ServerSession>()
+  const idle: PooledSession[] = []
   const waiting: Waiting[] = []
-  let whenAllBack: (() => void) | null = null
-  let isClosed = false
+  let users = 0
+  let whenUnused = () => {}
+  let closing: Promise<void> | null = null
 
-  async function take(): Promise<ServerSession> {
-    if (isClosed) throw closedFailure()
-    const session = lastIdle() ?? (taken.size < sessionsMax ? open() : null)
-    if (session) {
-      taken.add(session)
-      return session
+  /** There are never more sessions than there were users at once, because one is opened only when none is idle. */
+  async function enter(): Promise<void> {
+    if (closing) throw closedFailure()
+    if (users < sessionsMax) {
+      users++
+      return
     }
     if (waiting.length >= limits.waitingMax) throw overloadedFailure()
-    return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+    await new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }))
   }
 
-  function lastIdle(): ServerSession | undefined {
-    for (;;) {
-      const session = idle.pop()
-      if (!session?.isLost()) return session
-    }
-  }
-
-  function give(session: ServerSession): void {
-    taken.delete(session)
-    if (isClosed) return allBack()
+  function leave(): void {
     const next = waiting.shift()
-    const usable = session.isLost() ? (next ? open() : null) : session
-    if (!usable) return
-    if (!next) return void idle.push(usable)
-    taken.add(usable)
-    next.resolve(usable)
+    if (next) return next.resolve()
+    users--
+    if (users === 0) whenUnused()
   }
 
-  function allBack(): void {
-    if (taken.size === 0) whenAllBack?.()
-  }
-
-  async function use<T>(body: (session: ServerSession) => Promise<T>): Promise<T> {
-    const session = await take()
-    try {
-      return await body(session)
-    } finally {
-      if (isClosed) await session.close()
-      give(session)
+  function lastIdle(): PooledSession | undefined {
+    for (;;) {
+      const pooled = idle.pop()
+      if (!pooled?.connection.isLost()) return pooled
     }
   }
 
-  async function close(): Promise<void> {
-    if (isClosed) return
-    isClosed = true
-    for (const { reject } of waiting.splice(0)) reject(closedFailure())
-    await Promise.all(idle.splice(0).map((session) => session.close()))
-    if (taken.size > 0) await new Promise<void>((resolve) => (whenAllBack = resolve))
+  async function use<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    await enter()
+    try {
+      const pooled = lastIdle() ?? (await open())
+      try {
+        return await body(pooled.session)
+      } finally {
+        if (!pooled.connection.isLost()) idle.push(pooled)
+      }
+    } finally {
+      leave()
+    }
   }
 
-  return { use, close }
+  async function closeAll(): Promise<void> {
+    for (const { reject } of waiting.splice(0)) reject(closedFailure())
+    if (users > 0) {
+      await new Promise<void>((resolve) => {
+        whenUnused = resolve
+      })
+    }
+    await Promise.all(idle.splice(0).map(({ connection }) => connection.close()))
+  }
+
+  return {
+    use,
+    close: () => {
+      closing ??= closeAll()
+      return closing
+    },
+  }
 }

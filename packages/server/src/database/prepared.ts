@@ -61,7 +61,12 @@ export function createPrepared(): Prepared {
   }
 
   function settle(pipeline: Pipeline, parsed: number): void {
-    for (const [text, name] of [...pipeline.parses].slice(0, parsed)) names.set(text, name)
+    for (const [text, name] of [...pipeline.parses].slice(0, parsed)) {
+      const other = names.get(text)
+      // Two pipelines that were on their way at once have both prepared it.
+      if (other !== undefined) orphans.push(other)
+      names.set(text, name)
+    }
   }
 
   function clear(): void {

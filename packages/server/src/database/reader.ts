@@ -10,7 +10,8 @@ export interface Reader {
   nextStartup(): Buffer | null
 }
 
-export function createReader(): Reader {
+/** Throws for messages of more than `bytesMax`. */
+export function createReader(bytesMax: number): Reader {
   let pieces: Buffer[] = []
   let length = 0
   /** Nothing is put together before this much is there: a large message would otherwise be copied with every piece of it. */
@@ -46,7 +47,7 @@ export function createReader(): Reader {
   }
 
   function next(): WireMessage | null {
-    const bytes = whole(1, limits.gatewayBytesMax)
+    const bytes = whole(1, bytesMax)
     return bytes && { type: String.fromCharCode(bytes[0] ?? 0), body: bytes.subarray(5), whole: bytes }
   }
 

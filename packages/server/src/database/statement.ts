@@ -12,19 +12,30 @@ export const bindable = (parameters: readonly Parameter[]): BoundText[] =>
   parameters.map((parameter, i) => (parameter === null ? null : textOf(parameter, `$${i + 1}`)))
 
 /**
- * Refuses a statement that would begin or end a transaction behind the back of whoever holds it (SQLSTATE 25001), and one whose text
- * the wire would cut short. Savepoints are fine.
+ * Refuses a statement that would begin or end a transaction behind the back of whoever holds it (SQLSTATE 25001), a COPY that
+ * wants to send or receive what there is no place for here (0A000), and one whose text the wire would cut short. Savepoints are fine.
  */
 export function checkStatement(text: string): string {
-  if (!transactionControl.test(text)) return textOf(text, 'the statement')
-  throw sqlFailure({
-    sqlstate: '25001',
-    message: 'a statement must not begin or end a transaction',
-    severity: 'ERROR',
-    hint: 'Use transaction() or batch().',
-  })
+  if (transactionControl.test(text)) {
+    throw sqlFailure({
+      sqlstate: '25001',
+      message: 'a statement must not begin or end a transaction',
+      severity: 'ERROR',
+      hint: 'Use transaction() or batch().',
+    })
+  }
+  if (copyOverConnection.test(text)) {
+    throw sqlFailure({
+      sqlstate: '0A000',
+      message: 'COPY FROM STDIN and COPY TO STDOUT have no place here',
+      severity: 'ERROR',
+      hint: 'Use stream() to read, and insert to write.',
+    })
+  }
+  return textOf(text, 'the statement')
 }
 
+const copyOverConnection = /^\s*copy\s[^;]*\s(from\s+stdin|to\s+stdout)\b/i
 const transactionControl = /^\s*(begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+((work|transaction)\s+)?to\b))\b/i
 
 /** The text of a script, which may hold anything but what the wire would cut short. */

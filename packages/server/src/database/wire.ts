@@ -1,7 +1,19 @@
 // The part of PostgreSQL's wire protocol (version 3) that the embedded database and its gateway speak.
-import { assert } from '@headwater/protocol'
+import { assert, type HeadwaterError } from '@headwater/protocol'
 import { type ErrorFields, sqlFailure } from './failure.ts'
 import type { BoundText } from './statement.ts'
+
+/** One connection to a PostgreSQL, wherever that is. */
+export interface Wire {
+  /**
+   * Sends messages and answers with everything that came back for them, up to the last ReadyForQuery. May be called again before
+   * that, and is carried out in order. Rejects with `connection` when the connection is lost, then and from then on.
+   */
+  send(messages: readonly Buffer[]): Promise<Buffer>
+  /** Runs once, when it is lost by itself; at once if it is lost already. */
+  onLost(run: (error: HeadwaterError) => void): void
+  close(): Promise<void>
+}
 
 /** One message: the byte that names it, its body, and all of it as it came. */
 export interface WireMessage {
