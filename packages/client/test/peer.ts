@@ -107,7 +107,10 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     if (mutation.number !== device.last + 1) throw new Error(`number ${mutation.number} after ${device.last}`)
     received.push(mutation)
     device.last = mutation.number
-    const outcome = uuids.get(mutation.id) ?? decide(mutation)
+    const known = uuids.get(mutation.id)
+    // What was decided before is in the batch that says so again.
+    if (known) commit([], [])
+    const outcome = known ?? decide(mutation)
     uuids.set(mutation.id, outcome)
     device.outcomes.set(mutation.number, { outcome: { ...outcome, number: mutation.number }, at: commits.length })
   }

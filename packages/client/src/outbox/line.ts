@@ -14,6 +14,8 @@ export interface Line {
   call(entry: Entry, isImmediate: boolean): void
   /** The disk was read: these stand before what was called since. */
   open(entries: readonly Entry[]): void
+  /** Resolves when nothing runs. */
+  idle(): Promise<void>
   /** The disk cannot be read: answers what was called, which leaves the line and what is shown. */
   abandon(): readonly Entry[]
   /**
@@ -49,7 +51,7 @@ export function createLine(deps: LineDeps): Line {
   let turn: Turn | null = null
   // Until the disk was read, nothing runs but what shows at once.
   let isBusy = true
-  let waiting: (() => void)[] = []
+  const waiting: (() => void)[] = []
 
   function proceed(): void {
     isBusy = true
@@ -64,7 +66,8 @@ export function createLine(deps: LineDeps): Line {
     // A subscriber may have called a mutation.
     if (at < entries.length) return proceed()
     isBusy = false
-    waiting.shift()?.()
+    // What waited may make it busy again, and then the others wait on.
+    while (!isBusy && waiting.length > 0) waiting.shift()?.()
   }
 
   /** Undefined if it is over, as with every built-in. */
@@ -136,6 +139,7 @@ export function createLine(deps: LineDeps): Line {
       entries = [...before, ...entries]
       replay(null)
     },
+    idle: () => (isBusy ? new Promise((resolve) => void waiting.push(resolve)) : Promise.resolve()),
     abandon: () => {
       const called = entries
       entries = []
@@ -156,7 +160,6 @@ export function createLine(deps: LineDeps): Line {
             resolve(receive())
           } catch (error) {
             reject(error)
-            waiting.shift()?.()
           }
         })
       })

@@ -188,10 +188,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)
     },
-    settled: async () => {
-      // A mutator that runs is over within a macrotask.
-      while (line.entries().some(({ number }) => number === null)) await new Promise<void>((resolve) => clock.timer(0, resolve))
-    },
+    settled: () => (line.entries().some(({ number }) => number === null) ? line.idle() : Promise.resolve()),
   }
 }
 

@@ -2,6 +2,8 @@ import type { Row } from './row.ts'
 
 export type Compare = (a: Row, b: Row) => number
 
+const gatheredMin = 4_096
+
 /** The first `capacity` rows in an order, of rows that come in none: memory and work follow the capacity, not the table. */
 export interface Top {
   add(row: Row): void
@@ -15,7 +17,9 @@ export function createTop(capacity: number, compare: Compare): Top {
   let kept: Row[] = []
   let worst: Row | undefined
   let isCut = false
-  // Rows gather up to twice the capacity before they are sorted and cut: each row costs one comparison and its part of a sort.
+  // Rows gather before they are sorted and cut: each row costs one comparison and its part of a sort. Rows that come in the opposite of
+  // the order (the latest first, of a table that grew) all gather; sorting many at once, which are one run, costs them one comparison more.
+  const gatheredMax = Math.max(capacity * 2, gatheredMin)
   const cut = () => {
     kept.sort(compare)
     if (kept.length <= capacity) return
@@ -27,7 +31,7 @@ export function createTop(capacity: number, compare: Compare): Top {
     add: (row) => {
       if (worst !== undefined && compare(row, worst) > 0) return
       kept.push(row)
-      if (kept.length >= capacity * 2 && capacity > 0) cut()
+      if (kept.length >= gatheredMax && capacity > 0) cut()
     },
     rows: () => {
       cut()
