@@ -9,11 +9,16 @@ export interface OrderBy {
 }
 
 /** Below zero: a comes first. Values are of one column, nulls included, in their JavaScript form. */
-export function compareValues(column: ColumnDefinition, a: unknown, b: unknown): number {
-  if (a === b) return 0
-  if (a === null) return 1
-  if (b === null) return -1
-  return comparatorOf(column)(a, b)
+export const compareValues = (column: ColumnDefinition, a: unknown, b: unknown): number => orderOf(column)(a, b)
+
+/** `compareValues` of one column, for many comparisons. */
+export function orderOf(column: ColumnDefinition): (a: unknown, b: unknown) => number {
+  const compare = comparatorOf(column)
+  return (a, b) => {
+    if (a === b) return 0
+    if (a === null) return 1
+    return b === null ? -1 : compare(a, b)
+  }
 }
 
 /** The comparison of two values of a column that are not null. Throws for json, which has no order both sides share. */
@@ -38,9 +43,20 @@ export function comparatorOf(column: ColumnDefinition): (a: unknown, b: unknown)
   }
 }
 
+const fromSurrogatesOn = /[\ud800-\uffff]/
+/** Looking through two texts is only worth it while they are short. */
+const quickLengthMax = 256
+
 /** By code point. JavaScript's `<` compares UTF-16 units, which puts U+FFFD above U+1F600. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0
+  const order = a < b ? -1 : 1
+  const larger = order < 0 ? b : a
+  // `<` is several times as fast as a loop, and right unless the larger text holds a unit from the surrogates on.
+  return larger.length <= quickLengthMax && !fromSurrogatesOn.test(larger) ? order : compareUnits(a, b)
+}
+
+function compareUnits(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i)

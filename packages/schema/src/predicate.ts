@@ -2,7 +2,7 @@
 // row is selected only where the whole is true. `{ column: null }` is the one exception, and means `is null`.
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
-import { compareValues } from './order.ts'
+import { orderOf } from './order.ts'
 import type { TableDefinition } from './table.ts'
 import { decodeValue, encodeValue } from './value.ts'
 
@@ -57,9 +57,15 @@ export type Evaluate = (row: Readonly<Record<string, unknown>>) => boolean | nul
 export function compile(table: TableDefinition, predicate: Predicate): Evaluate {
   switch (predicate.type) {
     case 'and':
-      return fold(predicate.parts.map((part) => compile(table, part)), false)
+      return fold(
+        predicate.parts.map((part) => compile(table, part)),
+        false,
+      )
     case 'or':
-      return fold(predicate.parts.map((part) => compile(table, part)), true)
+      return fold(
+        predicate.parts.map((part) => compile(table, part)),
+        true,
+      )
     case 'isNull':
       return (row) => (row[predicate.column] === null) !== predicate.negated
     case 'compare':
@@ -71,7 +77,8 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
   const column = columnOf(table, name)
   const { operator, operand } = isTest(asked) ? asked : { operator: 'eq' as const, operand: asked }
   if (operand === null) {
-    if (operator !== 'eq' && operator !== 'ne') throw new HeadwaterError('query', `${name}: ${operator} null selects nothing.`, 'Ask for null with { column: null } or ne(null).')
+    if (operator !== 'eq' && operator !== 'ne')
+      throw new HeadwaterError('query', `${name}: ${operator} null selects nothing.`, 'Ask for null with { column: null } or ne(null).')
     return { type: 'isNull', column: name, negated: operator === 'ne' }
   }
   if (column.type === 'json' && operator !== 'eq') throw new HeadwaterError('query', `${name} is JSON, which has no ${operator}.`)
@@ -121,7 +128,10 @@ function compare(column: ColumnDefinition, name: string, operator: Operator, ope
 }
 
 function meaning(column: ColumnDefinition, operator: Operator, operand: unknown): (value: unknown) => boolean {
-  const order = (value: unknown) => compareValues(column, value, operand)
+  const ordered = (holds: (order: number) => boolean) => {
+    const order = orderOf(column)
+    return (value: unknown) => holds(order(value, operand))
+  }
   switch (operator) {
     case 'eq':
       return equality(column, operand)
@@ -130,13 +140,13 @@ function meaning(column: ColumnDefinition, operator: Operator, operand: unknown)
       return (value) => !equal(value)
     }
     case 'lt':
-      return (value) => order(value) < 0
+      return ordered((order) => order < 0)
     case 'lte':
-      return (value) => order(value) <= 0
+      return ordered((order) => order <= 0)
     case 'gt':
-      return (value) => order(value) > 0
+      return ordered((order) => order > 0)
     case 'gte':
-      return (value) => order(value) >= 0
+      return ordered((order) => order >= 0)
     case 'in': {
       // conditionOf() made it an array.
       const equals = (operand as readonly unknown[]).map((one) => equality(column, one))
@@ -155,7 +165,8 @@ function equality(column: ColumnDefinition, operand: unknown): (value: unknown) 
   if (column.type === 'json') return (value) => equalJson(value, operand)
   // Most comparisons are of plain texts and numbers; only they may skip the column's own order.
   if (typeof operand === 'string' && column.type !== 'numeric') return (value) => value === operand
-  return (value) => value === operand || compareValues(column, value, operand) === 0
+  const order = orderOf(column)
+  return (value) => order(value, operand) === 0
 }
 
 /** As `jsonb` compares: members in any order. */
