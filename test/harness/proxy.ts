@@ -1,64 +1,50 @@
-// A TCP proxy between a browser and a server, which can keep what the server answers to itself: the connection that is lost between
-// a commit and its answer.
+// A TCP proxy in front of a server: for delays, and for connections that break at the worst moment.
 import { connect, createServer, type Socket } from 'node:net'
 
-export interface Proxy {
-  readonly url: string
-  /** From now on nothing of what the server says arrives; what is said to it still does. */
-  swallowAnswers(): void
-  /** Ends every connection and starts anew, forwarding in both directions. */
-  heal(): void
-  /** Where new connections go. */
-  target(port: number): void
+export interface TcpProxy {
+  readonly port: number
+  /** Bytes on their way to the server, as they come. True: cut the connection, instead of handing these over. */
+  onUp: (bytes: Buffer) => boolean
+  /** The same, after having handed them over; what the server answers is lost. */
+  onSent: (bytes: Buffer) => boolean
   close(): Promise<void>
 }
 
-export async function startProxy(port: number): Promise<Proxy> {
-  const pairs = new Set<readonly [Socket, Socket]>()
-  let to = port
-  let isSwallowing = false
-  const server = createServer((inner) => {
-    const outer = connect(to, '127.0.0.1')
-    const pair = [inner, outer] as const
-    pairs.add(pair)
-    inner.on('data', (data) => outer.write(data))
-    outer.on('data', (data) => {
-      if (!isSwallowing) inner.write(data)
-    })
-    for (const [one, other] of [[inner, outer], [outer, inner]] as const) {
-      one.on('error', () => one.destroy())
-      one.on('close', () => {
-        pairs.delete(pair)
-        // A swallowed answer includes the goodbye: the browser is to believe that the connection lives.
-        if (one === outer && isSwallowing) return
-        other.destroy()
-      })
+/** `delayMs` is added in each direction. */
+export async function openProxy(port: number, delayMs = 0): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (down) => {
+    const up = connect({ port, host: '127.0.0.1', noDelay: true })
+    const cut = () => {
+      down.destroy()
+      up.destroy()
     }
+    sockets.add(down).add(up)
+    for (const socket of [down, up]) socket.on('error', () => undefined)
+    // The server still reads, and carries out, what it was sent.
+    down.on('close', () => up.end())
+    up.on('close', () => down.destroySoon())
+    const later = (run: () => void) => (delayMs === 0 ? run() : setTimeout(run, delayMs))
+    down.on('data', (bytes) => {
+      if (proxy.onUp(bytes)) return cut()
+      later(() => up.destroyed || up.write(bytes))
+      // The server carries it out; nobody hears of it.
+      if (proxy.onSent(bytes)) down.destroySoon()
+    })
+    up.on('data', (bytes) => later(() => down.destroyed || down.write(bytes)))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
-  const cut = () => {
-    for (const [inner, outer] of pairs) {
-      inner.destroy()
-      outer.destroy()
-    }
-  }
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    swallowAnswers: () => {
-      isSwallowing = true
-    },
-    heal: () => {
-      isSwallowing = false
-      cut()
-    },
-    target: (next) => {
-      to = next
-    },
-    close: () => {
-      cut()
-      return new Promise((resolve) => server.close(() => resolve()))
+  if (address === null || typeof address === 'string') throw new Error('The proxy has no port.')
+  const proxy: TcpProxy = {
+    port: address.port,
+    onUp: () => false,
+    onSent: () => false,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
     },
   }
+  return proxy
 }

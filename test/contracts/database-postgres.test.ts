@@ -1,0 +1,381 @@
+// What only a real server can show: sessions that end, a server that restarts, and ways to get in.
+import { execFile } from 'node:child_process'
+import { chown, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openPostgres } from '../../packages/server/src/database/postgres.ts'
+import type { Database } from '../../packages/server/src/ports.ts'
+import { unprivilegedOwner } from '../harness/binaries.ts'
+import { type Native, startNative } from '../harness/native.ts'
+import { openProxy, type TcpProxy } from '../harness/proxy.ts'
+
+let native: Native
+let database: Database
+let name: string
+
+beforeAll(async () => {
+  native = await startNative()
+  name = await native.createDatabase()
+})
+beforeEach(async () => {
+  database = await openPostgres(native.url(name))
+  await database.execute('drop table if exists item; create table item (id bigint primary key)')
+})
+afterEach(() => database.close())
+afterAll(() => native.stop())
+
+const ids = async () => (await database.query('select id::int as id from item order by id')).map(({ id }) => id)
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const terminate = (pid: unknown) => database.query('select pg_terminate_backend($1::int) as done', [Number(pid)])
+const connectionLost = { name: 'HeadwaterError', code: 'connection' }
+
+/** Tries until the database answers again. */
+const answersAgain = () => expect.poll(() => database.query('select 1 as one').catch(() => null), { timeout: 20_000 }).toEqual([{ one: 1 }])
+
+describe('sessions that end', () => {
+  test('a transaction whose session is ended is lost as a whole: nothing of it is carried out elsewhere', async () => {
+    const attempt = database.transaction('write', async (transaction) => {
+      await transaction.query('insert into item values (1)')
+      const [row] = await transaction.query('select pg_backend_pid() as pid')
+      await terminate(row?.pid)
+      await pause(50)
+      const second = transaction.query('insert into item values (2)')
+      await expect(second).rejects.toMatchObject(connectionLost)
+      await expect(transaction.stream('select 1::text', [], () => {})).rejects.toMatchObject(connectionLost)
+    })
+    await expect(attempt).rejects.toMatchObject(connectionLost)
+    expect(await ids()).toEqual([])
+  })
+
+  test('a statement whose session is ended while it runs is a lost connection', async () => {
+    const sleeping = database.query('select pg_sleep(30) /* this one */, $1::text', ['x'])
+    sleeping.catch(() => undefined)
+    await expect
+      .poll(async () => (await database.query("select pid from pg_stat_activity where query like '%this one%' and wait_event = 'PgSleep'")).length)
+      .toBe(1)
+    const [row] = await database.query("select pid from pg_stat_activity where query like '%this one%' and wait_event = 'PgSleep'")
+    await terminate(row?.pid)
+    await expect(sleeping).rejects.toMatchObject({ ...connectionLost, details: { sqlstate: '57P01' } })
+    expect(await database.query('select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('a session that was ended while it was idle is replaced for the next caller', async () => {
+    await Promise.all(Array.from({ length: 8 }, () => database.query('select pg_sleep(0.05)')))
+    await database.query('select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()')
+    await pause(100)
+    const all = await Promise.all(Array.from({ length: 20 }, () => database.query('select 1 as one')))
+    expect(all).toHaveLength(20)
+  })
+
+  test('statements that were sent behind a lost one are lost as well, and never carried out', async () => {
+    const attempt = database.batch([
+      { text: 'insert into item values ($1::bigint)', parameters: [1] },
+      { text: 'select pg_terminate_backend(pg_backend_pid()) as done', parameters: [] },
+      { text: 'insert into item values ($1::bigint)', parameters: [2] },
+    ])
+    await expect(attempt).rejects.toMatchObject(connectionLost)
+    await pause(100)
+    expect(await ids()).toEqual([])
+  })
+
+  test('a second caller does not wait behind a session that is busy, up to the limit', async () => {
+    const small = await openPostgres(native.url(name), { sessionsMax: 2 })
+    const order: number[] = []
+    await Promise.all([1, 2, 3, 4].map((i) => small.query('select pg_sleep($1::float8)', [i <= 2 ? 0.2 * i : 0.01]).then(() => order.push(i))))
+    expect(order).toEqual([1, 3, 4, 2])
+    const [row] = await database.query("select count(*)::int as n from pg_stat_activity where application_name = 'headwater' and datname = current_database()")
+    expect(row?.n).toBe(3)
+    await small.close()
+  })
+})
+
+describe('the tail', () => {
+  test('reads, and is woken, while every other session is in a transaction', async () => {
+    const tail = await database.openTail()
+    let wakes = 0
+    await tail.onWake('news', () => void wakes++)
+    const held = Array.from({ length: 10 }, () =>
+      database.transaction('write', async (transaction) => {
+        await transaction.query('select pg_current_xact_id()')
+        await pause(300)
+      }),
+    )
+    await pause(50)
+    expect(await tail.query('select count(*)::int as n from item')).toEqual([{ n: 0 }])
+    const other = await openPostgres(native.url(name))
+    await other.query("select pg_notify('news', '')")
+    await expect.poll(() => wakes, { timeout: 200 }).toBe(1)
+    await Promise.all(held)
+    await Promise.all([other.close(), tail.close()])
+  })
+
+  test('holds the advisory locks that it takes, until it is closed', async () => {
+    const tail = await database.openTail()
+    await tail.query('select pg_advisory_lock_shared(7)')
+    const tryLock = async () => (await database.query('select pg_try_advisory_xact_lock(7) as taken'))[0]?.taken
+    expect(await tryLock()).toBe(false)
+    await tail.query('select 1')
+    expect(await tryLock()).toBe(false)
+    await tail.close()
+    await expect.poll(tryLock).toBe(true)
+  })
+
+  test.each([
+    ['reads', "select pid from pg_stat_activity where pid <> pg_backend_pid() and query like '%the reader%'"],
+    ['listens', "select pid from pg_stat_activity where query like 'listen %'"],
+  ])('says once that it is lost when the session that %s is ended, and refuses from then on', async (_, find) => {
+    const tail = await database.openTail()
+    const losses: unknown[] = []
+    tail.onLost((error) => losses.push(error))
+    await tail.onWake('news', () => {})
+    await tail.query("select 'the reader'")
+    const [row] = await database.query(find)
+    await terminate(row?.pid)
+    await expect.poll(() => losses).toHaveLength(1)
+    expect(losses[0]).toMatchObject(connectionLost)
+    await expect(tail.query('select 1')).rejects.toMatchObject(connectionLost)
+    await expect(tail.read(async () => 1)).rejects.toMatchObject(connectionLost)
+    await expect(tail.onWake('news', () => {})).rejects.toMatchObject(connectionLost)
+    let late: unknown
+    tail.onLost((error) => {
+      late = error
+    })
+    expect(late).toMatchObject(connectionLost)
+    const [left] = await database.query(
+      "select count(*)::int as n from pg_stat_activity where query like 'listen %' or query like '%the reader%' and pid <> pg_backend_pid()",
+    )
+    expect(left?.n).toBe(0)
+    await tail.close()
+    expect(losses).toHaveLength(1)
+  })
+
+  test('is not said to be lost when it is closed', async () => {
+    const tail = await database.openTail()
+    let losses = 0
+    tail.onLost(() => void losses++)
+    await tail.close()
+    await pause(50)
+    expect(losses).toBe(0)
+  })
+})
+
+describe('a server that stops', () => {
+  test('after a restart everything goes on, with what was committed', async () => {
+    const tail = await database.openTail()
+    const lost = new Promise((resolve) => tail.onLost(resolve))
+    await database.query('insert into item values (1)')
+    await native.restart()
+    expect(await lost).toMatchObject(connectionLost)
+    await answersAgain()
+    expect(await ids()).toEqual([1])
+    await (await database.openTail()).close()
+  })
+
+  test('after a crash what was acknowledged is there, and what was not is there as a whole or not at all', async () => {
+    const acknowledged: number[] = []
+    let isDown = false
+    const writing = (async () => {
+      for (let i = 0; !isDown; i += 2) {
+        await database.batch([i, i + 1].map((id) => ({ text: 'insert into item values ($1::bigint)', parameters: [id] })))
+        acknowledged.push(i, i + 1)
+      }
+    })().catch((error: unknown) => error)
+    await expect.poll(() => acknowledged.length).toBeGreaterThan(50)
+    await native.kill()
+    isDown = true
+    expect(await writing).toMatchObject(connectionLost)
+    await expect(database.query('select 1')).rejects.toMatchObject(connectionLost)
+    await expect(database.openTail()).rejects.toMatchObject(connectionLost)
+    await native.startAgain()
+    await answersAgain()
+    const found = await ids()
+    expect(found.slice(0, acknowledged.length)).toEqual(acknowledged)
+    expect(found.length % 2).toBe(0)
+    expect(found.length - acknowledged.length).toBeLessThanOrEqual(2)
+  })
+})
+
+describe('through a network', () => {
+  let proxy: TcpProxy
+  let far: Database
+  const openThrough = async (delayMs: number) => {
+    proxy = await openProxy(native.port, delayMs)
+    far = await openPostgres(native.url(name).replace(String(native.port), String(proxy.port)))
+  }
+  afterEach(async () => {
+    await far.close()
+    await proxy.close()
+  })
+  const insert = (id: number) => ({ text: `insert into item values ($1::bigint) returning id::int + ${id} as twice`, parameters: [id] })
+
+  test('a batch of statements that it has never seen takes one round trip', async () => {
+    await openThrough(25)
+    await far.query('select 1')
+    const since = performance.now()
+    expect(await far.batch([insert(1), insert(2), insert(3)])).toEqual([[{ twice: 2 }], [{ twice: 4 }], [{ twice: 6 }]])
+    expect(performance.now() - since).toBeLessThan(90)
+    const before = performance.now()
+    await far.transaction('write', async (transaction) => {
+      await Promise.all([4, 5, 6].map((id) => transaction.query(insert(id).text, [id])))
+    })
+    // One for the statements, with the beginning in front, and one for the commit.
+    expect(performance.now() - before).toBeLessThan(140)
+  })
+
+  test('a connection that breaks before the commit has arrived: nothing is committed', async () => {
+    await openThrough(0)
+    proxy.onUp = (bytes) => bytes.includes('commit')
+    await expect(far.transaction('write', (transaction) => transaction.query('insert into item values (1)'))).rejects.toMatchObject(connectionLost)
+    await expect(far.batch([insert(2)])).rejects.toMatchObject(connectionLost)
+    proxy.onUp = () => false
+    await pause(50)
+    expect(await ids()).toEqual([])
+    expect(await far.query('select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('a connection that breaks after the commit has arrived: the outcome is unknown, and never taken for refused', async () => {
+    await openThrough(0)
+    proxy.onSent = (bytes) => bytes.includes('commit')
+    await expect(far.transaction('write', (transaction) => transaction.query('insert into item values (1)'))).rejects.toMatchObject(connectionLost)
+    await expect(far.batch([insert(2)])).rejects.toMatchObject(connectionLost)
+    proxy.onSent = () => false
+    await expect.poll(ids).toEqual([1, 2])
+  })
+})
+
+describe('ways in', () => {
+  const hba = () => join(native.directory, 'data', 'pg_hba.conf')
+  let trusting: string
+
+  beforeAll(async () => {
+    trusting = await readFile(hba(), 'utf8')
+    const methods = ['scram-sha-256', 'md5', 'password', 'reject'].map((method) => `host all ${method.replaceAll('-', '_')} 127.0.0.1/32 ${method}\n`)
+    await writeFile(hba(), methods.join('') + trusting)
+    const admin = await openPostgres(native.url(name))
+    await admin.execute(`
+      set password_encryption = 'scram-sha-256'; create role scram_sha_256 login password 'gehéim ß/@:'; create role password login password 'gehéim ß/@:'; create role reject login;
+      set password_encryption = 'md5'; create role md5 login password 'gehéim ß/@:'`)
+    await admin.query('select pg_reload_conf()')
+    await admin.close()
+    await pause(200)
+  })
+  afterAll(() => writeFile(hba(), trusting))
+
+  async function whoAmI(url: string): Promise<unknown> {
+    const other = await openPostgres(url)
+    try {
+      return (await other.query('select current_user::text as who'))[0]?.who
+    } finally {
+      await other.close()
+    }
+  }
+  const as = (user: string, password: string, rest = '') => `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${native.port}/${name}${rest}`
+
+  test.each(['scram_sha_256', 'md5', 'password'])('%s lets in whoever knows the password, and nobody else', async (user) => {
+    expect(await whoAmI(as(user, 'gehéim ß/@:'))).toBe(user)
+    await expect(whoAmI(as(user, 'wrong'))).rejects.toMatchObject({ code: 'connection', details: { sqlstate: '28P01' } })
+    await expect(whoAmI(as(user, ''))).rejects.toMatchObject({ code: 'connection' })
+  })
+
+  test('who is refused, an unknown database and a port where nobody listens are connections that are not made', async () => {
+    await expect(whoAmI(as('reject', 'x'))).rejects.toMatchObject({ code: 'connection', details: { sqlstate: '28000' } })
+    await expect(whoAmI(native.url('nowhere'))).rejects.toMatchObject({ code: 'connection', details: { sqlstate: '3D000' } })
+    await expect(whoAmI('postgres://postgres@127.0.0.1:1/x')).rejects.toMatchObject({ code: 'connection' })
+  })
+
+  test('of several hosts the first that answers is taken', async () => {
+    expect(await whoAmI(`postgres://postgres@127.0.0.1:1,127.0.0.1:${native.port}/${name}`)).toBe('postgres')
+  })
+
+  test('a unix socket is a way in', async () => {
+    expect(await whoAmI(`postgres://postgres@/${name}?host=${native.directory}&port=${native.port}`)).toBe('postgres')
+  })
+
+  test('what a URL says to libpq alone is not said to the server', async () => {
+    expect(await whoAmI(`${native.url(name)}?channel_binding=prefer&connect_timeout=5&options=-c%20work_mem%3D7MB`)).toBe('postgres')
+    const other = await openPostgres(`${native.url(name)}?options=-c%20work_mem%3D7MB&application_name=shop`)
+    expect(await other.query("select current_setting('work_mem') as a, current_setting('application_name') as b")).toEqual([{ a: '7MB', b: 'shop' }])
+    await other.close()
+  })
+
+  test('values mean the same whatever the defaults of a role are', async () => {
+    await database.execute(
+      `alter role md5 set datestyle = 'German'; alter role md5 set timezone = 'America/New_York'; alter role md5 set bytea_output = 'escape'; alter role md5 set extra_float_digits = -5`,
+    )
+    const other = await openPostgres(as('md5', 'gehéim ß/@:'))
+    expect(await other.query(`select '2026-11-21 03:43:43.5+00'::timestamptz::text as a, '\\x00ff'::bytea as b, 0.1::float8 + 0.2::float8 as c`)).toEqual([
+      { a: '2026-11-21 03:43:43.5+00', b: '\\x00ff', c: 0.1 + 0.2 },
+    ])
+    await other.close()
+  })
+
+  describe('with encryption', () => {
+    let certificate: string
+
+    beforeAll(async () => {
+      certificate = join(native.directory, 'server.crt')
+      const key = join(native.directory, 'server.key')
+      await promisify(execFile)('openssl', [
+        'req',
+        '-x509',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        certificate,
+        '-days',
+        '2',
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=DNS:localhost',
+      ])
+      const owner = unprivilegedOwner()
+      if (owner) for (const file of [certificate, key]) await chown(file, owner.uid, owner.gid)
+      for (const setting of [`ssl_cert_file = '${certificate}'`, `ssl_key_file = '${key}'`, 'ssl = on']) {
+        // ALTER SYSTEM wants to be alone: a script is a transaction.
+        await openPostgres(native.url(name)).then((admin) => admin.query(`alter system set ${setting}`).finally(() => admin.close()))
+      }
+      await openPostgres(native.url(name)).then((admin) => admin.query('select pg_reload_conf()').finally(() => admin.close()))
+      await pause(300)
+    })
+
+    async function isEncrypted(host: string, rest: string): Promise<unknown> {
+      const other = await openPostgres(`postgres://postgres@${host}:${native.port}/${name}${rest}`)
+      try {
+        const value = 'x'.repeat(300_000)
+        expect(await other.query('select $1::text as value', [value])).toEqual([{ value }])
+        return (await other.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()'))[0]?.ssl
+      } finally {
+        await other.close()
+      }
+    }
+
+    test.each([
+      ['', true],
+      ['?sslmode=prefer', true],
+      ['?sslmode=require', true],
+      ['?sslmode=disable', false],
+    ])('a URL with %j is encrypted: %s', async (rest, expected) => {
+      expect(await isEncrypted('127.0.0.1', rest)).toBe(expected)
+    })
+
+    test('verify-full takes a certificate of the given authority for the given host, and no other', async () => {
+      const given = `?sslmode=verify-full&sslrootcert=${encodeURIComponent(certificate)}`
+      expect(await isEncrypted('localhost', given)).toBe(true)
+      await expect(isEncrypted('127.0.0.1', given)).rejects.toMatchObject({ code: 'connection' })
+      await expect(isEncrypted('localhost', '?sslmode=verify-full')).rejects.toMatchObject({ code: 'connection' })
+    })
+
+    test('a tail is encrypted as well', async () => {
+      const other = await openPostgres(`${native.url(name)}?sslmode=require`)
+      const tail = await other.openTail()
+      expect(await tail.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toEqual([{ ssl: true }])
+      await tail.close()
+      await other.close()
+    })
+  })
+})
