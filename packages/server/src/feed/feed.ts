@@ -6,8 +6,8 @@ import { limits } from '../limits.ts'
 import type { Clock, Database, TailSession, Transaction } from '../ports.ts'
 import { checkCursor, cursorOf, type Identity } from './cursor.ts'
 import { type LogRow, readStep, type Step } from './log.ts'
-import { encodersOf, type Net, netOf } from './net.ts'
 import { nestedKeys, settleNested } from './nested.ts'
+import { encodersOf, type Net, netOf } from './net.ts'
 import { advance, positionOf, type Track, trackFrom } from './position.ts'
 import { type Snapshot, snapshotOf } from './snapshot.ts'
 import { createSleeper, wakeChannel } from './wake.ts'
@@ -105,7 +105,7 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
     try {
       const { step, net, along } = await readBatch(tail, from.snapshot)
       if (step.rows.length > 0) {
-        await tail.query(barrier)
+        if (!step.isDurable) await tail.query(barrier)
         track = advance(from, step.snapshot, step.rows)
         publish({ ...net, snapshot: step.snapshot, cursor: cursorOf(deps.identity, positionOf(track)), rows: step.rows, along })
       }
@@ -211,4 +211,9 @@ async function readSettings(tail: TailSession): Promise<{ readonly barrier: stri
 }
 
 const stopped = () => new HeadwaterError('unavailable', 'The server is stopping.', 'Connect again.')
-const standby = () => new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary: a standby does not show transactions in progress.')
+const standby = () =>
+  new HeadwaterError(
+    'standby',
+    'This PostgreSQL is a standby in recovery.',
+    'Give Headwater the URL of the primary: a standby does not show transactions in progress.',
+  )

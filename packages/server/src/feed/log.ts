@@ -33,19 +33,33 @@ const logColumns = `l.seq::text as seq, l.xid::text as xid, l.table_name, l.op::
 const newSince = (parameter: string) =>
   `(l.xid >= pg_snapshot_xmax(${parameter}::pg_snapshot) or l.xid = any (array(select pg_snapshot_xip(${parameter}::pg_snapshot))))`
 
-/** One step of the tail: everything committed since `$1`, and the snapshot in which that is the whole truth. */
-const stepSql = `select s.s::text as snapshot, ${logColumns} from (select pg_current_snapshot() s) s
+/**
+ * One step of the tail: everything committed since `$1`, and the snapshot in which that is the whole truth. What ended before a
+ * snapshot was taken has its record in the WAL before the place where the next one goes: if the WAL is flushed up to there, read after
+ * the snapshot, nothing in the step can be taken back by a crash.
+ */
+const stepSql = `select s.s::text as snapshot, s.is_durable, ${logColumns}
+  from (select pg_current_snapshot() s, pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as is_durable) s
   left join lateral (select * from headwater.log l where ${newSince('$1::text')}) l on true order by l.seq`
 
 export interface Step {
   readonly snapshot: Snapshot
   readonly rows: readonly LogRow[]
+  /** True: flushed already, as after every commit that waited for it while nobody else wrote. False: perhaps. */
+  readonly isDurable: boolean
 }
 
 /** Reads one step. One statement is one snapshot: on its own, or inside a REPEATABLE READ transaction together with others. */
-export async function readStep(session: { query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]> }, since: Snapshot): Promise<Step> {
+export async function readStep(
+  session: { query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]> },
+  since: Snapshot,
+): Promise<Step> {
   const rows = await session.query(stepSql, [since.text])
-  return { snapshot: snapshotOf(String(rows[0]?.snapshot)), rows: rows.filter((row) => row.seq !== null).map(logRowOf) }
+  return {
+    snapshot: snapshotOf(String(rows[0]?.snapshot)),
+    rows: rows.filter((row) => row.seq !== null).map(logRowOf),
+    isDurable: rows[0]?.is_durable === true,
+  }
 }
 
 /** The fingerprint of the log between two snapshots: rows visible in `upTo` and not in `since`. */
