@@ -4,6 +4,8 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { Disk, DiskRecord } from '../ports.ts'
 
+type Work<T> = (store: IDBObjectStore) => T
+
 const storeName = 'records'
 /** Records read at once: a message between the browser's processes has a limit. */
 const readMax = 100
@@ -16,9 +18,30 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
   let failure: HeadwaterError | null = null
   let closed: HeadwaterError | null = null
   let last: Promise<unknown> = Promise.resolve()
-  const connection = createConnection(name, () => {
-    failure = new HeadwaterError('disk-blocked', 'The store was removed in another tab.', 'Reload the page.')
-  })
+  let database: IDBDatabase | null = null
+
+  const connect = async () => {
+    const request = indexedDB.open(name)
+    request.onupgradeneeded = () => request.result.createObjectStore(storeName)
+    const opened = await settled(request)
+    opened.onversionchange = () => {
+      opened.close()
+      failure = new HeadwaterError('disk-blocked', 'The store was removed in another tab.', 'Reload the page.')
+    }
+    database = opened
+  }
+  /** The browser may have closed the connection (memory is short, data were removed by hand): then it is opened once more, if all is there. */
+  const transact = async <T>(work: Work<T>, durability?: IDBTransactionDurability): Promise<T> => {
+    try {
+      return await attempt(database, work, durability)
+    } catch (error) {
+      // The two names, and null, of a connection that was closed: nothing of the transaction was carried out.
+      if (error && !/^(InvalidState|Abort)E/.test(nameOf(error))) throw error
+      await connect()
+      if ((await attempt(database, (store) => store.count())).result !== next - first) throw error
+      return attempt(database, work, durability)
+    }
+  }
   /** One after the other. */
   const queue = <T>(work: () => Promise<T>): Promise<T> => {
     const done = last.then(work).catch((error) => {
@@ -32,21 +55,27 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
       if (failure) throw failure
       return work()
     })
-  const write = (durability: IDBTransactionDurability, work: (store: IDBObjectStore) => void) =>
-    connection.transact(work, next - first, 'readwrite', durability)
 
-  await queue(connection.open)
+  await queue(connect)
   return {
     read: () =>
       unlessFailed(async () => {
-        const found = await readAll(connection)
-        first = found.first
-        next = first + found.records.length
-        return found.records
+        const records: DiskRecord[] = []
+        const [key] = (await transact((store) => store.getAllKeys(null, 1))).result
+        // Only this file writes keys, and it writes numbers.
+        const from = (key as number | undefined) ?? 0
+        for (let piece: readonly DiskRecord[] | null = null; piece?.length !== 0; ) {
+          const range = IDBKeyRange.lowerBound(from + records.length)
+          piece = (await attempt(database, (store): IDBRequest<DiskRecord[]> => store.getAll(range, readMax))).result
+          for (const record of piece) records.push(record)
+        }
+        first = from
+        next = from + records.length
+        return records
       }),
     append: (records, { strict }) =>
       unlessFailed(async () => {
-        await write(strict ? 'strict' : 'relaxed', (store) => add(store, records, next)).catch((error) => {
+        await transact((store) => add(store, records, next), strict ? 'strict' : 'relaxed').catch((error) => {
           failure = failureOf(error)
           throw failure
         })
@@ -55,100 +84,43 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     replace: (count, records) =>
       unlessFailed(async () => {
         const from = first + count - records.length
-        await write('strict', (store) => {
+        await transact((store) => {
           // Fails if another tab has appended: what it wrote is not known here.
           store.add('', next)
           store.delete(next)
           if (count > 0) store.delete(IDBKeyRange.bound(first, first + count - 1))
           add(store, records, from)
-        })
+        }, 'strict')
         first = from
       }),
     wipe: () =>
       queue(async () => {
-        // Emptied first: removing the database may have to wait for a tab that does not answer.
-        const isEmpty = await write('strict', (store) => store.clear()).then(
-          () => true,
-          () => false,
-        )
-        await connection.remove(isEmpty)
+        // Emptied first: the database itself goes when the last tab lets go of it, and one that is frozen need not be waited for.
+        await transact((store) => store.clear(), 'strict').catch(() => {})
+        database?.close()
+        database = null
+        const request = indexedDB.deleteDatabase(name)
+        await Promise.race([settled(request), new Promise((resolve) => (request.onblocked = resolve))])
         first = next = 0
         failure = closed
       }),
     close: () =>
       queue(async () => {
-        connection.close()
+        database?.close()
         failure = closed = new HeadwaterError('disk', 'The store is closed.')
       }),
   }
 }
 
-type Connection = ReturnType<typeof createConnection>
-
-/** The one connection of a disk. The browser may close it (memory is short, data were removed by hand): then it is opened once more. */
-function createConnection(name: string, onRemoved: () => void) {
-  let database: IDBDatabase | null = null
-  const open = async () => {
-    const request = indexedDB.open(name, 1)
-    request.onupgradeneeded = () => request.result.createObjectStore(storeName)
-    const opened = await settled(request)
-    opened.onversionchange = () => {
-      opened.close()
-      onRemoved()
-    }
-    database = opened
-  }
-  const attempt = <T>(work: (store: IDBObjectStore) => T, mode?: IDBTransactionMode, durability?: IDBTransactionDurability) =>
-    new Promise<T>((resolve, reject) => {
-      if (!database) throw new DOMException('', 'InvalidStateError')
-      const transaction = database.transaction(storeName, mode, durability && { durability })
-      const result = work(transaction.objectStore(storeName))
-      transaction.oncomplete = () => resolve(result)
-      transaction.onabort = () => reject(transaction.error)
-    })
-  return {
-    open,
-    /** `held`: how many records there must be if the connection has to be opened again; null: not known yet. */
-    transact: async <T>(
-      work: (store: IDBObjectStore) => T,
-      held: number | null,
-      mode?: IDBTransactionMode,
-      durability?: IDBTransactionDurability,
-    ): Promise<T> => {
-      try {
-        return await attempt(work, mode, durability)
-      } catch (error) {
-        // The two names, and null, of a connection that was closed: nothing of the transaction was carried out.
-        if (error && !/^(InvalidState|Abort)Error$/.test(nameOf(error))) throw error
-        await open()
-        if (held !== null && (await attempt((store) => store.count())).result !== held) throw error
-        return attempt(work, mode, durability)
-      }
-    },
-    close: () => database?.close(),
-    /** `isEmpty`: a tab that keeps the database open need not be waited for. */
-    remove: async (isEmpty: boolean) => {
-      database?.close()
-      database = null
-      const request = indexedDB.deleteDatabase(name)
-      await (isEmpty ? Promise.race([settled(request), new Promise((resolve) => (request.onblocked = resolve))]) : settled(request))
-    },
-  }
-}
-
-async function readAll({ transact }: Connection): Promise<{ readonly first: number; readonly records: readonly DiskRecord[] }> {
-  const keys = (await transact((store) => store.getAllKeys(null, 1), null)).result
-  // Only this file writes keys, and it writes numbers.
-  const first = (keys[0] as number | undefined) ?? 0
-  const records: DiskRecord[] = []
-  for (let read = readMax; read === readMax; ) {
-    const from = IDBKeyRange.lowerBound(first + records.length)
-    const piece: readonly DiskRecord[] = (await transact((store) => store.getAll(from, readMax), null)).result
-    for (const record of piece) records.push(record)
-    read = piece.length
-  }
-  return { first, records }
-}
+/** Without a durability, only reads. */
+const attempt = <T>(database: IDBDatabase | null, work: Work<T>, durability?: IDBTransactionDurability) =>
+  new Promise<T>((resolve, reject) => {
+    if (!database) throw new DOMException('', 'InvalidStateError')
+    const transaction = durability ? database.transaction(storeName, 'readwrite', { durability }) : database.transaction(storeName)
+    const result = work(transaction.objectStore(storeName))
+    transaction.oncomplete = () => resolve(result)
+    transaction.onabort = () => reject(transaction.error)
+  })
 
 function add(store: IDBObjectStore, records: readonly DiskRecord[], from: number): void {
   for (let i = 0; i < records.length; i++) store.add(records[i], from + i)
