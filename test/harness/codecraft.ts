@@ -1,9 +1,10 @@
 // codecraft as a person has it: `headwater dev` in a process of its own, and Chromium with a profile of its own.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { chromium, type Page } from 'playwright-core'
 
 const root = join(import.meta.dirname, '../..')
 const app = join(root, 'examples/codecraft')
@@ -63,53 +64,67 @@ function firstLine(child: ChildProcess, errors: () => string): Promise<string> {
 }
 
 export interface Browser {
-  readonly page: Page
-  readonly context: BrowserContext
+  page(): Page
   /** Opens the app again as after a restart of the browser, with the profile kept. */
-  restart(): Promise<Page>
+  restart(url: string): Promise<void>
   close(): Promise<void>
 }
 
-/**
- * One person's browser. Pages come from the built files and not from the server: what is tested is whether the data is there when
- * the server is not, and an app shell that opens offline is another matter.
- */
-export async function openBrowser(url: string): Promise<Browser & { page: Page; context: BrowserContext }> {
+/** One person's browser. */
+export async function openBrowser(): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'hw-profile-'))
   const launch = async () => {
     const context = await chromium.launchPersistentContext(profile, {
-      executablePath: '/usr/bin/chromium',
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     })
-    await context.route((address) => address.origin === url && !address.pathname.startsWith('/api/') && !address.pathname.startsWith('/headwater/'), (route) => fromDist(route.request().url()).then((file) => route.fulfill(file)))
-    const page = context.pages()[0] ?? (await context.newPage())
-    return { context, page }
+    return { context, page: context.pages()[0] ?? (await context.newPage()) }
   }
-  const browser = {
-    ...(await launch()),
-    restart: async () => {
-      await browser.context.close()
-      Object.assign(browser, await launch())
-      await browser.page.goto(url)
-      return browser.page
+  let opened = await launch()
+  return {
+    page: () => opened.page,
+    restart: async (url) => {
+      await opened.context.close()
+      opened = await launch()
+      await opened.page.goto(url)
     },
     close: async () => {
-      await browser.context.close()
+      await opened.context.close()
       await rm(profile, { recursive: true, force: true })
     },
   }
-  return browser
+}
+
+/**
+ * The built pages and nothing else, as a cache would have them while the server is away: what is tested is whether the data is
+ * there; an app shell that opens offline is another matter.
+ */
+export async function servePages(): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const http = createServer(async ({ url = '/' }, response) => {
+    const file = await fromDist(url)
+    response.writeHead(file.status, { 'content-type': file.contentType, connection: 'close' }).end(file.body)
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  const address = http.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    close: () => {
+      http.closeAllConnections()
+      return new Promise((resolve) => http.close(() => resolve()))
+    },
+  }
 }
 
 const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 
-async function fromDist(url: string) {
-  const { pathname } = new URL(url)
-  const file = extname(pathname) === '' ? '/index.html' : pathname
+async function fromDist(path: string) {
+  const away = { status: 503, contentType: 'text/plain', body: 'away' as string | Buffer }
+  if (path.startsWith('/api/') || path.startsWith('/headwater/')) return away
+  const file = extname(path) === '' ? '/index.html' : path
   try {
-    return { body: await readFile(join(app, 'dist', file)), contentType: contentTypes[extname(file)] ?? 'application/octet-stream' }
+    return { status: 200, body: await readFile(join(app, 'dist', file)), contentType: contentTypes[extname(file)] ?? 'application/octet-stream' }
   } catch {
-    return { status: 404, body: '' }
+    return { ...away, status: 404 }
   }
 }
 
