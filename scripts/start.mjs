@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const app = join(root, 'examples/codecraft')
@@ -46,16 +46,37 @@ async function build() {
 
 /** Hands over to `headwater dev`, which prints the URL: signals go to it, its exit code is ours. */
 async function serve(args) {
-  const command = ['--conditions=@headwater/source', '--import', 'tsx', join(root, 'packages/cli/src/run.ts'), 'dev']
+  const command = ['--conditions=@headwater/source', '--import', 'tsx', '--import', pathToFileURL(join(root, 'scripts/with-parent.mjs')).href]
   const folder = args.some((arg) => arg === '--app' || arg.startsWith('--app=')) ? [] : ['--app', app]
-  const child = spawn(process.execPath, [...command, ...folder, ...args], { cwd: root, stdio: 'inherit' })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    // Ctrl-C reaches the whole group of a terminal, and a second SIGINT would end the server without its goodbye.
-    process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)))
-  }
+  const child = spawn(process.execPath, [...command, join(root, 'packages/cli/src/run.ts'), 'dev', ...folder, ...args], {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    // Ctrl-C reaches a whole group, and npm passes it on once more: in a group of its own the server hears it from here only, once.
+    detached: process.platform !== 'win32',
+  })
+  const stop = once((signal) => child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
+  // npm runs us through a shell, which does not pass on the signal that ends npm: then only the parent's absence tells.
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    stop('SIGTERM')
+  }, 500)
+  watch.unref()
   const [code, signal] = await ended(child)
   // As a shell reports it: 128 and the number of the signal, of which only these end a server from outside.
-  process.exitCode = code ?? 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 0)
+  process.exitCode = code ?? 128 + ({ SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 0)
+}
+
+/** The same signal comes by several ways at once; one that comes later is another one. */
+function once(act) {
+  let actedAt = 0
+  return (signal) => {
+    if (Date.now() - actedAt < 1_000) return
+    actedAt = Date.now()
+    act(signal)
+  }
 }
 
 async function run(command, args, failure) {
