@@ -70,22 +70,29 @@ async function listen(locks: string, name: string): Promise<Server> {
   return server
 }
 
-function isAlive(locks: string, name: string): Promise<boolean> {
-  return withShortPath(locks, name, (path) => {
-    return new Promise<boolean>((resolve, reject) => {
-      const socket = connect(path)
-      socket.once('connect', () => {
-        socket.destroy()
-        resolve(true)
-      })
-      socket.once('error', (error: NodeJS.ErrnoException) => {
-        // Nobody listens, it is gone, or it is a file that somebody copied here: none of them is an owner.
-        if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ENOTSOCK') resolve(false)
-        // The queue of the owner is full: somebody has to be there for that.
-        else if (error.code === 'EAGAIN') resolve(true)
-        else reject(error)
-      })
+/** An owner that goes away at this moment resets the connection: who asks again sees what has become of it. */
+async function isAlive(locks: string, name: string): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    const code = await withShortPath(locks, name, connectionError)
+    if (code === null) return true
+    // Nobody listens, it is gone, or it is a file that somebody copied here: none of them is an owner.
+    if (code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ENOTSOCK') return false
+    // Somebody has to be there for it to be full, or to be leaving for so long.
+    if (code === 'EAGAIN' || attempt === attemptsMax) return true
+  }
+}
+
+const attemptsMax = 5
+
+/** Why nothing answers at a path, or null: somebody does. */
+function connectionError(path: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(null)
     })
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
   })
 }
 

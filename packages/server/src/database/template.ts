@@ -11,7 +11,7 @@ import { isWholeTar } from './tar.ts'
 
 /** A tar of an empty database's directory: from the user's cache, or made now and put there. */
 export async function template(): Promise<Blob> {
-  const path = join(cacheDirectory(), `pglite-${await pgliteVersion()}-${templateVersion}.tar`)
+  const path = await templatePath()
   const cached = await readFile(path).catch(() => null)
   if (cached && isWholeTar(cached)) return new Blob([cached])
   const made = Buffer.from(await (await makeTemplate()).arrayBuffer())
@@ -19,6 +19,9 @@ export async function template(): Promise<Blob> {
   await keep(path, made).catch(() => undefined)
   return new Blob([made])
 }
+
+/** Where this user's prepared database for this version of PGlite is kept. */
+export const templatePath = async (): Promise<string> => join(cacheDirectory(), `pglite-${await pgliteVersion()}-${templateVersion}.tar`)
 
 /** Raised when what is in the template changes without a new version of PGlite. */
 const templateVersion = 1
