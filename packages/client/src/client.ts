@@ -1,4 +1,4 @@
-import { type Json, limits, unstorable, HeadwaterError } from '@headwater/protocol'
+import { HeadwaterError } from '@headwater/protocol'
 import { type Mutators, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
 import type { Ask, Asking, Client, ClientOptions, LiveQuery, Mutate, PendingMutation } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
@@ -56,17 +56,9 @@ function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, s
     const builtIn = (verb: Verb) => (values: Row, options?: { readonly expect?: Row }) => outbox.make(`${name}.${verb}`, () => encodeBuiltIn(name, table, verb, values, options?.expect))
     members[name] = { insert: builtIn('insert'), update: builtIn('update'), delete: builtIn('delete') }
   }
-  for (const name of Object.keys(mutators)) members[name] = (args: unknown) => outbox.make(name, () => jsonOf(name, args))
+  for (const name of Object.keys(mutators)) members[name] = (args: unknown) => outbox.make(name, () => args)
   // A member per table of the schema and per mutator: what Mutate says for these.
   return members as Mutate<S, M>
-}
-
-/** Arguments that are not JSON would arrive as something else than what the device ran with. */
-function jsonOf(name: string, args: unknown): Json {
-  const why = unstorable(args, limits.jsonDepthMax)
-  if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Arguments of a mutator are JSON: pass a date as its text.')
-  // unstorable() has walked the whole value.
-  return args as Json
 }
 
 async function retry({ outbox }: Engine, id: string): Promise<PendingMutation> {

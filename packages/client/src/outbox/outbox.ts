@@ -18,7 +18,7 @@ import { createTx } from './tx.ts'
 
 export interface Outbox {
   /** Makes a mutation of what `argsOf` answers; what it throws refuses the mutation. */
-  make(name: string, argsOf: () => Json, retried?: SetAside): PendingMutation
+  make(name: string, argsOf: () => unknown, retried?: SetAside): PendingMutation
   /** Goes on with what lay on the disk, as `device`: another than before where numbers cannot be relied on. */
   open(restored: Restored, device: DeviceId): void
   /** Applies a checkpoint. Throws or rejects `malformed` if it cannot be; then nothing has changed. */

@@ -4,7 +4,7 @@ import { HeadwaterError, type Json, limits, unstorable } from '@headwater/protoc
 export const byteLength = (text: string): number => new TextEncoder().encode(text).length
 
 /** The arguments as they will travel. Throws for a mutation that could never be carried out: too large, too deep, or not storable as JSON. */
-export function copyOf(name: string, args: Json): Json {
+export function copyOf(name: string, args: unknown): Json {
   const why = unstorable(args, limits.jsonDepthMax)
   if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Correct the value and try again.')
   const text = JSON.stringify(args)

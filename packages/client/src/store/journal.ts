@@ -11,7 +11,7 @@ export interface Journal {
   keep(record: DiskRecord): Promise<void>
   /** Writes everything anew, as it is now. */
   restart(): Promise<void>
-  /** Writes everything anew if the log has outgrown it, piece by piece. */
+  /** Writes everything anew, a little later, if the log has outgrown it. */
   compact(): void
   /** Resolves when nothing waits to be written. */
   flushed(): Promise<void>
@@ -26,15 +26,15 @@ export interface JournalDeps {
   readonly onTrouble: (error: HeadwaterError | null) => void
   /** The header and the whole outbox, as of now. */
   readonly outbox: () => readonly DiskRecord[]
-  /** The rows as of now, to be read later. */
+  /** The rows, as of now. */
   readonly rows: () => Iterable<DiskRecord>
   readonly rowsHeld: () => number
 }
 
 interface Job {
-  readonly records: readonly DiskRecord[]
-  /** Appended, put in the place of all that is on the disk when it is `from` records long, or not at all: everything is written anew. */
-  readonly type: 'cache' | 'keep' | 'restart' | { readonly from: number; readonly generation: number }
+  readonly record: DiskRecord
+  /** `anew`: not a record, but everything there is, in the place of all that is on the disk. */
+  readonly type: 'cache' | 'keep' | 'anew'
   readonly resolve: () => void
   readonly reject: (error: HeadwaterError) => void
 }
@@ -54,24 +54,22 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   let working: Promise<void> | null = null
   let isCompacting = false
   let isClosed = false
-  // Counts how often everything was written anew: a snapshot begun before is of a log that is no more.
-  let generation = 0
 
   /** What is called in one turn, or while the disk is at work, goes to the disk together. */
-  function put(type: Job['type'], records: readonly DiskRecord[]): Promise<void> {
+  function put(type: Job['type'], record: DiskRecord = ''): Promise<void> {
     return new Promise((resolve, reject) => {
-      waiting.push({ type, records, resolve, reject })
+      waiting.push({ type, record, resolve, reject })
       working ??= Promise.resolve().then(work)
     })
   }
 
   async function work(): Promise<void> {
     while (waiting.length > 0) {
-      const exchange = waiting.findIndex(({ type }) => typeof type === 'object')
-      const jobs = waiting.splice(0, exchange < 0 ? waiting.length : Math.max(1, exchange))
+      const jobs = waiting
+      waiting = []
       const error = await write(jobs).then(() => null, asError)
       for (const { type, resolve, reject } of jobs) {
-        if (error && type !== 'cache') reject(error)
+        if (error && type === 'keep') reject(error)
         else resolve()
       }
     }
@@ -79,70 +77,57 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   }
 
   async function write(jobs: readonly Job[]): Promise<void> {
-    const exchange = jobs[0]?.type
-    if (typeof exchange === 'object') return exchange.generation === generation ? replace(exchange.from, jobs[0]?.records ?? []) : undefined
-    const isKept = jobs.some(({ type }) => type !== 'cache')
-    if (!broken && jobs.every(({ type }) => type !== 'restart')) {
-      const records = jobs.flatMap((job) => (job.type === 'keep' || hasRows ? job.records : []))
+    const has = (type: Job['type']) => jobs.some((job) => job.type === type)
+    if (!broken) {
+      const records = jobs.flatMap(({ type, record }) => (type === 'keep' || (type === 'cache' && hasRows) ? [record] : []))
       count += records.length
       try {
-        return await disk.append(records, { strict: isKept })
+        if (records.length > 0) await disk.append(records, { strict: has('keep') })
+        return has('anew') ? await replace([...deps.outbox(), ...deps.rows()]) : undefined
       } catch (error) {
         broken = asError(error)
       }
-    } else if (!isKept) return
-    await writeAnew().then(deps.onTrouble, (error) => {
+    } else if (!has('keep')) return
+    try {
+      await mend()
+      broken = null
+      deps.onTrouble(null)
+    } catch (error) {
       broken = asError(error)
       deps.onTrouble(broken)
       throw broken
-    })
+    }
+  }
+
+  async function replace(records: readonly DiskRecord[]): Promise<void> {
+    await disk.replace(count, records)
+    count = records.length
+    weight = 0
+    hasRows = true
   }
 
   /** A disk that failed stays failed until it is opened again. If not everything fits any more, the outbox does. */
-  async function writeAnew(): Promise<null> {
+  async function mend(): Promise<void> {
     await disk.close().catch(() => {})
     // What another has written meanwhile is not ours to replace.
     if (broken?.code === 'disk-blocked') throw broken
     disk = await deps.open()
     const { length } = await disk.read()
-    if (length > count) throw new HeadwaterError('disk-blocked', 'This store was written by another tab or process.', 'Close the other one and start again.')
+    if (length > count) throw new HeadwaterError('disk-blocked', 'Another tab or process has written this store.', 'Close the other one and start again.')
     count = length
-    broken = null
-    hasRows = true
-    generation++
-    await replace(length, [...deps.outbox(), ...deps.rows()]).catch(() => {
+    await replace([...deps.outbox(), ...deps.rows()]).catch(async () => {
+      await replace(deps.outbox())
       hasRows = false
-      return replace(length, deps.outbox())
     })
-    return null
-  }
-
-  async function replace(from: number, records: readonly DiskRecord[]): Promise<void> {
-    await disk.replace(from, records)
-    count += records.length - from
   }
 
   function compact(): void {
-    if (isCompacting || broken || weight <= Math.max(weightMin, deps.rowsHeld())) return
-    weight = 0
-    if (!hasRows) return void put('restart', []).catch(() => {})
+    if (isCompacting || weight <= Math.max(weightMin, deps.rowsHeld())) return
     isCompacting = true
-    // As of now: what waits to be appended is in it, and will be read once more behind it.
-    const type = { from: count, generation }
-    const records = [...deps.outbox()]
-    const pieces = deps.rows()[Symbol.iterator]()
-    const step = () => {
-      if (isClosed) return
-      const { done, value } = pieces.next()
-      if (!done) {
-        records.push(value)
-        deps.clock.timer(0, step)
-        return
-      }
+    deps.clock.timer(pauseMs, () => {
       isCompacting = false
-      put(type, records).catch(deps.onTrouble)
-    }
-    deps.clock.timer(pauseMs, step)
+      if (!isClosed) put('anew')
+    })
   }
 
   const flushed = async () => {
@@ -152,13 +137,13 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   return {
     cache: (record, rows) => {
       weight += rows
-      return put('cache', [record])
+      return put('cache', record)
     },
     keep: (record) => {
       weight++
-      return put('keep', [record])
+      return put('keep', record)
     },
-    restart: () => put('restart', []),
+    restart: () => put('anew'),
     compact,
     flushed,
     close: async () => {

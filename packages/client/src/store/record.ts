@@ -3,7 +3,7 @@
 //
 // Invariant: rows, cursor, and what became of mutations change in one record, because they come in one frame. Loads become
 // visible with the checkpoint that names them; a welcome drops those that no checkpoint named.
-import { type Checkpoint, count, decodeDown, type Down, encode, HeadwaterError, type Infer, json, limits, type Mutation, type MutationId, mutation, nullable, object, type Outcome, type Shape, text, type Welcome } from '@headwater/protocol'
+import { count, decodeDown, type Down, encode, HeadwaterError, type Infer, json, limits, type Mutation, type MutationId, mutation, nullable, object, type Outcome, type Shape, text, type Welcome } from '@headwater/protocol'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { createEncoder } from './row.ts'
@@ -84,38 +84,34 @@ function parseHeader(record: DiskRecord): Entry {
 const rowsMax = 2_000
 const charactersMax = 4_000_000
 
-/** The store as records that give the same store when read: what it is at the time of the call, whenever the records are asked for. */
-export function snapshotRecords(store: Store, welcome: Welcome | null): Iterable<DiskRecord> {
+/** The store as records that give the same store when read. Not to be changed while they are read. */
+export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterable<DiskRecord> {
   const cursor = store.cursor()
-  if (welcome === null || cursor === null) return welcome === null ? [] : [encode(welcome)]
-  const held = [...store.tables.values()].filter(({ name }) => welcome.columns.has(name)).map((table) => ({ ...table, rows: [...table.rows.values()] }))
+  if (welcome === null) return
+  if (cursor === null) return yield encode(welcome)
+  const held = [...store.tables.values()].filter(({ name }) => welcome.columns.has(name))
   const columns: WireColumns = new Map(held.map(({ name, definition }) => [name, Object.keys(definition.columns).filter((column) => welcome.columns.get(name)?.includes(column))]))
-  const { granted, held: inUse } = store.scopes()
-  const none = { granted: [], held: [] }
-  const joined = { granted: [...granted], held: [...inUse] }
-  const isEmpty = held.every(({ rows }) => rows.length === 0)
-  const last: Checkpoint = { type: 'checkpoint', cursor, replace: true, loads: isEmpty ? [] : [0], left: none, joined, tables: new Map(), outcomes: [] }
-  return (function* () {
-    yield encode({ ...welcome, columns })
-    for (const { name, definition, rows } of held) {
-      const encodeRow = createEncoder(definition, columns.get(name) ?? [])
-      let piece: string[] = []
-      let characters = 0
-      for (const row of rows) {
-        const text = JSON.stringify(encodeRow(row))
-        piece.push(text)
-        characters += text.length
-        if (piece.length < rowsMax && characters < charactersMax) continue
-        yield loadRecord(name, piece)
-        piece = []
-        characters = 0
-      }
-      if (piece.length > 0) yield loadRecord(name, piece)
+  const scopes = store.scopes()
+  const joined = { granted: [...scopes.granted], held: [...scopes.held] }
+  yield encode({ ...welcome, columns })
+  for (const { name, definition, rows } of held) {
+    const encodeRow = createEncoder(definition, columns.get(name) ?? [])
+    let piece: string[] = []
+    let characters = 0
+    for (const row of rows.values()) {
+      const text = JSON.stringify(encodeRow(row))
+      piece.push(text)
+      characters += text.length
+      if (piece.length < rowsMax && characters < charactersMax) continue
+      yield loadRecord(name, piece)
+      piece = []
+      characters = 0
     }
-    yield encode(last)
-    // Frames that follow have the columns of the last welcome.
-    yield encode(welcome)
-  })()
+    if (piece.length > 0) yield loadRecord(name, piece)
+  }
+  yield encode({ type: 'checkpoint', cursor, replace: true, loads: [0], left: { granted: [], held: [] }, joined, tables: new Map(), outcomes: [] })
+  // Frames that follow have the columns of the last welcome.
+  yield encode(welcome)
 }
 
 const loadRecord = (table: string, rows: readonly string[]): DiskRecord => `{"type":"load","load":0,"table":${JSON.stringify(table)},"rows":[${rows.join()}]}`
