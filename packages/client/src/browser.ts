@@ -63,7 +63,7 @@ function takeLock(name: string): Promise<() => void> {
 
 export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefined): OpenSocket {
   return (url, events) => {
-    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here.', 'In Node, use nodePorts from @headwater/client/node with the WebSocket of the package ws.')
+    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here.', 'In Node, use nodePorts of @headwater/client/node.')
     const socket = new Socket(url)
     let isOpen = false
     let isClosed = false

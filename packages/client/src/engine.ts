@@ -6,9 +6,9 @@ import { diskName, socketUrl } from './address.ts'
 import { createIds } from './id.ts'
 import { createOutbox, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
-import type { Ports } from './ports.ts'
+import type { Disk, DiskRecord, Ports } from './ports.ts'
 import { createJournal, type Journal } from './store/journal.ts'
-import { headerRecord, snapshotRecords } from './store/record.ts'
+import { snapshotRecords } from './store/record.ts'
 import { createStore, type Store } from './store/store.ts'
 import { createSubscribers } from './store/subscribers.ts'
 import { createSync, type Sync } from './sync/sync.ts'
@@ -95,32 +95,30 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
   }
 
   async function start(): Promise<void> {
-    const name = diskName(user, url)
-    const disk = await ports.openDisk(name).catch(rejected)
-    const records = disk ? await disk.read().catch(rejected) : null
-    const restored = restore(records ?? [], store, report)
-    const identity = restored.isWhole ? restored.identity : null
-    if (disk && records) journal = createJournal({ open: () => ports.openDisk(name), clock, onTrouble, outbox: outbox.records, rows: () => snapshotRecords(store, sync.welcome() ?? restored.welcome), rowsHeld }, disk, { count: records.length, weight: restored.weight })
-    outbox.open(restored, deviceId(identity?.device ?? newId()))
+    const open = () => ports.openDisk(diskName(user, url))
+    let disk: Disk | null = null
+    let records: readonly DiskRecord[] = []
+    try {
+      disk = await open()
+      records = await disk.read()
+    } catch (error) {
+      // A device without a disk works in memory, and says that it does.
+      disk = null
+      onTrouble(asError(error))
+    }
+    const restored = restore(records, store, report)
+    const device = restored.isWhole ? restored.identity?.device : undefined
+    const rows = () => snapshotRecords(store, sync.welcome() ?? restored.welcome)
+    if (disk) journal = createJournal({ open, clock, onTrouble, outbox: outbox.records, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    outbox.open(restored, deviceId(device ?? newId()))
     store.startAnew()
-    if (identity === null) void begin(journal, records?.length === 0)
+    // A device that is new, or whose store was damaged, begins its log.
+    if (device === undefined) void journal?.restart()
     isStarting = false
     sync.start()
   }
 
-  /** A device that is new, or whose store was damaged, begins its log. */
-  async function begin(to: Journal | null, isEmpty: boolean): Promise<void> {
-    if (isEmpty) to?.keep(headerRecord).catch(report)
-    await (isEmpty ? to?.keep(outbox.records()[1] ?? '') : to?.restart())?.catch(report)
-  }
-
   const rowsHeld = () => [...store.tables.values()].reduce((sum, { rows }) => sum + rows.size, 0)
-
-  /** A device without a disk works in memory, and says that it does. */
-  function rejected(error: unknown): null {
-    onTrouble(asError(error))
-    return null
-  }
 
   async function close(): Promise<void> {
     await ready.catch(() => {})

@@ -1,18 +1,11 @@
 import type { Down, Welcome } from '@headwater/protocol'
-import type { Identity } from '../store/record.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import type { Store } from '../store/store.ts'
 import type { EventType } from './machine.ts'
 
-export interface Known {
-  readonly identity: Identity
-  readonly last: number
-  readonly pending: number
-  /** True if rows held were made without a column that this build knows and the server sends. */
-  isLacking(columns: Welcome['columns']): boolean
-}
-
 /** The event that a message is, before anything of it is used. */
-export function judge(message: Down, known: () => Known): EventType {
-  if (message.type === 'welcome') return judgeWelcome(message, known())
+export function judge(message: Down, outbox: Outbox, store: Store): EventType {
+  if (message.type === 'welcome') return judgeWelcome(message, outbox, store)
   if (message.type !== 'failure') return message.type
   switch (message.code) {
     case 'version':
@@ -33,9 +26,9 @@ export function judge(message: Down, known: () => Known): EventType {
  * - `copied`: the database knows fewer of this device's mutations than were confirmed, or more than were made. One of the two is a copy.
  * - `reload`: this build knows columns that the rows held do not have.
  */
-function judgeWelcome({ database, last, resumed, columns }: Welcome, known: Known): EventType {
-  const { identity } = known
-  if (identity.database !== null && identity.database !== database) return known.pending > 0 ? 'other-database' : 'adopt'
-  if (last < identity.confirmed || last > known.last) return 'copied'
-  return resumed && known.isLacking(columns) ? 'reload' : 'accepted'
+function judgeWelcome({ database, last, resumed, columns }: Welcome, outbox: Outbox, store: Store): EventType {
+  const identity = outbox.identity()
+  if (identity.database !== null && identity.database !== database) return outbox.pending() > 0 ? 'other-database' : 'adopt'
+  if (last < identity.confirmed || last > outbox.last()) return 'copied'
+  return resumed && store.lacks(columns) ? 'reload' : 'accepted'
 }

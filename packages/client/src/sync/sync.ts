@@ -116,7 +116,7 @@ export function createSync(deps: SyncDeps): Sync {
     fork: () => fork(false),
     adopt: () => fork(true),
     complain: (message) => {
-      problem = message?.type === 'failure' ? { code: message.code, message: message.message, hint: message.hint } : otherDatabase
+      problem = message?.type === 'failure' ? message : otherDatabase
     },
     recover: () => {
       problem = null
@@ -172,16 +172,14 @@ export function createSync(deps: SyncDeps): Sync {
     heard = frame
     try {
       const message = decodeDown(frame)
-      dispatch(judge(message, known), number, message)
+      dispatch(judge(message, outbox, store), number, message)
     } catch (error) {
       deps.report(error)
       dispatch('malformed', number)
     }
   }
 
-  const known = () => ({ identity: outbox.identity(), last: outbox.last(), pending: outbox.pending(), isLacking: store.lacks })
-
-  const restart = () => void deps.journal()?.restart().catch(() => {})
+  const restart = () => void deps.journal()?.restart()
   // The record of a frame is the frame, as it came.
   const persist = (frame: string, rows: number) => deps.journal()?.cache(frame, rows) ?? Promise.resolve()
 
@@ -298,6 +296,6 @@ function weightOf({ tables }: Checkpoint): number {
 
 const otherDatabase: Problem = {
   code: 'other-database',
-  message: 'The server now has another database than the one these changes were made for.',
-  hint: 'Nothing was sent to it. Connect the server to the former database, or sign out to drop what is pending.',
+  message: 'The server has another database than the one that the pending changes were made for.',
+  hint: 'Nothing was sent. Bring the former database back, or sign out to drop what is pending.',
 }
