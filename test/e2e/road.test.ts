@@ -1,85 +1,8 @@
 // The road as two people's browsers see it: on PGlite with one server, and on native PostgreSQL with each browser on a server of its own.
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AppProcess, buildPages, type Browser, cardTitles, openBrowser, servePages, signIn, startApp, untilSynced } from '../harness/codecraft.ts'
-import { type Native, startNative } from '../harness/native.ts'
-import { type Proxy, startProxy } from '../harness/silent-proxy.ts'
-
-interface Ground {
-  readonly native: Native | null
-  readonly data: string
-  readonly apps: AppProcess[]
-  readonly proxies: Proxy[]
-  /** From then on only the pages are there, as from a cache. */
-  stopApp(index: number, signal?: 'SIGKILL'): Promise<void>
-  restartApp(index: number): Promise<void>
-  close(): Promise<void>
-}
-
-/** One server for both browsers on PGlite; two on native, each behind a proxy of its own. */
-async function prepareGround(kind: 'embedded' | 'native'): Promise<Ground> {
-  const data = await mkdtemp(join(tmpdir(), 'hw-e2e-'))
-  const native = kind === 'native' ? await startNative() : null
-  const database = native?.url(await native.createDatabase()) ?? null
-  const apps = [await startApp({ data: join(data, '1'), database })]
-  if (native) apps.push(await startApp({ data: join(data, '2'), database }))
-  const proxies = await Promise.all(['one', 'other'].map((_, i) => startProxy((apps[i] ?? apps[0])?.port ?? 0)))
-  const pages = await servePages()
-  // With one server, both browsers are on it.
-  const proxiesOf = (index: number) => (native ? proxies.slice(index, index + 1) : proxies)
-  return {
-    native,
-    data,
-    apps,
-    proxies,
-    stopApp: async (index, signal) => {
-      await apps[index]?.kill(signal ?? 'SIGTERM')
-      for (const proxy of proxiesOf(index)) proxy.target(pages.port)
-    },
-    restartApp: async (index) => {
-      apps[index] = await startApp({ data: join(data, String(index + 1)), database, port: apps[index]?.port ?? 0 })
-      for (const proxy of proxiesOf(index)) proxy.target(apps[index]?.port ?? 0)
-    },
-    close: async () => {
-      await pages.close()
-      await Promise.all(apps.map((app) => app.kill('SIGTERM')))
-      await Promise.all(proxies.map((proxy) => proxy.close()))
-      await native?.stop()
-      await rm(data, { recursive: true, force: true })
-    },
-  }
-}
-
-/** Types a line into psql, as a person would. */
-function psql(url: string, line: string): string {
-  const ran = spawnSync('psql', [url, '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', line], { encoding: 'utf8' })
-  if (ran.status !== 0) throw new Error(`psql: ${ran.error ?? ran.stderr}`)
-  return ran.stdout.trim()
-}
-
-/** Makes a project the way a person does; answers whether it was there before the next frame was drawn. */
-async function createProject(page: Page, title: string): Promise<boolean> {
-  await page.getByTestId('new-project').click()
-  await page.getByTestId('new-title').fill(title)
-  const wasShown = await page.evaluate(async (wanted) => {
-    const button = document.querySelector<HTMLButtonElement>('[data-testid=create]')
-    const shown = () => [...document.querySelectorAll('[data-testid=project-title]')].some((one) => one.textContent === wanted)
-    const frame = new Promise<boolean>((resolve) => requestAnimationFrame(() => resolve(shown())))
-    button?.click()
-    return frame
-  }, title)
-  // The app opens what was made; back to all of them.
-  await page.goBack()
-  await page.getByTestId('new-project').waitFor()
-  return wasShown
-}
-
-const untilTitled = (page: Page, title: string) => page.getByTestId('project-title').getByText(title, { exact: true }).waitFor()
+import { type Browser, buildPages, cardTitles, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
+import { createProject, type Ground, prepareGround, psql, untilTitled } from '../harness/ground.ts'
 
 describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
   let ground: Ground
@@ -165,7 +88,10 @@ describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
     const rows = psql(sqlUrl(), `select title from projects where ${mine}`).split('\n').toSorted()
     expect(rows).toEqual(expect.arrayContaining(['One 1', 'One 2', 'Other 1', 'Other 2']))
     for (const browser of [one, other]) await expect.poll(async () => (await cardTitles(browser.page())).toSorted(), { timeout: 15_000 }).toEqual(rows)
-    const order = psql(sqlUrl(), `select string_agg(title, ',' order by l.seq) from headwater.log l join projects p on l.key = json_build_array(p.id)::text where l.op = 'i' and p.title like 'One %'`)
+    const order = psql(
+      sqlUrl(),
+      `select string_agg(title, ',' order by l.seq) from headwater.log l join projects p on l.key = json_build_array(p.id)::text where l.op = 'i' and p.title like 'One %'`,
+    )
     expect(order).toBe('One 1,One 2,One 3')
   })
 
@@ -180,25 +106,6 @@ describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
     expect(frames.length).toBeGreaterThan(0)
     expect(frames.join('\n')).not.toMatch(/For Ada alone|Made offline|Typed into psql/)
     await stranger.close()
-  })
-
-  // An embedded database ends with its server, which other tests do.
-  if (kind === 'native') test('F2 PostgreSQL restarted under both servers: they carry on, and nothing is lost', async () => {
-    await ground.native?.restart()
-    expect(await createProject(one.page(), 'After the restart')).toBe(true)
-    await untilTitled(other.page(), 'After the restart')
-    await untilSynced(one.page())
-    await ground.native?.kill()
-    expect(await createProject(one.page(), 'While PostgreSQL is down')).toBe(true)
-    await ground.native?.startAgain()
-    await untilTitled(other.page(), 'While PostgreSQL is down')
-    await untilSynced(one.page())
-    const sql = postgres(sqlUrl(), { max: 1 })
-    expect(await sql`select title, count(*)::int as n from projects where title in ('After the restart', 'While PostgreSQL is down') group by 1 order by 1`).toEqual([
-      { title: 'After the restart', n: 1 },
-      { title: 'While PostgreSQL is down', n: 1 },
-    ])
-    await sql.end()
   })
 })
 

@@ -26,8 +26,29 @@ export function buildPages(): void {
 }
 
 /** `database`: the URL of a PostgreSQL; null: embedded in `data`. */
-export async function startApp({ data, database, port = 0 }: { readonly data: string; readonly database: string | null; readonly port?: number }): Promise<AppProcess> {
-  const args = ['--conditions=@headwater/source', '--import', 'tsx', 'packages/cli/src/run.ts', 'dev', '--app', app, '--data', data, '--port', String(port), '--json']
+export async function startApp({
+  data,
+  database,
+  port = 0,
+}: {
+  readonly data: string
+  readonly database: string | null
+  readonly port?: number
+}): Promise<AppProcess> {
+  const args = [
+    '--conditions=@headwater/source',
+    '--import',
+    'tsx',
+    'packages/cli/src/run.ts',
+    'dev',
+    '--app',
+    app,
+    '--data',
+    data,
+    '--port',
+    String(port),
+    '--json',
+  ]
   const { DATABASE_URL: _, ...env } = process.env
   const child = spawn(process.execPath, database === null ? args : [...args, '--database', database], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let errors = ''
@@ -76,7 +97,15 @@ export async function openBrowser(): Promise<Browser> {
   const launch = async () => {
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
     })
     return { context, page: context.pages()[0] ?? (await context.newPage()) }
   }

@@ -2,7 +2,7 @@
 // a commit and its answer.
 import { connect, createServer, type Socket } from 'node:net'
 
-export interface Proxy {
+export interface SilentProxy {
   readonly url: string
   /** From now on nothing of what the server says arrives; what is said to it still does. */
   swallowAnswers(): void
@@ -15,7 +15,7 @@ export interface Proxy {
   close(): Promise<void>
 }
 
-export async function startProxy(port: number): Promise<Proxy> {
+export async function startSilentProxy(port: number): Promise<SilentProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let to = port
   let isSwallowing = false
@@ -29,7 +29,10 @@ export async function startProxy(port: number): Promise<Proxy> {
     outer.on('data', (data) => {
       if (!isSwallowing) inner.write(data)
     })
-    for (const [one, other] of [[inner, outer], [outer, inner]] as const) {
+    for (const [one, other] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
       one.on('error', () => one.destroy())
       one.on('close', () => {
         // A swallowed answer includes the goodbye: the browser is to believe that the connection lives.

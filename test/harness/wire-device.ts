@@ -1,6 +1,22 @@
 // A device that is nothing but its connection: it says what it is told to, remembers what it hears, and applies it in the plainest way.
 // For what the real client would never do (garbage, old cursors, other people's numbers), and to see every byte that was sent.
-import { type Checkpoint, type Cursor, decodeDown, type DeviceId, deviceId, type Down, encode, type Json, type MutationId, mutationId, type Outcome, protocolVersion, type ScopeKey, type Up, userId } from '@headwater/protocol'
+import {
+  type Checkpoint,
+  type Cursor,
+  type DeviceId,
+  type Down,
+  decodeDown,
+  deviceId,
+  encode,
+  type Json,
+  type MutationId,
+  mutationId,
+  type Outcome,
+  protocolVersion,
+  type ScopeKey,
+  type Up,
+  userId,
+} from '@headwater/protocol'
 import WebSocket from 'ws'
 
 export interface WireDevice {
@@ -92,7 +108,8 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
     for (const watch of watchers) watch()
   })
 
-  const nonceOf = () => [...messages, ...(from?.messages ?? [])].reduce<string | null>((nonce, message) => (message.type === 'welcome' ? message.nonce : nonce), null)
+  const nonceOf = () =>
+    [...messages, ...(from?.messages ?? [])].reduce<string | null>((nonce, message) => (message.type === 'welcome' ? message.nonce : nonce), null)
 
   const device: WireDevice = {
     id,
@@ -105,7 +122,20 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
     sendText: (frame) => socket.send(frame),
     hello: (over = {}) => {
       const granted: readonly ScopeKey[] = []
-      socket.send(encode({ type: 'hello', version: protocolVersion, user: userId(user), device: id, nonce: nonceOf(), cursor, confirmed: Math.max(0, ...outcomes.keys()), granted, held: [], ...over }))
+      socket.send(
+        encode({
+          type: 'hello',
+          version: protocolVersion,
+          user: userId(user),
+          device: id,
+          nonce: nonceOf(),
+          cursor,
+          confirmed: Math.max(0, ...outcomes.keys()),
+          granted,
+          held: [],
+          ...over,
+        }),
+      )
     },
     push: (name, args, over = {}) => {
       const number = over.number ?? ++numbers

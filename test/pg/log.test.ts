@@ -2,12 +2,18 @@
 import type { Database } from '@headwater/server'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createFeed, type Batch } from '../../packages/server/src/feed/feed.ts'
+import { type Batch, createFeed } from '../../packages/server/src/feed/feed.ts'
 import { install } from '../../packages/server/src/install/install.ts'
 import { grants, prepare, schema } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
 
-const clock = { now: () => Date.now(), timer: (ms: number, run: () => void) => { const timer = setTimeout(run, ms); return () => clearTimeout(timer) } }
+const clock = {
+  now: () => Date.now(),
+  timer: (ms: number, run: () => void) => {
+    const timer = setTimeout(run, ms)
+    return () => clearTimeout(timer)
+  },
+}
 const accounts = 40
 const balance = 1_000
 
@@ -121,9 +127,11 @@ describe('R7 the tail on native 18', () => {
         session.release()
       }
     }
-    await Promise.all(Array.from({ length: 16 }, async (_, writer) => {
-      for (let round = 0; round < 60; round++) await transfer(writer, round)
-    }))
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, writer) => {
+        for (let round = 0; round < 60; round++) await transfer(writer, round)
+      }),
+    )
     await feed.reach()
     const logged = await sql`select seq::text from headwater.log`
     expect(follower.wrong).toEqual([])

@@ -12,7 +12,9 @@ describe.each(databases)('the road on $name', ({ open }) => {
   let server: TestServer
   let close: () => Promise<void>
   const connect = (user: string, more: Partial<Parameters<typeof connectWire>[0]> = {}) => connectWire({ url: server.url, user, keys, ...more })
-  const project = (id: string, ownerId: string, title: string, more: Record<string, Json> = {}) => ({ row: { id, ownerId, title, slug: null, status: 'active', visits: 0, updatedAt: null, ...more } })
+  const project = (id: string, ownerId: string, title: string, more: Record<string, Json> = {}) => ({
+    row: { id, ownerId, title, slug: null, status: 'active', visits: 0, updatedAt: null, ...more },
+  })
   const titlesOf = (device: WireDevice) => device.rows('projects').map((row) => row.title)
   const confirmed = async (device: WireDevice, number: number) => {
     await device.until(() => device.outcomes.has(number), `the outcome of ${number}`)
@@ -90,7 +92,9 @@ describe.each(databases)('the road on $name', ({ open }) => {
     for (let i = 1; i <= 20; i++) last = device.push('projects.update', { row: { id, title: String(i) } })
     await confirmed(device, last)
     expect(await database.query('select title from projects where id = $1::text::uuid', [id])).toEqual([{ title: '20' }])
-    const logged = await database.query(`select new ->> 'title' as title from headwater.log where table_name = 'projects' and new ->> 'id' = $1 order by seq`, [id])
+    const logged = await database.query(`select new ->> 'title' as title from headwater.log where table_name = 'projects' and new ->> 'id' = $1 order by seq`, [
+      id,
+    ])
     expect(logged.map((row) => Number(row.title))).toEqual(Array.from({ length: 21 }, (_, i) => i))
     device.push('projects.update', { row: { id, title: 'gap' } }, { number: last + 2 })
     await device.until(device.isClosed, 'the close')
@@ -102,13 +106,19 @@ describe.each(databases)('the road on $name', ({ open }) => {
     const [id, slug] = [uuid(), uuid().slice(0, 8)]
     await confirmed(device, device.push('projects.insert', project(id, 'ada', 'First', { slug })))
     const refused = async (name: string, args: Json) => confirmed(device, device.push(name, args))
-    expect(await refused('projects.insert', project(uuid(), 'ada', 'Second', { slug }))).toMatchObject({ type: 'refused', code: 'unique', reason: expect.stringContaining('slug') })
+    expect(await refused('projects.insert', project(uuid(), 'ada', 'Second', { slug }))).toMatchObject({
+      type: 'refused',
+      code: 'unique',
+      reason: expect.stringContaining('slug'),
+    })
     expect(await refused('projects.insert', project(id, 'ada', 'Same key'))).toMatchObject({ code: 'unique' })
     expect(await refused('projects.update', { row: { id: uuid(), title: 'Nobody' } })).toMatchObject({ code: 'absent' })
     expect(await refused('projects.insert', project(uuid(), 'ada', 'x'.repeat(201)))).toMatchObject({ code: 'invalid' })
     expect(await refused('projects.insert', project(uuid(), 'ada', 'x', { status: 'gone' }))).toMatchObject({ code: 'invalid' })
     expect(await refused('projects.insert', { row: { id: uuid(), ownerId: 'ada' } })).toMatchObject({ code: 'required' })
-    expect(await refused('messages.insert', { row: { id: uuid(), projectId: uuid(), content: 'x', sequence: 1 } })).toMatchObject({ code: expect.stringMatching(/reference|forbidden/) })
+    expect(await refused('messages.insert', { row: { id: uuid(), projectId: uuid(), content: 'x', sequence: 1 } })).toMatchObject({
+      code: expect.stringMatching(/reference|forbidden/),
+    })
     expect(await refused('addMessage', { projectId: id, content: 'forbidden words' })).toMatchObject({ code: 'language', reason: 'Mind your language.' })
     expect(await refused('addMessage', { projectId: 'no uuid' })).toMatchObject({ code: 'invalid' })
     expect(await refused('dropEverything', {})).toMatchObject({ code: 'unknown-mutator' })
@@ -148,7 +158,10 @@ describe.each(databases)('the road on $name', ({ open }) => {
     expect(await confirmed(eve, eve.push('projects.delete', { row: { id: secret } }))).toMatchObject({ type: 'applied' })
     expect(await confirmed(eve, eve.push('projects.insert', project(uuid(), 'ada', 'Planted')))).toMatchObject({ code: 'forbidden' })
     expect(await database.query('select title from projects where id = $1::text::uuid', [secret])).toEqual([{ title: `${canary} again` }])
-    for (const [device, forbidden] of [[bob, [canary, secret]], [eve, [canary, secret, shared, 'Shared', 'Ours']]] as const) {
+    for (const [device, forbidden] of [
+      [bob, [canary, secret]],
+      [eve, [canary, secret, shared, 'Shared', 'Ours']],
+    ] as const) {
       for (const word of forbidden) expect(device.frames.join('\n')).not.toContain(word)
     }
   })

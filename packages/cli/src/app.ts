@@ -59,6 +59,7 @@ export async function openFor(app: AppFolder, url: string | undefined): Promise<
   const running = url === undefined ? await findRunning(app) : null
   const given = url ?? running?.database ?? process.env.DATABASE_URL
   if (given !== undefined) return openPostgres(given)
-  if (!existsSync(app.database)) throw new HeadwaterError('no-database', `There is no database in ${app.own}.`, 'Run `headwater dev` first, or give --database.')
+  if (!existsSync(app.database))
+    throw new HeadwaterError('no-database', `There is no database in ${app.own}.`, 'Run `headwater dev` first, or give --database.')
   return openEmbedded({ directory: app.database })
 }

@@ -12,8 +12,7 @@ export const decodeUp = (frame: string): Up => decode<Up>(frame, upShapes, limit
 export const decodeDown = (frame: string): Down => decode<Down>(frame, downShapes, limits.downBytesMax)
 
 /** undefined members are left out, as JSON does. */
-export const encode = (message: Up | Down): string =>
-  JSON.stringify(message, (_, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value))
+export const encode = (message: Up | Down): string => JSON.stringify(message, (_, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value))
 
 function decode<M>(frame: string, shapes: Readonly<Record<string, Shape<unknown>>>, bytesMax: number): M {
   // One UTF-16 unit is at least one byte: a frame that is longer than this in units is too large in bytes as well.

@@ -16,7 +16,10 @@ export const limits = {
   scopesPerMessageMax: 20_000,
   idLengthMax: 200,
   nameLengthMax: 200,
-  cursorLengthMax: 8_192,
+  /** Two snapshots of a database with some thousand transactions in progress. */
+  cursorLengthMax: 65_536,
+  reasonLengthMax: 10_000,
+  hintLengthMax: 2_000,
   /** A device that says nothing for this long is cut off; it says `ping` well before. */
   silenceMsMax: 45_000,
   pingEveryMs: 15_000,

@@ -1,6 +1,7 @@
 // The types of what an app's server code sees. No code.
-import type { Mutators, Schema } from '@headwater/schema'
+
 import type { Server as HttpServer } from 'node:http'
+import type { Mutators, Schema } from '@headwater/schema'
 import type { Chance, Clock, Database, Parameter, SqlRow } from './ports.ts'
 import type { DatabaseStatus } from './status.ts'
 

@@ -35,7 +35,8 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
 
 async function capturedTables(database: Database): Promise<readonly string[]> {
   const installed = await database.query(`select to_regclass('headwater.captures') is not null as present`)
-  if (installed[0]?.present !== true) throw new HeadwaterError('not-installed', 'Headwater is not installed in this database.', 'Start a server on it once, or give another --database.')
+  if (installed[0]?.present !== true)
+    throw new HeadwaterError('not-installed', 'Headwater is not installed in this database.', 'Start a server on it once, or give another --database.')
   const rows = await database.query(`select c.name from headwater.captures c where to_regclass('public.' || quote_ident(c.name)) is not null order by 1`)
   return rows.map((row) => String(row.name))
 }

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
 import { defineSchema, table, text, uuid } from '@headwater/schema'
+import { describe, expect, test } from 'vitest'
 import type { LogRow } from '../src/feed/log.ts'
 import { nestedKeys } from '../src/feed/nested.ts'
 import { encodersOf, netOf } from '../src/feed/net.ts'

@@ -14,7 +14,7 @@ function snapshotsOf(events: readonly ('begin' | 'snapshot' | number)[]) {
   for (const event of events) {
     if (event === 'begin') open.push(next++)
     else if (event === 'snapshot') {
-      const text = `${open.reduce((least, xid) => (xid < least ? xid : least), next)}:${next}:${open.toSorted((a, b) => Number(a - b)).join(',')}`
+      const text = `${open.toSorted((a, b) => Number(a - b))[0] ?? next}:${next}:${open.toSorted((a, b) => Number(a - b)).join(',')}`
       taken.push({ snapshot: snapshotOf(text), ended: new Set(ended) })
     } else {
       const [xid] = open.splice(event % Math.max(1, open.length), 1)
@@ -38,12 +38,12 @@ describe('a snapshot', () => {
     fc.assert(
       fc.property(run, (events) => {
         const { taken } = snapshotsOf(events)
-        taken.forEach((later, j) => {
-          taken.slice(0, j + 1).forEach((earlier) => {
+        for (const [j, later] of taken.entries()) {
+          for (const earlier of taken.slice(0, j + 1)) {
             expect(includes(later.snapshot, earlier.snapshot)).toBe(true)
             if (later.ended.size > earlier.ended.size) expect(includes(earlier.snapshot, later.snapshot)).toBe(false)
-          })
-        })
+          }
+        }
       }),
     )
   })

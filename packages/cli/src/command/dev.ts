@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
-import { type Config, createServer, type Database, type EmbeddedDatabase, openEmbedded, openGateway, seedOnce, type Server } from '@headwater/server'
+import { type Config, createServer, type Database, type EmbeddedDatabase, openEmbedded, openGateway, type Server, seedOnce } from '@headwater/server'
 import { defineCommand } from 'citty'
 import { appFolder, forgetRunning, loadConfig, saveRunning } from '../app.ts'
 import { explain } from '../explain.ts'
-import { paint } from '../paint.ts'
 import { pages } from '../pages.ts'
+import { paint } from '../paint.ts'
 
 export const dev = defineCommand({
   meta: { name: 'dev', description: 'Starts an app: database, tables, server and pages. Prints its URL.' },

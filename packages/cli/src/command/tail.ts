@@ -56,9 +56,16 @@ function whatOf(row: LogRow): string {
   const now: Readonly<Record<string, unknown>> = JSON.parse(row.new ?? '{}')
   if (row.op === 'u') {
     const old: Readonly<Record<string, unknown>> = JSON.parse(row.old ?? '{}')
-    return `  ${Object.keys(old).map((column) => `${column}: ${short(old[column])} ${paint('dim', '→')} ${short(now[column])}`).join(', ')}`
+    return `  ${Object.keys(old)
+      .map((column) => `${column}: ${short(old[column])} ${paint('dim', '→')} ${short(now[column])}`)
+      .join(', ')}`
   }
-  return row.op === 'i' ? `  ${Object.entries(now).map(([column, value]) => `${column}: ${short(value)}`).join(', ').slice(0, 160)}` : ''
+  return row.op === 'i'
+    ? `  ${Object.entries(now)
+        .map(([column, value]) => `${column}: ${short(value)}`)
+        .join(', ')
+        .slice(0, 160)}`
+    : ''
 }
 
 function short(value: unknown): string {

@@ -9,7 +9,7 @@ export const outcome = object({
   number: count,
   type: literal('applied', 'refused'),
   code: nullable(text(limits.nameLengthMax)),
-  reason: nullable(text(10_000)),
+  reason: nullable(text(limits.reasonLengthMax)),
 })
 export type Outcome = Infer<typeof outcome>
 

@@ -16,7 +16,7 @@ export type FailureCode = (typeof failureCodes)[number]
 export const failure = object({
   type: literal('failure'),
   code: literal(...failureCodes),
-  message: text(limits.cursorLengthMax),
-  hint: text(limits.cursorLengthMax),
+  message: text(limits.reasonLengthMax),
+  hint: text(limits.hintLengthMax),
 })
 export type Failure = Infer<typeof failure>

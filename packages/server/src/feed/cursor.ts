@@ -39,7 +39,12 @@ export type Resume = 'ok' | 'unreadable' | 'history' | 'ahead' | 'pruned' | 'fin
  * Whether a cursor continues the past of this database, judged in the transaction's snapshot `now`.
  * The database may have been restored, forked, rewound or crashed back since the device saw it.
  */
-export async function checkCursor(transaction: Transaction, text: Cursor, mine: Identity, now: Snapshot): Promise<{ readonly resume: Resume; readonly position: Position | null }> {
+export async function checkCursor(
+  transaction: Transaction,
+  text: Cursor,
+  mine: Identity,
+  now: Snapshot,
+): Promise<{ readonly resume: Resume; readonly position: Position | null }> {
   const read = tryRead(text)
   if (read === null) return { resume: 'unreadable', position: null }
   const { identity, position } = read

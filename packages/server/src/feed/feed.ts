@@ -66,7 +66,7 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
   let isStopped = false
   let running: Promise<void> = Promise.resolve()
 
-  async function open(): Promise<void> {
+  async function open(): Promise<TailSession> {
     const opened = await deps.database.openTail()
     try {
       await opened.onWake(wakeChannel, sleeper.wake)
@@ -79,6 +79,7 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       track = await opened.read((transaction) => continueFrom(transaction))
       sleeper.reset(settings.isNotified)
       session = opened
+      return opened
     } catch (error) {
       await opened.close().catch(() => {})
       throw error
@@ -139,18 +140,15 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
     let reopenMs: number = limits.reopenMsMin
     while (!isStopped) {
       try {
-        if (session === null) await open()
+        const tail = session ?? (await open())
         reopenMs = limits.reopenMsMin
-        // open() has set it, or thrown.
-        const tail = session as TailSession | null
-        if (tail === null) continue
         const broughtRows = await step(tail)
         const waitMs = waiting.length > 0 ? null : await sleeper.after(tail, broughtRows)
         if (waitMs !== null && !isStopped) await sleeper.sleep(waitMs)
       } catch (error) {
         if (isStopped) break
         deps.onTrouble(error)
-        const lost = session as TailSession | null
+        const lost = session
         session = null
         await lost?.close().catch(() => {})
         await sleeper.sleep(reopenMs)

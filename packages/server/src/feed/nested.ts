@@ -27,7 +27,13 @@ export function nestedKeys(rows: readonly LogRow[]): ReadonlyMap<string, Readonl
 }
 
 /** The changes with the rows of `keys` as their tables have them in the transaction's snapshot. */
-export async function settleNested(transaction: Transaction, schema: Schema, encoders: Encoders, keys: ReturnType<typeof nestedKeys>, changes: readonly Change[]): Promise<readonly Change[]> {
+export async function settleNested(
+  transaction: Transaction,
+  schema: Schema,
+  encoders: Encoders,
+  keys: ReturnType<typeof nestedKeys>,
+  changes: readonly Change[],
+): Promise<readonly Change[]> {
   const settled = new Map<string, Pick<Change, 'row' | 'after'>>()
   for (const [sqlName, wanted] of keys) {
     const encoder = encoders.get(sqlName)
@@ -42,7 +48,9 @@ export async function settleNested(transaction: Transaction, schema: Schema, enc
 
 async function readRow(transaction: Transaction, schema: Schema, name: string, key: string): Promise<{ row: string | null; scopes: readonly string[] }> {
   const table = tableOf(schema, name)
-  const where = table.key.map((column, i) => `t.${columnName(column)} = ${fromJson(columnOf(table, column), `json_build_object('k', $1::text::json -> ${i})`, 'k')}`)
+  const where = table.key.map(
+    (column, i) => `t.${columnName(column)} = ${fromJson(columnOf(table, column), `json_build_object('k', $1::text::json -> ${i})`, 'k')}`,
+  )
   const rows = await transaction.query(
     `select ${rowToArray(table, 't')} as row, array_to_json(${scopesOf(table, 't')})::text as scopes from ${tableName(name)} t where ${where.join(' and ')}`,
     [key],

@@ -1,9 +1,9 @@
 // Invariant: a batch is reduced to one before and one after per row. Between them nothing is visible, so nothing is sent.
-import { deviceId, type DeviceId, type Json, type Outcome } from '@headwater/protocol'
+import { type DeviceId, deviceId, type Json, type Outcome } from '@headwater/protocol'
 import type { LoadKind, Schema, TableDefinition } from '@headwater/schema'
 import { snakeCase } from '../sql/name.ts'
 import type { LogRow } from './log.ts'
-import { streamKey, type StreamKey } from './stream.ts'
+import { type StreamKey, streamKey } from './stream.ts'
 
 /** One row's net change in a batch. */
 export interface Change {

@@ -32,9 +32,12 @@ async function migrate(database: Database): Promise<void> {
   const present = await database.query(`select to_regclass('headwater.migrations') is not null as present`)
   const done = present[0]?.present === true ? await database.query('select number from headwater.migrations') : []
   const last = Math.max(0, ...done.map((row) => Number(row.number)))
-  const files = readdirSync(migrationsFolder).filter((name) => name.endsWith('.sql')).sort()
+  const files = readdirSync(migrationsFolder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
   const newest = Number.parseInt(files.at(-1) ?? '0', 10)
-  if (last > newest) throw new HeadwaterError('version', `The database was migrated to ${last}, this server knows ${newest}.`, 'Start a newer version of Headwater.')
+  if (last > newest)
+    throw new HeadwaterError('version', `The database was migrated to ${last}, this server knows ${newest}.`, 'Start a newer version of Headwater.')
   for (const name of files) {
     const number = Number.parseInt(name, 10)
     if (number <= last) continue

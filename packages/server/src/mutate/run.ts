@@ -1,7 +1,7 @@
 // Invariant: a mutation's record and its effects commit in one transaction, or neither does. What became of a try whose commit
 // was not answered is read from the record, never guessed.
 import { createHash } from 'node:crypto'
-import { type DeviceId, HeadwaterError, type Mutation, type UserId } from '@headwater/protocol'
+import { type DeviceId, HeadwaterError, type Mutation, type UserId, limits as wire } from '@headwater/protocol'
 import { type Mutators, type Schema, validate } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import { limits } from '../limits.ts'
@@ -117,7 +117,10 @@ async function resolveNumber(deps: MutateDeps, { device, user }: Sender, mutatio
   )
   if (rows[0] === undefined || Number(rows[0].last) < mutation.number) return 'gap'
   if (rows[0].hash === null || rows[0].hash === payloadHash(mutation)) return 'done'
-  await deps.database.query(`insert into headwater.incidents (kind, device, detail) values ('mismatch', $1, $2)`, [device, `number ${mutation.number} came with another payload`])
+  await deps.database.query(`insert into headwater.incidents (kind, device, detail) values ('mismatch', $1, $2)`, [
+    device,
+    `number ${mutation.number} came with another payload`,
+  ])
   return 'mismatch'
 }
 
@@ -135,7 +138,18 @@ interface Ending {
 function endStatement({ device, user }: Sender, mutation: Mutation, { outcome, code, reason, isFirst }: Ending): Statement {
   return {
     text: 'select headwater.end_mutation($1, $2::text::bigint, $3, $4, $5, $6, $7, $8, $9, $10)::text',
-    parameters: [device, String(mutation.number), mutation.id, user, mutation.name, payloadHash(mutation), outcome, code, reason, isFirst],
+    parameters: [
+      device,
+      String(mutation.number),
+      mutation.id,
+      user,
+      mutation.name,
+      payloadHash(mutation),
+      outcome,
+      cut(code, wire.nameLengthMax),
+      cut(reason, wire.reasonLengthMax),
+      isFirst,
+    ],
   }
 }
 
@@ -156,7 +170,13 @@ function copyStatements({ device, user }: Sender, mutation: Mutation): readonly 
 }
 
 /** What a number stands for: sent again, the payload must be the same to the letter. */
-const payloadHash = ({ id, name, args, at }: Mutation) => createHash('sha256').update(JSON.stringify([id, name, args, at])).digest('hex')
+const payloadHash = ({ id, name, args, at }: Mutation) =>
+  createHash('sha256')
+    .update(JSON.stringify([id, name, args, at]))
+    .digest('hex')
+
+/** An app's reason may be of any length and hold half a character; what the database and the wire take is neither. */
+const cut = (text: string | null, lengthMax: number) => (text === null ? null : Buffer.from(text.replaceAll('\0', '').slice(0, lengthMax)).toString())
 
 const pause = ({ clock }: MutateDeps, ms: number) => new Promise<void>((resolve) => clock.timer(ms, resolve))
 const fraction = (chance: Chance) => (chance.bytes(1)[0] ?? 0) / 255

@@ -1,5 +1,5 @@
 import { HeadwaterError, type Json, type Mutation, type UserId } from '@headwater/protocol'
-import { decodeValue, derivedId, encodeValue, queryOf, type QueryDefinition, type Schema, type TableDefinition, type Tx } from '@headwater/schema'
+import { decodeValue, derivedId, encodeValue, type QueryDefinition, queryOf, type Schema, type TableDefinition, type Tx } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import type { Statement, Transaction } from '../ports.ts'
 import { selectStatement } from '../sql/select.ts'
@@ -80,7 +80,8 @@ function checked(name: string, table: TableDefinition, row: EncodedRow): Encoded
 
 function columnOrThrow(name: string, table: TableDefinition, column: string) {
   const definition = Object.hasOwn(table.columns, column) ? table.columns[column] : undefined
-  if (definition === undefined) throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  if (definition === undefined)
+    throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
   return definition
 }
 

@@ -66,7 +66,8 @@ export async function readDependencies(transaction: Transaction, schema: Schema,
   const dependencies = new Map<string, Set<string>>()
   const kinds = new Set(Object.values(schema.definitions).flatMap(({ memberships }) => memberships.map(({ kind }) => kind)))
   for (const kind of kinds) {
-    if (!Object.hasOwn(grants, kind)) throw new HeadwaterError('grants', `Rows are in scopes of kind ${kind}, but no grants of that kind are given.`, `Add grants.${kind} to createServer.`)
+    if (!Object.hasOwn(grants, kind))
+      throw new HeadwaterError('grants', `Rows are in scopes of kind ${kind}, but no grants of that kind are given.`, `Add grants.${kind} to createServer.`)
   }
   for (const [kind, grant] of Object.entries(grants)) {
     for (const { table, column } of await readsOf(transaction, kind, grant)) dependencies.set(table, (dependencies.get(table) ?? new Set()).add(column))
@@ -81,7 +82,11 @@ async function readsOf(transaction: Transaction, kind: string, grant: Sql): Prom
     await transaction.query(`create temp view ${view} as select g."user"::text as "user", g.key::text as key, g.role::text as role from (${text}) g`)
   } catch (error) {
     const said = error instanceof HeadwaterError ? error.message : String(error)
-    throw new HeadwaterError('grants', `The grants of kind ${kind} are not a relation ("user", key, role): ${said}`, 'Name the columns with `as`: select id as "user", id as key, \'owner\' as role from users.')
+    throw new HeadwaterError(
+      'grants',
+      `The grants of kind ${kind} are not a relation ("user", key, role): ${said}`,
+      'Name the columns with `as`: select id as "user", id as key, \'owner\' as role from users.',
+    )
   }
   const rows = await transaction.query(
     `select distinct n.nspname as schema, c.relname as name, c.relkind::text as relkind, a.attname as column
@@ -95,7 +100,11 @@ async function readsOf(transaction: Transaction, kind: string, grant: Sql): Prom
   )
   for (const row of rows) {
     if (row.schema === 'public' && (row.relkind === 'r' || row.relkind === 'p')) continue
-    throw new HeadwaterError('grants', `The grants of kind ${kind} read ${row.schema}.${row.name}, whose changes are not captured.`, 'Read tables of schema public directly, not views.')
+    throw new HeadwaterError(
+      'grants',
+      `The grants of kind ${kind} read ${row.schema}.${row.name}, whose changes are not captured.`,
+      'Read tables of schema public directly, not views.',
+    )
   }
   return rows.map((row) => ({ table: String(row.name), column: String(row.column) }))
 }

@@ -1,12 +1,11 @@
 import { scopeKind } from '@headwater/protocol'
 import type { ColumnDefinition, Schema, TableDefinition } from '@headwater/schema'
-import { scopesWith, type StreamKey } from '../feed/stream.ts'
+import { type StreamKey, scopesWith } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
 import { columnName, columnOf, tableName } from '../sql/name.ts'
 import { rowToArray } from '../sql/row.ts'
 import { castType } from '../sql/value.ts'
-
 
 /** A piece of a load: rows as encoded JSON arrays, joined by commas. */
 export type OnRows = (table: string, rows: string) => void | Promise<void>

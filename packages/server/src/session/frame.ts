@@ -1,7 +1,7 @@
 // A checkpoint as text. A row is encoded once per batch, and a whole frame once for all devices that get the same of it.
 import { type Checkpoint, type Cursor, encode, type FailureCode, limits, type Outcome } from '@headwater/protocol'
 import type { Change } from '../feed/net.ts'
-import { scopesWith, type StreamKey } from '../feed/stream.ts'
+import { type StreamKey, scopesWith } from '../feed/stream.ts'
 
 export interface Parts {
   readonly cursor: Cursor
@@ -48,4 +48,4 @@ function tablesText(changes: readonly Change[], cleared: readonly string[], hold
 export const loadFrame = (load: number, table: string, rows: string) => `{"type":"load","load":${load},"table":${JSON.stringify(table)},"rows":[${rows}]}`
 
 export const failureFrame = (code: FailureCode, message: string, hint: string) =>
-  encode({ type: 'failure', code, message: message.slice(0, limits.cursorLengthMax), hint: hint.slice(0, limits.cursorLengthMax) })
+  encode({ type: 'failure', code, message: message.slice(0, limits.reasonLengthMax), hint: hint.slice(0, limits.hintLengthMax) })

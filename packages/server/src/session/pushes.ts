@@ -1,4 +1,4 @@
-import { HeadwaterError, limits as wire, type Mutation } from '@headwater/protocol'
+import { HeadwaterError, type Mutation, limits as wire } from '@headwater/protocol'
 import { limits } from '../limits.ts'
 import { type MutateDeps, runMutation, type Sender } from '../mutate/run.ts'
 
@@ -18,8 +18,18 @@ export function createPushes(deps: MutateDeps, sender: Sender, onCommitted: () =
     for (let mutation = waiting.shift(); mutation !== undefined && sender.isThere(); mutation = waiting.shift()) {
       const ran = await runMutation(deps, sender, mutation)
       if (ran === 'done') onCommitted()
-      if (ran === 'mismatch') throw new HeadwaterError('forked', `Mutation ${mutation.number} was sent before with another payload.`, 'The store of this device was copied. It takes a new id.')
-      if (ran === 'gap') throw new HeadwaterError('forked', `Mutation ${mutation.number} is not the next one of this device.`, 'The device takes a new id and sends what is not confirmed.')
+      if (ran === 'mismatch')
+        throw new HeadwaterError(
+          'forked',
+          `Mutation ${mutation.number} was sent before with another payload.`,
+          'The store of this device was copied. It takes a new id.',
+        )
+      if (ran === 'gap')
+        throw new HeadwaterError(
+          'forked',
+          `Mutation ${mutation.number} is not the next one of this device.`,
+          'The device takes a new id and sends what is not confirmed.',
+        )
     }
   }
 

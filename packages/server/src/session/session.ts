@@ -1,5 +1,17 @@
 // One connection of one device, from its greeting to its end. States and messages are a table in packages/protocol/SPEC.md.
-import { decodeUp, encode, type FailureCode, failureCodes, HeadwaterError, type Hello, limits as wire, protocolVersion, unreachable, type Up, type UserId } from '@headwater/protocol'
+import {
+  decodeUp,
+  encode,
+  type FailureCode,
+  failureCodes,
+  HeadwaterError,
+  type Hello,
+  protocolVersion,
+  type Up,
+  type UserId,
+  unreachable,
+  limits as wire,
+} from '@headwater/protocol'
 import { limits } from '../limits.ts'
 import type { MutateDeps } from '../mutate/run.ts'
 import type { Connection } from '../ports.ts'
@@ -51,7 +63,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   function receive(message: Up): void {
     if (message.type === 'hello') return greet(message)
     if (message.type === 'ping') return connection.send(encode({ type: 'pong' }))
-    if (state === 'new' || subscriber === null || pushes === null) throw new HeadwaterError('malformed', `${message.type} came before hello was answered.`, 'A device greets first.')
+    if (state === 'new' || subscriber === null || pushes === null)
+      throw new HeadwaterError('malformed', `${message.type} came before hello was answered.`, 'A device greets first.')
     const { hold, release } = subscriber
     switch (message.type) {
       case 'push':
@@ -72,9 +85,15 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
 
   function greet(hello: Hello): void {
     if (state !== 'new') throw new HeadwaterError('malformed', 'A second hello came.', 'One connection, one greeting.')
-    if (hello.version !== protocolVersion) throw new HeadwaterError('version', `Version ${hello.version} of the protocol is not spoken here.`, `This server speaks ${protocolVersion}. Load the app again.`)
+    if (hello.version !== protocolVersion)
+      throw new HeadwaterError(
+        'version',
+        `Version ${hello.version} of the protocol is not spoken here.`,
+        `This server speaks ${protocolVersion}. Load the app again.`,
+      )
     if (user === null) throw new HeadwaterError('unauthenticated', 'Nobody is signed in.', 'Sign in and connect again.')
-    if (hello.user !== user) throw new HeadwaterError('wrong-user', 'The store on this device belongs to somebody else.', 'Sign in as its owner, or open a store for this person.')
+    if (hello.user !== user)
+      throw new HeadwaterError('wrong-user', 'The store on this device belongs to somebody else.', 'Sign in as its owner, or open a store for this person.')
     state = 'greeting'
     holding = welcome(hello, user)
     holding.catch(fail)
@@ -82,8 +101,14 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
 
   async function welcome(hello: Hello, person: UserId): Promise<void> {
     const nonce = Buffer.from(deps.chance.bytes(16)).toString('base64url')
-    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4)', [hello.device, person, hello.nonce, nonce])
-    if (rows[0]?.answer !== 'ok') throw new HeadwaterError('forked', 'This device is not the one the server knows by its id.', 'It takes a new id and greets again.')
+    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4)', [
+      hello.device,
+      person,
+      hello.nonce,
+      nonce,
+    ])
+    if (rows[0]?.answer !== 'ok')
+      throw new HeadwaterError('forked', 'This device is not the one the server knows by its id.', 'It takes a new id and greets again.')
     if (isClosed()) return
     hub.withDevice(hello.device)?.end()
     const sender = { device: hello.device, user: person, isThere: () => !isClosed() }
@@ -96,7 +121,16 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   function welcomeFrame({ resume, last }: Attached, nonce: string, greeted: number): string {
     const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, Object.keys(table.columns)]))
     const reason = resume === 'ok' ? '' : resume
-    return encode({ type: 'welcome', version: protocolVersion, ...deps.identity, nonce, resumed: resume === 'ok', reason, last: Math.max(last, greeted), columns })
+    return encode({
+      type: 'welcome',
+      version: protocolVersion,
+      ...deps.identity,
+      nonce,
+      resumed: resume === 'ok',
+      reason,
+      last: Math.max(last, greeted),
+      columns,
+    })
   }
 
   /** Waits while the device has too much unread; cuts it off if that does not end. */

@@ -5,8 +5,8 @@ import type { Schema } from '@headwater/schema'
 import { checkCursor, type Identity, type Resume } from '../feed/cursor.ts'
 import type { Batch, Feed } from '../feed/feed.ts'
 import { readStep } from '../feed/log.ts'
-import { type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
 import { nestedKeys, settleNested } from '../feed/nested.ts'
+import { type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
 import { includes, isVisible, type Snapshot, snapshotOf } from '../feed/snapshot.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import type { Database, Transaction } from '../ports.ts'
@@ -89,15 +89,24 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       const snapshot = await snapshotIn(transaction)
       const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot)
       const resume = checked?.resume ?? 'new'
-      const before = resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))] : []
+      const before =
+        resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))] : []
       granted = await grantedIn(transaction)
-      const wanted = [...[...granted].map((scope) => streamKey('eager', scope)), ...hello.held.filter((scope) => granted.has(scope)).map((scope) => streamKey('onDemand', scope))]
+      const wanted = [
+        ...[...granted].map((scope) => streamKey('eager', scope)),
+        ...hello.held.filter((scope) => granted.has(scope)).map((scope) => streamKey('onDemand', scope)),
+      ]
       const outcomes = await outcomesIn(transaction, hello)
       onWelcome({ resume, last: outcomes.last })
       const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
       const missed = since === null ? noNet : await netSince(transaction, since)
       const known = new Set(before)
-      await loadRows(transaction, schema, wanted.filter((stream) => !known.has(stream)), (table, rows) => frames.add(loadFrame(load, table, rows)))
+      await loadRows(
+        transaction,
+        schema,
+        wanted.filter((stream) => !known.has(stream)),
+        (table, rows) => frames.add(loadFrame(load, table, rows)),
+      )
       return { snapshot, resume, wanted, before, outcomes: outcomes.list, missed }
     })
     await frames.flush()
@@ -208,7 +217,9 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     if (delivery === nothing && left.length === 0 && batch.cleared.length === 0) return
     cursor = batch.cursor
     const cleared = batch.cleared.map(({ table }) => table)
-    transmit(checkpointFrame({ cursor: batch.cursor, left, cleared, changes: delivery.changes, outcomes: delivery.outcomes.map(({ outcome }) => outcome) }, holds))
+    transmit(
+      checkpointFrame({ cursor: batch.cursor, left, cleared, changes: delivery.changes, outcomes: delivery.outcomes.map(({ outcome }) => outcome) }, holds),
+    )
   }
 
   async function grantedIn(transaction: Transaction): Promise<ReadonlySet<ScopeKey>> {
@@ -253,7 +264,10 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
 const noNet: Net = { changes: [], outcomes: [], cleared: [] }
 
 /** Per row its last change, of those that concern one of the streams; and what was truncated, with what came after it. */
-function lastOf(parts: readonly Pick<Batch<GrantsAlong>, 'changes' | 'cleared'>[], streams: ReadonlySet<StreamKey>): { changes: readonly Change[]; cleared: readonly string[] } {
+function lastOf(
+  parts: readonly Pick<Batch<GrantsAlong>, 'changes' | 'cleared'>[],
+  streams: ReadonlySet<StreamKey>,
+): { changes: readonly Change[]; cleared: readonly string[] } {
   const last = new Map<string, Change>()
   const cleared = new Set<string>()
   for (const part of parts) {

@@ -73,7 +73,8 @@ const triggers = (table: string, capture: string) =>
     wakeTrigger(table),
   ].join('\n')
 
-const wakeTrigger = (table: string) => trigger('9_headwater_wake', table, 'insert or update or delete or truncate', 'statement execute function headwater.wake_trigger()')
+const wakeTrigger = (table: string) =>
+  trigger('9_headwater_wake', table, 'insert or update or delete or truncate', 'statement execute function headwater.wake_trigger()')
 
 /** ALWAYS: also where session_replication_role would skip triggers. */
 const trigger = (name: string, table: string, events: string, action: string) =>

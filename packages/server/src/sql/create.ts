@@ -1,4 +1,4 @@
-import { encodeValue, type ColumnDefinition, type Schema, type TableDefinition } from '@headwater/schema'
+import { type ColumnDefinition, encodeValue, type Schema, type TableDefinition } from '@headwater/schema'
 import { columnName, columnOf, literal, quoted, snakeCase, tableName } from './name.ts'
 import { constant, storedType } from './value.ts'
 
@@ -25,7 +25,9 @@ export function constraintsOf(schema: Schema, name: string): readonly { readonly
 }
 
 function columnSql(table: string, name: string, column: ColumnDefinition): string {
-  const checks = checksOf(column, columnName(name)).map((check, i) => ` constraint ${constraintName(table, [snakeCase(name), i === 0 ? 'check' : `check${i}`])} check (${check})`)
+  const checks = checksOf(column, columnName(name)).map(
+    (check, i) => ` constraint ${constraintName(table, [snakeCase(name), i === 0 ? 'check' : `check${i}`])} check (${check})`,
+  )
   const fallback = column.defaultValue === undefined ? '' : ` default ${defaultOf(name, column)}`
   return `${columnName(name)} ${storedType(column)}${column.isNullable ? '' : ' not null'}${fallback}${checks.join('')}`
 }
@@ -47,7 +49,9 @@ function checksOf(column: ColumnDefinition, name: string): readonly string[] {
 }
 
 const uniquesOf = (table: TableDefinition) => [
-  ...Object.keys(table.columns).filter((column) => columnOf(table, column).isUnique).map((column) => [column]),
+  ...Object.keys(table.columns)
+    .filter((column) => columnOf(table, column).isUnique)
+    .map((column) => [column]),
   ...table.uniques,
 ]
 

@@ -1,4 +1,4 @@
-import { encodeValue, fullOrder, type ColumnDefinition, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
+import { type ColumnDefinition, encodeValue, fullOrder, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import type { Statement } from '../ports.ts'
 import { columnName, columnOf, tableName } from './name.ts'
@@ -49,9 +49,11 @@ function compareSql(column: ColumnDefinition, { column: name, operator, operand 
   switch (operator) {
     case 'in':
       // predicateOf has checked that the operand of `in` is a list.
-      return (operand as readonly unknown[]).length === 0 ? `(${value} is null and null::boolean)` : `${value} in (${(operand as readonly unknown[]).map(bind).join(', ')})`
+      return (operand as readonly unknown[]).length === 0
+        ? `(${value} is null and null::boolean)`
+        : `${value} in (${(operand as readonly unknown[]).map(bind).join(', ')})`
     case 'contains':
-      return `position(${bind(operand)} in ${value}) > 0`
+      return `position(${bind(operand)} in (${value})) > 0`
     case 'startsWith':
       return `starts_with(${value}, ${bind(operand)})`
     default:

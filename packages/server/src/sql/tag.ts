@@ -5,6 +5,7 @@ import type { Parameter } from '../ports.ts'
 export function sql(parts: TemplateStringsArray, ...values: readonly (Parameter | Sql)[]): Sql {
   return parts.slice(1).reduce<Sql>(
     (before, part, i) => {
+      // A template has one part more than it has values.
       const value = values[i] as Parameter | Sql
       const inner: Sql = isSql(value) ? value : { text: '$1', parameters: [value] }
       return { text: before.text + shifted(inner, before.parameters.length) + part, parameters: [...before.parameters, ...inner.parameters] }

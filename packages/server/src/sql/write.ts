@@ -40,7 +40,9 @@ export function updateStatement({ name, table, row, expect, user, grants }: Writ
   const person = parameters.add(user)
   const changing = Object.keys(row).filter((column) => !table.key.includes(column))
   // An update that names nothing but the key still needs the row to be there.
-  const sets = (changing.length > 0 ? changing : table.key).map((column) => `${columnName(column)} = ${fromJson(columnOf(table, column), `(select input.row from input)`, column)}`)
+  const sets = (changing.length > 0 ? changing : table.key).map(
+    (column) => `${columnName(column)} = ${fromJson(columnOf(table, column), `(select input.row from input)`, column)}`,
+  )
   const isIt = keyCondition(table)
   const may = permit(table, grants, 't', person, parameters)
   const text = `with input as (select i.value -> 'row' as row, i.value -> 'expect' as expect from (select ${input} as value) i),

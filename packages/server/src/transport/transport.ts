@@ -1,5 +1,5 @@
 // HTTP and WebSocket: who may open a connection, and frames in and out.
-import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { HeadwaterError, type UserId, userId } from '@headwater/protocol'
 import { getRequestListener } from '@hono/node-server'
