@@ -1,0 +1,2 @@
+globalThis.gc?.()
+process.send?.(process.memoryUsage.rss(), () => process.exit(0))

@@ -1,0 +1,79 @@
+// A device that is started anew and has 100,000 rows on its disk, until it answers its first query and until it hands out all rows. The
+// limit is the disk alone: its records, as they come from it.
+import { fork } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createFileDisks } from '../../packages/client/src/disk/file.ts'
+import { makeProfile, startChromium } from '../../test/contracts/chromium.ts'
+import { person } from '../app.ts'
+import type { ColdStart } from '../cold-start.ts'
+import { withDatabase } from '../database.ts'
+import { openDevice } from '../device.ts'
+import { type Figure, median } from '../figure.ts'
+import { fillSql } from '../server-app.ts'
+import { untilLive } from '../wait.ts'
+import type { Writes } from '../writes.ts'
+import { durableWrites } from './durable-write.ts'
+
+const rows = 100_000
+const rounds = 5
+const program = fileURLToPath(new URL('./cold-start-main.mjs', import.meta.url))
+
+/** Each start is a process of its own, in which nothing has been compiled. */
+export const coldStartNode = (): Promise<readonly Figure[]> =>
+  withDatabase(async (bed) => {
+    await bed.fill(fillSql(rows))
+    const server = await bed.startServer()
+    const directory = await mkdtemp(join(tmpdir(), 'hw-bench-'))
+    const device = openDevice({ ...server, openDisk: createFileDisks(directory) })
+    await untilLive(device)
+    await device.close()
+    const starts: ColdStart[] = []
+    for (let round = 0; round < rounds; round++) starts.push(await startNode(directory, server.url))
+    await rm(directory, { recursive: true })
+    return coldStarts('Node', starts)
+  })
+
+function startNode(directory: string, url: string): Promise<ColdStart> {
+  const child = fork(program, [directory, url], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  return new Promise((resolve, reject) => {
+    // Our own program sends nothing else.
+    child.on('message', (message) => resolve(message as ColdStart))
+    child.on('exit', (code) => reject(new Error(`The device ended with ${code} before it had started.`)))
+  })
+}
+
+/** In a page of Chromium, opened anew each time; with the durable writes of the same page, because filling it takes the most time. */
+export const coldStartChromium = (): Promise<readonly Figure[]> =>
+  withDatabase(async (bed) => {
+    await bed.fill(fillSql(rows))
+    const script = await readFile(new URL('./page-main.js', import.meta.url), 'utf8')
+    const page = `<!doctype html><title>bench</title><script>document.cookie = 'user=${person}'</script><script>${script.replaceAll('</script', '<\\/script')}</script>`
+    const server = await bed.startServer({ page })
+    const profile = await makeProfile()
+    const chromium = await startChromium(profile.path, server.url)
+    // The page has these as globals: see page-main.ts.
+    const call = async <T>(name: string) => {
+      const opened = await chromium.newPage()
+      const answer = await opened.evaluate((one) => Reflect.get(globalThis, one)(), name)
+      await opened.close()
+      return answer as T
+    }
+    await call('load')
+    const starts: ColdStart[] = []
+    for (let round = 0; round <= rounds; round++) starts.push(await call('coldStart'))
+    const writes = await call<Writes>('durableWrites')
+    await chromium.close()
+    await profile.remove()
+    return [...coldStarts('Chromium', starts.slice(1)), ...durableWrites('Chromium', writes)]
+  })
+
+const coldStarts = (where: string, starts: readonly ColdStart[]): readonly Figure[] => {
+  const limit = median(starts.map(({ rawMs }) => rawMs))
+  return [
+    { name: `cold start in ${where}, first query`, unit: 'ms', value: median(starts.map(({ firstMs }) => firstMs)), limit },
+    { name: `cold start in ${where}, all rows`, unit: 'ms', value: median(starts.map(({ allMs }) => allMs)), limit },
+  ]
+}

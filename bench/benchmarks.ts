@@ -1,0 +1,25 @@
+import { bulkInsert } from './benchmark/bulk-insert.ts'
+import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
+import { commitToVisible } from './benchmark/commit-to-visible.ts'
+import { durableWriteNode } from './benchmark/durable-write.ts'
+import { firstLoad } from './benchmark/first-load.ts'
+import { liveQuery } from './benchmark/live-query.ts'
+import { memory } from './benchmark/memory.ts'
+import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
+import { size } from './benchmark/size.ts'
+import type { Figure } from './figure.ts'
+
+/** Every benchmark by name, in the order in which they run. Each has a process of its own. */
+export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  'commit-to-visible': commitToVisible,
+  'live-query': liveQuery,
+  'mutations-native': mutationsNative,
+  'mutations-embedded': mutationsEmbedded,
+  'first-load': firstLoad,
+  'cold-start-node': coldStartNode,
+  chromium: coldStartChromium,
+  'durable-write-node': durableWriteNode,
+  'bulk-insert': bulkInsert,
+  memory: memory,
+  size: size,
+}

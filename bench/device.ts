@@ -1,0 +1,25 @@
+// A device of the benchmarks: the real client on the real ports of Node.
+import { tmpdir } from 'node:os'
+import { createClient, type OpenDisk } from '@headwater/client'
+import { nodePorts } from '@headwater/client/node'
+import WebSocket from 'ws'
+import { createMemoryDisks } from '../packages/client/src/disk/memory.ts'
+import { type BenchClient, mutators, person, schema } from './app.ts'
+
+export interface DeviceOptions {
+  readonly url: string
+  /** Default: a disk in memory of its own. */
+  readonly openDisk?: OpenDisk
+  readonly user?: string
+}
+
+export function openDevice({ url, openDisk = createMemoryDisks().open, user = person }: DeviceOptions): BenchClient {
+  const ports = { ...nodePorts({ directory: tmpdir(), WebSocket: socketOf(user) }), openDisk }
+  return createClient({ schema, mutators, url, user, ports })
+}
+
+/** A WebSocket that says who it is: the header takes the place of a browser's cookie. */
+export const socketOf = (user: string) =>
+  function open(url: string) {
+    return new WebSocket(url, { headers: { 'x-user': user } })
+  }

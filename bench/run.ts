@@ -1,0 +1,75 @@
+// npm run bench: runs the benchmarks, each in a process of its own, one after the other, and compares their ratios with goals.json.
+// npm run bench -- first-load memory: these alone. --json: one line of JSON instead of the table. Exits 1 beyond a goal or when a
+// benchmark fails, 2 if it was called wrongly.
+import { fork } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { buildAll } from './build.ts'
+import type { Figure } from './figure.ts'
+import { judge, readGoals } from './goals.ts'
+import { profiling } from './server-process.ts'
+import { tableOf } from './table.ts'
+
+const minutesMax = 3
+
+async function main(): Promise<number> {
+  const goals = readGoals()
+  const names = [...new Set(Object.values(goals).map(({ benchmark }) => benchmark))]
+  const asked = argumentsOf(names)
+  if (asked === null) return 2
+  const built = await buildAll()
+  const figures: Figure[] = []
+  const failures: string[] = []
+  try {
+    for (const name of asked.names) {
+      const start = performance.now()
+      const answer = await runOne(built.child, name)
+      if (answer === null) failures.push(name)
+      figures.push(...(answer ?? []))
+      process.stderr.write(`${name}: ${answer === null ? 'failed' : 'measured'} in ${((performance.now() - start) / 1_000).toFixed(0)} s\n`)
+    }
+  } finally {
+    await built.remove()
+  }
+  const judged = judge(
+    figures,
+    goals,
+    asked.names.filter((name) => !failures.includes(name)),
+  )
+  process.stdout.write(asked.isJson ? `${JSON.stringify({ figures: judged, failures })}\n` : `\n${tableOf(judged)}\n`)
+  return failures.length > 0 || judged.some(({ isMissed }) => isMissed) ? 1 : 0
+}
+
+/** null: called wrongly, which was said. */
+function argumentsOf(names: readonly string[]): { readonly names: readonly string[]; readonly isJson: boolean } | null {
+  try {
+    const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
+    const unknown = positionals.find((name) => !names.includes(name))
+    if (unknown === undefined) return { names: positionals.length > 0 ? names.filter((name) => positionals.includes(name)) : names, isJson: values.json }
+    process.stderr.write(`There is no benchmark ${unknown}. There are: ${names.join(', ')}.\n`)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nUsage: npm run bench -- [--json] [${names.join('] [')}]\n`)
+  }
+  return null
+}
+
+/** null: it failed, and has said why on its own. What it prints goes to the error stream, so that the output is the result alone. */
+function runOne(program: string, name: string): Promise<readonly Figure[] | null> {
+  const child = fork(program, [name], { execArgv: ['--expose-gc', ...profiling()], stdio: ['ignore', 2, 2, 'ipc'] })
+  const timer = setTimeout(() => {
+    process.stderr.write(`${name} took more than ${minutesMax} minutes.\n`)
+    child.kill('SIGKILL')
+  }, minutesMax * 60_000)
+  return new Promise((resolve) => {
+    let figures: readonly Figure[] | null = null
+    child.on('message', (message) => {
+      // Our own program sends nothing else.
+      figures = message as readonly Figure[]
+    })
+    child.on('exit', (code) => {
+      clearTimeout(timer)
+      resolve(code === 0 ? figures : null)
+    })
+  })
+}
+
+process.exitCode = await main()
