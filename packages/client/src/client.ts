@@ -53,7 +53,8 @@ function asking<S extends Schema>({ store }: Engine, schema: S): Ask<S> {
 function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, schema: S, mutators: Mutators): Mutate<S, M> {
   const members: Record<string, unknown> = {}
   for (const [name, table] of Object.entries(schema.definitions)) {
-    const builtIn = (verb: Verb) => (values: Row, options?: { readonly expect?: Row }) => outbox.make(`${name}.${verb}`, () => encodeBuiltIn(name, table, verb, values, options?.expect))
+    const builtIn = (verb: Verb) => (values: Row, options?: { readonly expect?: Row }) =>
+      outbox.make(`${name}.${verb}`, () => encodeBuiltIn(name, table, verb, values, options?.expect))
     members[name] = { insert: builtIn('insert'), update: builtIn('update'), delete: builtIn('delete') }
   }
   for (const name of Object.keys(mutators)) members[name] = (args: unknown) => outbox.make(name, () => args)

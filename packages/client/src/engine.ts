@@ -1,8 +1,8 @@
 // Puts the parts of the engine together: what each needs of the others is passed here, and nowhere else.
 import { deviceId, HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema, TableDefinition } from '@headwater/schema'
-import type { SetAside, Status } from './api.ts'
 import { diskName, socketUrl } from './address.ts'
+import type { SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
 import { createOutbox, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
@@ -51,7 +51,8 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
 
   const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, isSameStatus, report)
   const setAside = createValue<readonly SetAside[]>([], Object.is, report)
-  const isPartly = (table: TableDefinition) => store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
+  const isPartly = (table: TableDefinition) =>
+    store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
   const store: Store = createStore({ schema, clock, report, stateOf: (table) => sync.holds.stateOf(table) })
   const outbox = createOutbox({
     schema,
@@ -109,7 +110,8 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     const restored = restore(records, store, report)
     const device = restored.isWhole ? restored.identity?.device : undefined
     const rows = () => snapshotRecords(store, sync.welcome() ?? restored.welcome)
-    if (disk) journal = createJournal({ open, clock, onTrouble, outbox: outbox.records, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    if (disk)
+      journal = createJournal({ open, clock, onTrouble, outbox: outbox.records, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
     outbox.open(restored, deviceId(device ?? newId()))
     store.startAnew()
     // A device that is new, or whose store was damaged, begins its log.
@@ -154,8 +156,13 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
   }
 }
 
-const asError = (error: unknown): HeadwaterError => (error instanceof HeadwaterError ? error : new HeadwaterError('internal', error instanceof Error ? error.message : String(error), '', { cause: error }))
+const asError = (error: unknown): HeadwaterError =>
+  error instanceof HeadwaterError ? error : new HeadwaterError('internal', error instanceof Error ? error.message : String(error), '', { cause: error })
 
 const isSameStatus = (a: Status, b: Status) =>
-  a.online === b.online && a.phase === b.phase && a.pending === b.pending && a.setAside === b.setAside && a.problem?.code === b.problem?.code && a.problem?.message === b.problem?.message
-
+  a.online === b.online &&
+  a.phase === b.phase &&
+  a.pending === b.pending &&
+  a.setAside === b.setAside &&
+  a.problem?.code === b.problem?.code &&
+  a.problem?.message === b.problem?.message

@@ -5,7 +5,11 @@ import { createFixture, type Device } from './fixture.ts'
 import { breathe } from './world.ts'
 
 const project = (id: string, title = id, rank = 0) => ({ id, ownerId: 'ada', title, rank, isOpen: true })
-const titles = (client: Device) => client.query.projects.orderBy('id').all().map(({ title }) => title)
+const titles = (client: Device) =>
+  client.query.projects
+    .orderBy('id')
+    .all()
+    .map(({ title }) => title)
 const name = diskName('ada', 'http://server/')
 const full = new HeadwaterError('disk-full', 'The disk is full.', 'Make room.')
 
@@ -38,20 +42,35 @@ describe('W1: what was reported saved survives', () => {
       const lost: string[] = []
       for (const id of ['a', 'b', 'c']) {
         const made = client.mutate.projects.insert({ id, title: id })
-        made.saved.then(() => lost.push(id), () => {})
+        made.saved.then(
+          () => lost.push(id),
+          () => {},
+        )
         await breathe()
       }
       expect(lost).toEqual([])
       disks.crash(name, landed)
       const second = device()
       await second.ready
-      const here = second.query.projects.orderBy('id').all().map(({ id }) => id)
+      const here = second.query.projects
+        .orderBy('id')
+        .all()
+        .map(({ id }) => id)
       expect(here).toContain('saved')
-      expect([['p1', 'p2', 'saved'], ['a', 'p1', 'p2', 'saved'], ['a', 'b', 'c', 'p1', 'p2', 'saved']]).toContainEqual(here)
+      expect([
+        ['p1', 'p2', 'saved'],
+        ['a', 'p1', 'p2', 'saved'],
+        ['a', 'b', 'c', 'p1', 'p2', 'saved'],
+      ]).toContainEqual(here)
       network.setOnline(true)
       await clock.advance(60_000)
       expect(second.status.get()).toMatchObject({ phase: 'live', pending: 0 })
-      expect(peer.rows('projects').map(({ id }) => String(id)).sort()).toEqual(here)
+      expect(
+        peer
+          .rows('projects')
+          .map(({ id }) => String(id))
+          .sort(),
+      ).toEqual(here)
     }
   })
 
@@ -128,7 +147,12 @@ describe('a store that was damaged', () => {
     network.setOnline(true)
     await clock.advance(60_000)
     expect(second.status.get()).toMatchObject({ phase: 'live', pending: 0 })
-    expect([...titles(second)].sort()).toEqual(peer.rows('projects').map(({ title }) => title).sort())
+    expect([...titles(second)].sort()).toEqual(
+      peer
+        .rows('projects')
+        .map(({ title }) => title)
+        .sort(),
+    )
     await second.close()
     const third = device()
     await third.ready
@@ -144,7 +168,9 @@ describe('a store that was damaged', () => {
   })
 
   test('of which one mutation cannot be read keeps the others, exactly once, under new numbers', async () => {
-    const { offline, peer } = await damaged((records) => records.map((record) => (record.includes('"eight"') ? record.replace('"number":2', '"number":-2') : record)))
+    const { offline, peer } = await damaged((records) =>
+      records.map((record) => (record.includes('"eight"') ? record.replace('"number":2', '"number":-2') : record)),
+    )
     expect(offline).toEqual({ titles: ['nine'], pending: 1 })
     expect(peer.rows('projects').map(({ id }) => id)).not.toContain('p8')
     expect(peer.rows('projects').map(({ id }) => id)).toContain('p9')
@@ -275,7 +301,15 @@ test('wiping leaves nothing, and closing waits for what was made', async () => {
 })
 
 test('the name of a store is that of its person and server alone, and safe as a file name', () => {
-  const names = [['ada', '/'], ['Ada', '/'], ['ada', 'https://x.org/'], ['a', 'da/'], ['../x', '/'], ['x'.repeat(200), '/'], [`${'x'.repeat(199)}y`, '/']].map(([user = '', url = '']) => diskName(user, url))
+  const names = [
+    ['ada', '/'],
+    ['Ada', '/'],
+    ['ada', 'https://x.org/'],
+    ['a', 'da/'],
+    ['../x', '/'],
+    ['x'.repeat(200), '/'],
+    [`${'x'.repeat(199)}y`, '/'],
+  ].map(([user = '', url = '']) => diskName(user, url))
   expect(new Set(names.map((one) => one.toLowerCase())).size).toBe(names.length)
   for (const one of names) expect(one).toMatch(/^[\w-]{1,170}$/)
 })

@@ -1,4 +1,6 @@
+import { scopeKey } from '@headwater/protocol'
 import { bigint, boolean, defineMutators, defineSchema, integer, json, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
+import { expect } from 'vitest'
 import { z } from 'zod'
 import { createClient } from '../src/client.ts'
 import { createPeer, type Handler, type PeerOptions } from './peer.ts'
@@ -76,3 +78,28 @@ export function createFixture(options: Partial<PeerOptions> = {}) {
 
 export type Fixture = ReturnType<typeof createFixture>
 export type Device = ReturnType<Fixture['device']>
+
+export const me = scopeKey('user', 'ada')
+export const project = (id: string, title = id, rank = 0) => ({ id, ownerId: 'ada', title, rank, isOpen: true })
+export const message = (n: number, projectId: string) => ({
+  id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+  projectId,
+  content: `m${n}`,
+  sequence: n,
+})
+export const titles = (client: Device) =>
+  client.query.projects
+    .orderBy('id')
+    .all()
+    .map(({ title }) => title)
+const plain = (rows: readonly object[]) =>
+  rows.map((row) => ({ ...row, ...('budget' in row && typeof row.budget === 'bigint' ? { budget: String(row.budget) } : {}) }))
+
+/** What a device shows is what the server has for this person. */
+export function expectLevel({ peer }: Fixture, client: Device) {
+  const mine = peer
+    .rows('projects')
+    .filter(({ ownerId }) => ownerId === 'ada')
+    .sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1))
+  expect(plain(client.query.projects.orderBy('id').all())).toEqual(mine)
+}

@@ -1,14 +1,41 @@
-import { bigint, bytes, defineSchema, type Direction, float, gt, integer, ne, numeric, oneOf, type QueryDefinition, startsWith, table, text } from '@headwater/schema'
-import { compareRows, compile, fullOrder, queryOf, tableOf } from '@headwater/schema'
+import {
+  bigint,
+  bytes,
+  compareRows,
+  compile,
+  type Direction,
+  defineSchema,
+  float,
+  fullOrder,
+  gt,
+  integer,
+  ne,
+  numeric,
+  oneOf,
+  type QueryDefinition,
+  queryOf,
+  startsWith,
+  table,
+  tableOf,
+  text,
+} from '@headwater/schema'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { setIn, type Layer } from '../src/store/layer.ts'
+import { type Layer, setIn } from '../src/store/layer.ts'
 import type { Row } from '../src/store/row.ts'
 import { createStore } from '../src/store/store.ts'
 import { createClock } from './world.ts'
 
 const schema = defineSchema({
-  items: table({ id: text().primaryKey(), kind: text(), rank: integer(), amount: bigint().nullable(), ratio: float().nullable(), price: numeric().nullable(), data: bytes().nullable() }),
+  items: table({
+    id: text().primaryKey(),
+    kind: text(),
+    rank: integer(),
+    amount: bigint().nullable(),
+    ratio: float().nullable(),
+    price: numeric().nullable(),
+    data: bytes().nullable(),
+  }),
 })
 const definition = tableOf(schema, 'items')
 
@@ -28,14 +55,34 @@ const item = (id: string, kind = 'a', rank = 0, amount: bigint | null = null): R
 const query = queryOf<Row, object>('items', definition, () => ({}))
 const scratch = (rows: Iterable<Row>, { where, orderBy, limit }: QueryDefinition) => {
   const evaluate = compile(definition, where)
-  return [...rows].filter((row) => evaluate(row) === true).sort(compareRows(definition, fullOrder(definition, orderBy))).slice(0, limit ?? Number.POSITIVE_INFINITY)
+  return [...rows]
+    .filter((row) => evaluate(row) === true)
+    .sort(compareRows(definition, fullOrder(definition, orderBy)))
+    .slice(0, limit ?? Number.POSITIVE_INFINITY)
 }
 
-const rowArbitrary = fc.record({ id: fc.integer({ min: 0, max: 40 }).map(String), kind: fc.constantFrom('a', 'b', 'ab'), rank: fc.integer({ min: 0, max: 6 }), amount: fc.option(fc.bigInt({ min: -3n, max: 3n })) })
-const changeArbitrary = fc.oneof({ weight: 3, arbitrary: rowArbitrary.map((row): Row => ({ ...row, ratio: null, price: null, data: null })) }, { weight: 2, arbitrary: fc.integer({ min: 0, max: 40 }).map((id): Row => ({ id: String(id) })) })
+const rowArbitrary = fc.record({
+  id: fc.integer({ min: 0, max: 40 }).map(String),
+  kind: fc.constantFrom('a', 'b', 'ab'),
+  rank: fc.integer({ min: 0, max: 6 }),
+  amount: fc.option(fc.bigInt({ min: -3n, max: 3n })),
+})
+const changeArbitrary = fc.oneof(
+  { weight: 3, arbitrary: rowArbitrary.map((row): Row => ({ ...row, ratio: null, price: null, data: null })) },
+  { weight: 2, arbitrary: fc.integer({ min: 0, max: 40 }).map((id): Row => ({ id: String(id) })) },
+)
 const questionArbitrary = fc
   .record({
-    where: fc.constantFrom({}, { kind: 'a' }, { kind: startsWith('a') }, { rank: gt(2) }, { amount: ne(null) }, { amount: 1n }, { kind: oneOf(['b', 'ab']), rank: ne(0) }, { id: '7' }),
+    where: fc.constantFrom(
+      {},
+      { kind: 'a' },
+      { kind: startsWith('a') },
+      { rank: gt(2) },
+      { amount: ne(null) },
+      { amount: 1n },
+      { kind: oneOf(['b', 'ab']), rank: ne(0) },
+      { id: '7' },
+    ),
     order: fc.array(fc.tuple(fc.constantFrom('rank', 'kind', 'amount'), fc.constantFrom<Direction>('asc', 'desc')), { maxLength: 2 }),
     limit: fc.option(fc.constantFrom(0, 1, 2, 5, 33)),
   })
@@ -47,29 +94,36 @@ const questionArbitrary = fc
 describe('R5: a live query equals the same query run from scratch', () => {
   test('after every batch, whatever is asked and whatever changes, and is told of exactly when it changed', () => {
     fc.assert(
-      fc.property(fc.array(questionArbitrary, { minLength: 1, maxLength: 4 }), fc.array(fc.array(changeArbitrary, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 25 }), (questions, batches) => {
-        const { store, show, errors } = setUp()
-        const rows = new Map<string, Row>()
-        const lives = questions.map((one) => {
-          const live = store.live(one)
-          const seen = { live, question: one, told: 0, before: live.result() }
-          live.subscribe(() => seen.told++)
-          return seen
-        })
-        for (const batch of batches) {
-          for (const row of batch) row.kind === undefined ? rows.delete(String(row.id)) : rows.set(String(row.id), row)
-          for (const seen of lives) Object.assign(seen, { told: 0, before: seen.live.result() })
-          show(...batch)
-          for (const { live, question, told, before } of lives) {
-            const result = live.result()
-            expect(result.rows).toEqual(scratch(rows.values(), question))
-            const isSame = result.rows.length === before.rows.length && result.rows.every((row, at) => row === before.rows[at])
-            expect(result === before).toBe(isSame)
-            expect(told > 0).toBe(!isSame)
+      fc.property(
+        fc.array(questionArbitrary, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.array(changeArbitrary, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 25 }),
+        (questions, batches) => {
+          const { store, show, errors } = setUp()
+          const rows = new Map<string, Row>()
+          const lives = questions.map((one) => {
+            const live = store.live(one)
+            const seen = { live, question: one, told: 0, before: live.result() }
+            live.subscribe(() => seen.told++)
+            return seen
+          })
+          for (const batch of batches) {
+            for (const row of batch) {
+              if (row.kind === undefined) rows.delete(String(row.id))
+              else rows.set(String(row.id), row)
+            }
+            for (const seen of lives) Object.assign(seen, { told: 0, before: seen.live.result() })
+            show(...batch)
+            for (const { live, question, told, before } of lives) {
+              const result = live.result()
+              expect(result.rows).toEqual(scratch(rows.values(), question))
+              const isSame = result.rows.length === before.rows.length && result.rows.every((row, at) => row === before.rows[at])
+              expect(result === before).toBe(isSame)
+              expect(told > 0).toBe(!isSame)
+            }
           }
-        }
-        expect(errors).toEqual([])
-      }),
+          expect(errors).toEqual([])
+        },
+      ),
       { numRuns: 600 },
     )
   }, 30_000)
@@ -83,7 +137,12 @@ describe('R5: a live query equals the same query run from scratch', () => {
     expect(live.result().rows).toEqual(scratch(rows, query.orderBy('rank').definition))
     const changed = rows.map((row, at) => (at % 3 === 0 ? { id: row.id } : { ...row, rank: Number(row.rank) % 10 }))
     show(...changed)
-    expect(live.result().rows).toEqual(scratch(changed.filter((row) => 'kind' in row), query.orderBy('rank').definition))
+    expect(live.result().rows).toEqual(
+      scratch(
+        changed.filter((row) => 'kind' in row),
+        query.orderBy('rank').definition,
+      ),
+    )
   })
 })
 

@@ -1,25 +1,46 @@
 import { type Json, limits } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
-import { createFixture, type Device, mutators, schema } from './fixture.ts'
 import { createClient } from '../src/client.ts'
+import { createFixture, type Device, mutators, schema } from './fixture.ts'
 import { breathe } from './world.ts'
 
 async function online() {
   const fixture = createFixture()
-  fixture.peer.put('projects', { id: 'p1', ownerId: 'ada', title: 'One', rank: 1, isOpen: true }, { id: 'p2', ownerId: 'ada', title: 'Two', rank: 2, isOpen: true })
+  fixture.peer.put(
+    'projects',
+    { id: 'p1', ownerId: 'ada', title: 'One', rank: 1, isOpen: true },
+    { id: 'p2', ownerId: 'ada', title: 'Two', rank: 2, isOpen: true },
+  )
   const client = fixture.device()
   await fixture.clock.advance(100)
   return { ...fixture, client }
 }
-const titles = (client: Device) => client.query.projects.orderBy('id').all().map(({ title }) => title)
-const refusal = (promise: Promise<void>) => promise.then(() => 'saved', (error) => error.code)
+const titles = (client: Device) =>
+  client.query.projects
+    .orderBy('id')
+    .all()
+    .map(({ title }) => title)
+const refusal = (promise: Promise<void>) =>
+  promise.then(
+    () => 'saved',
+    (error) => error.code,
+  )
 
 describe('R1: a device reads its own writes', () => {
   test('on the next line, with defaults filled in, before the disk and the server know', async () => {
     const { client, network } = await online()
     network.setOnline(false)
     client.mutate.projects.insert({ id: 'p3', title: 'Three' })
-    expect(client.query.projects.where({ id: 'p3' }).first()).toEqual({ id: 'p3', ownerId: 'ada', title: 'Three', rank: 0, budget: null, isOpen: true, settings: null, updatedAt: null })
+    expect(client.query.projects.where({ id: 'p3' }).first()).toEqual({
+      id: 'p3',
+      ownerId: 'ada',
+      title: 'Three',
+      rank: 0,
+      budget: null,
+      isOpen: true,
+      settings: null,
+      updatedAt: null,
+    })
     client.mutate.projects.update({ id: 'p3', budget: 12n, updatedAt: new Date(0) })
     expect(client.query.projects.where({ budget: 12n }).first()?.updatedAt).toBe('1970-01-01T00:00:00.000000Z')
     client.mutate.projects.delete({ id: 'p1' })
@@ -65,14 +86,22 @@ describe('W12: what could never be carried out is refused on the device, before 
     ['a lone surrogate', (client) => client.mutate.projects.update({ id: 'p1', title: '\ud800' }), 'invalid'],
     ['a text that is too long', (client) => client.mutate.projects.update({ id: 'p1', title: 'x'.repeat(51) }), 'invalid'],
     ['NaN', (client) => client.mutate.projects.update({ id: 'p1', rank: Number.NaN }), 'invalid'],
-    ['JSON that is too deep for the wire, the row around it counted', (client) => client.mutate.projects.update({ id: 'p1', settings: nested(limits.jsonDepthMax - 1) }), 'invalid'],
+    [
+      'JSON that is too deep for the wire, the row around it counted',
+      (client) => client.mutate.projects.update({ id: 'p1', settings: nested(limits.jsonDepthMax - 1) }),
+      'invalid',
+    ],
     // @ts-expect-error there is no such column
     ['an unknown column', (client) => client.mutate.projects.update({ id: 'p1', colour: 'red' }), 'invalid'],
     // @ts-expect-error the key is missing
     ['a missing key', (client) => client.mutate.projects.update({ title: 'x' }), 'invalid'],
     // @ts-expect-error the title is missing
     ['a missing value', (client) => client.mutate.projects.insert({ id: 'p9' }), 'invalid'],
-    ['more bytes than a mutation has, though fewer characters', (client) => client.mutate.projects.update({ id: 'p1', settings: 'é'.repeat(limits.mutationBytesMax / 2) }), 'too-large'],
+    [
+      'more bytes than a mutation has, though fewer characters',
+      (client) => client.mutate.projects.update({ id: 'p1', settings: 'é'.repeat(limits.mutationBytesMax / 2) }),
+      'too-large',
+    ],
     // @ts-expect-error the argument is not a text
     ['arguments that the validator refuses', (client) => client.mutate.rename({ id: 5 }), 'invalid'],
     // @ts-expect-error a Date is not JSON
@@ -137,7 +166,11 @@ describe('named mutators', () => {
     expect(titles(client)[0]).toBe('B')
     client.mutate.rename({ id: 'p1', title: 'C' })
     await clock.advance(100)
-    expect(peer.received.map(({ number, name }) => [number, name])).toEqual([[1, 'rename'], [2, 'projects.update'], [3, 'rename']])
+    expect(peer.received.map(({ number, name }) => [number, name])).toEqual([
+      [1, 'rename'],
+      [2, 'projects.update'],
+      [3, 'rename'],
+    ])
     expect(titles(client)[0]).toBe('C (was B)')
   })
 
@@ -219,7 +252,7 @@ describe('W6: what cannot be applied is set aside and kept', () => {
     const second = device()
     await second.ready
     expect(second.setAside.list()).toEqual([one])
-    await second.setAside.discard(one?.id ?? client.id() as never)
+    await second.setAside.discard(one?.id ?? (client.id() as never))
     expect(second.status.get().setAside).toBe(0)
     await second.close()
     const third = device()
@@ -250,7 +283,7 @@ describe('W6: what cannot be applied is set aside and kept', () => {
     const { client } = await refused()
     client.mutate.projects.insert({ id: 'p3', title: 'Mine' })
     const [one] = client.setAside.list()
-    await expect(client.setAside.retry(one?.id ?? client.id() as never)).rejects.toMatchObject({ code: 'refused' })
+    await expect(client.setAside.retry(one?.id ?? (client.id() as never))).rejects.toMatchObject({ code: 'refused' })
     expect(client.setAside.list()).toEqual([one])
   })
 })

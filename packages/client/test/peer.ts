@@ -1,6 +1,23 @@
 // The other side of the wire, for tests of the device: a server in memory, with one table space, grants that a test sets, and
 // every change in one numbered log. It speaks packages/protocol and checks what a device owes.
-import { cursor, databaseId, decodeUp, encode, HeadwaterError, type Hello, historyId, type Json, type Mutation, type Outcome, type ScopeKey, scopeKey, scopeKind, type TableChanges, type Welcome } from '@headwater/protocol'
+import {
+  cursor,
+  databaseId,
+  decodeUp,
+  encode,
+  type FailureCode,
+  HeadwaterError,
+  type Hello,
+  historyId,
+  type Json,
+  type Mutation,
+  type Outcome,
+  type ScopeKey,
+  scopeKey,
+  scopeKind,
+  type TableChanges,
+  type Welcome,
+} from '@headwater/protocol'
 import { encodeValue, type Schema, tableOf } from '@headwater/schema'
 import type { Accepted, AcceptedEvents } from './world.ts'
 
@@ -36,6 +53,9 @@ export interface Transaction {
 }
 export type Handler = (tx: Transaction, args: Json, mutation: Mutation) => void
 
+// Assigned by tests.
+const noFailure = null as FailureCode | null
+
 export interface PeerOptions {
   readonly schema: Schema
   readonly user?: string
@@ -49,27 +69,31 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
   const commits: Commit[] = []
   const devices = new Map<string, Device>()
   const uuids = new Map<string, Outcome>()
-  const sessions = new Set<Session>()
   const received: Mutation[] = []
-  const options = { database: 'db-1', history: 'h-1', isTailing: true, failure: null as null | 'forked' | 'unauthenticated' | 'wrong-user' | 'unavailable' | 'version', columns: (_: string, columns: readonly string[]) => columns, refusePushes: false }
+  const sessions = new Set<Session>()
+  const options = {
+    database: 'db-1',
+    history: 'h-1',
+    failure: noFailure,
+    columns: (_: string, columns: readonly string[]) => columns,
+    refusePushes: false,
+  }
   let granted = new Set<ScopeKey>([scopeKey('user', user)])
   let nonces = 0
 
   const columnsOf = (table: string) => options.columns(table, Object.keys(tableOf(schema, table).columns))
   const tupleOf = (table: string, row: Encoded) => columnsOf(table).map((column) => row[column] ?? null)
-  const keyTuple = (table: string, row: Encoded) => tableOf(schema, table).key.map((column) => row[column] ?? null)
-  const keyOf = (table: string, row: Encoded) => JSON.stringify(keyTuple(table, row))
-  const scopesOf = (table: string, row: Encoded | undefined) =>
-    row === undefined ? [] : tableOf(schema, table).memberships.flatMap(({ kind, column, load }) => (row[column] == null ? [] : [{ scope: scopeKey(kind, String(row[column])), load }]))
-  const isFor = (table: string, row: Encoded | undefined, to: { readonly granted: ReadonlySet<ScopeKey>; readonly held: ReadonlySet<ScopeKey> }) =>
-    scopesOf(table, row).some(({ scope, load }) => (load === 'eager' ? to.granted : to.held).has(scope))
+  const { keyTuple, keyOf, isFor } = createKeys(schema)
 
   function transact(run: (tx: Transaction) => void): void {
     const draft = new Map<string, Map<string, Encoded | undefined>>()
     const get = (table: string, key: string) => (draft.get(table)?.has(key) ? draft.get(table)?.get(key) : tables.get(table)?.get(key))
     run({
       get,
-      all: (table) => [...new Set([...(tables.get(table)?.keys() ?? []), ...(draft.get(table)?.keys() ?? [])])].map((key) => get(table, key)).filter((row) => row !== undefined),
+      all: (table) =>
+        [...new Set([...(tables.get(table)?.keys() ?? []), ...(draft.get(table)?.keys() ?? [])])]
+          .map((key) => get(table, key))
+          .filter((row) => row !== undefined),
       set: (table, key, row) => void (draft.get(table) ?? draft.set(table, new Map()).get(table))?.set(key, row),
     })
     const writes = [...draft].flatMap(([table, rows]) => [...rows].map(([key, after]) => ({ table, key, before: tables.get(table)?.get(key), after })))
@@ -98,7 +122,8 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     if (verb === 'delete') return before && tx.set(table, key, undefined)
     if (verb === 'insert' && before) throw new HeadwaterError('refused', 'exists', '', { code: 'unique' })
     if (verb === 'update' && !before) throw new HeadwaterError('refused', 'no such row', '', { code: 'absent' })
-    for (const column in expect) if (JSON.stringify(before?.[column]) !== JSON.stringify(expect[column])) throw new HeadwaterError('refused', 'changed', '', { code: 'conflict' })
+    for (const column in expect)
+      if (JSON.stringify(before?.[column]) !== JSON.stringify(expect[column])) throw new HeadwaterError('refused', 'changed', '', { code: 'conflict' })
     tx.set(table, key, { ...before, ...row })
   }
 
@@ -131,7 +156,8 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     const number = session.loads++
     for (const [table, rows] of tables) {
       const mine = [...rows.values()].filter((row) => isFor(table, row, only)).map((row) => tupleOf(table, row))
-      for (let at = 0; at < mine.length || at === 0; at += pieceMax) session.wire.send(encode({ type: 'load', load: number, table, rows: mine.slice(at, at + pieceMax) }))
+      for (let at = 0; at < mine.length || at === 0; at += pieceMax)
+        session.wire.send(encode({ type: 'load', load: number, table, rows: mine.slice(at, at + pieceMax) }))
     }
     return [number]
   }
@@ -148,41 +174,30 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     for (const scope of heldLeft) session.held.delete(scope)
     const loads = [...(newGrants.length ? load(session, newGrants, true) : []), ...(newHeld.length ? load(session, newHeld, false) : [])]
     const changes = new Map<string, TableChanges>()
-    if (!join.replace) for (const [name, change] of netChanges(session, since)) changes.set(name, change)
+    if (!join.replace) for (const [name, change] of netChanges(schema, tupleOf, session, since)) changes.set(name, change)
     for (const scope of newGrants) session.granted.add(scope)
     for (const scope of newHeld) session.held.add(scope)
     session.sent = commits.length
     session.wire.send(
-      encode({ type: 'checkpoint', cursor: cursor(`${options.history}:${commits.length}`), replace: join.replace ?? false, loads, left: { granted: grantsLeft, held: heldLeft }, joined: { granted: newGrants, held: newHeld }, tables: changes, outcomes: outcomes.map(({ outcome }) => outcome).filter(({ number }) => number > (confirmedOf.get(session) ?? 0)) }),
+      encode({
+        type: 'checkpoint',
+        cursor: cursor(`${options.history}:${commits.length}`),
+        replace: join.replace ?? false,
+        loads,
+        left: { granted: grantsLeft, held: heldLeft },
+        joined: { granted: newGrants, held: newHeld },
+        tables: changes,
+        outcomes: outcomes.map(({ outcome }) => outcome).filter(({ number }) => number > (confirmedOf.get(session) ?? 0)),
+      }),
     )
   }
   const confirmedOf = new Map<Session, number>()
-
-  function netChanges(session: Session, since: readonly Commit[]): Map<string, TableChanges> {
-    const net = new Map<string, Map<string, Write>>()
-    const cleared = new Set(since.flatMap((one) => one.cleared))
-    for (const { writes } of since) {
-      for (const write of writes) {
-        const rows = net.get(write.table) ?? new Map<string, Write>()
-        net.set(write.table, rows)
-        rows.set(write.key, { ...write, before: rows.get(write.key)?.before ?? write.before })
-      }
-    }
-    const changes = new Map<string, TableChanges>()
-    for (const name of new Set([...net.keys(), ...cleared])) {
-      const writes = [...(net.get(name)?.values() ?? [])]
-      const put = writes.filter(({ after }) => isFor(name, after, session)).map(({ after }) => tupleOf(name, after ?? {}))
-      const gone = writes.filter(({ before, after }) => before && isFor(name, before, session) && !isFor(name, after, session)).map(({ before }) => keyTuple(name, before ?? {}))
-      if (put.length || gone.length || cleared.has(name)) changes.set(name, { cleared: cleared.has(name), gone, put })
-    }
-    return changes
-  }
 
   /** On-demand scopes may be held by whoever is granted a scope of that name, which the tests arrange with `grant`. */
   const mayHold = (scope: ScopeKey) => granted.has(scope)
 
   function tailAll(): void {
-    if (options.isTailing) for (const session of sessions) tail(session)
+    for (const session of sessions) tail(session)
   }
 
   function greet(wire: Accepted, hello: Hello): Session | null {
@@ -196,9 +211,26 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     devices.set(hello.device, device)
     const [history, seq] = (hello.cursor ?? '').split(':')
     const isResumed = history === options.history && Number(seq) <= commits.length
-    const session: Session = { device, wire, sent: isResumed ? Number(seq) : commits.length, granted: new Set(isResumed ? hello.granted : []), held: new Set(isResumed ? hello.held : []), loads: 0 }
+    const session: Session = {
+      device,
+      wire,
+      sent: isResumed ? Number(seq) : commits.length,
+      granted: new Set(isResumed ? hello.granted : []),
+      held: new Set(isResumed ? hello.held : []),
+      loads: 0,
+    }
     confirmedOf.set(session, hello.confirmed)
-    const welcome: Welcome = { type: 'welcome', version: 1, database: databaseId(options.database), history: historyId(options.history), nonce: `n${++nonces}`, resumed: isResumed, reason: isResumed ? '' : 'new', last: device.last, columns: new Map([...tables.keys()].map((name) => [name, columnsOf(name)])) }
+    const welcome: Welcome = {
+      type: 'welcome',
+      version: 1,
+      database: databaseId(options.database),
+      history: historyId(options.history),
+      nonce: `n${++nonces}`,
+      resumed: isResumed,
+      reason: isResumed ? '' : 'new',
+      last: device.last,
+      columns: new Map([...tables.keys()].map((name) => [name, columnsOf(name)])),
+    }
     wire.send(encode(welcome))
     tail(session, isResumed ? { granted: [] } : { granted: [...granted], held: hello.held.filter(mayHold), replace: true })
     sessions.add(session)
@@ -233,9 +265,6 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     }
   }
 
-  const encodeRow = (table: string, row: Readonly<Record<string, unknown>>): Encoded =>
-    Object.fromEntries(Object.entries(tableOf(schema, table).columns).map(([name, column]) => [name, row[name] == null ? null : encodeValue(column, row[name], name)]))
-
   return {
     accept,
     options,
@@ -247,7 +276,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     put: (table: string, ...rows: readonly Readonly<Record<string, unknown>>[]) => {
       transact((tx) => {
         for (const row of rows) {
-          const encoded = encodeRow(table, row)
+          const encoded = encodeRow(schema, table, row)
           tx.set(table, keyOf(table, encoded), encoded)
         }
       })
@@ -261,7 +290,10 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     },
     truncate: (table: string) => {
       const rows = tables.get(table) ?? new Map()
-      commit([...rows].map(([key, before]) => ({ table, key, before, after: undefined })), [table])
+      commit(
+        [...rows].map(([key, before]) => ({ table, key, before, after: undefined })),
+        [table],
+      )
       tailAll()
     },
     grant: (scopes: readonly ScopeKey[]) => {
@@ -273,4 +305,51 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     rows: (table: string) => [...(tables.get(table)?.values() ?? [])],
     kindOf: scopeKind,
   }
+}
+
+function createKeys(schema: Schema) {
+  const keyTuple = (table: string, row: Encoded) => tableOf(schema, table).key.map((column) => row[column] ?? null)
+  const keyOf = (table: string, row: Encoded) => JSON.stringify(keyTuple(table, row))
+  const scopesOf = (table: string, row: Encoded | undefined) =>
+    row === undefined
+      ? []
+      : tableOf(schema, table).memberships.flatMap(({ kind, column, load }) =>
+          row[column] == null ? [] : [{ scope: scopeKey(kind, String(row[column])), load }],
+        )
+  const isFor = (table: string, row: Encoded | undefined, to: { readonly granted: ReadonlySet<ScopeKey>; readonly held: ReadonlySet<ScopeKey> }) =>
+    scopesOf(table, row).some(({ scope, load }) => (load === 'eager' ? to.granted : to.held).has(scope))
+  return { keyTuple, keyOf, isFor }
+}
+
+const encodeRow = (schema: Schema, table: string, row: Readonly<Record<string, unknown>>): Encoded =>
+  Object.fromEntries(
+    Object.entries(tableOf(schema, table).columns).map(([name, column]) => [name, row[name] == null ? null : encodeValue(column, row[name], name)]),
+  )
+
+function netChanges(
+  schema: Schema,
+  tupleOf: (table: string, row: Encoded) => readonly Json[],
+  session: Session,
+  since: readonly Commit[],
+): Map<string, TableChanges> {
+  const { isFor, keyTuple } = createKeys(schema)
+  const net = new Map<string, Map<string, Write>>()
+  const cleared = new Set(since.flatMap((one) => one.cleared))
+  for (const { writes } of since) {
+    for (const write of writes) {
+      const rows = net.get(write.table) ?? new Map<string, Write>()
+      net.set(write.table, rows)
+      rows.set(write.key, { ...write, before: rows.get(write.key)?.before ?? write.before })
+    }
+  }
+  const changes = new Map<string, TableChanges>()
+  for (const name of new Set([...net.keys(), ...cleared])) {
+    const writes = [...(net.get(name)?.values() ?? [])]
+    const put = writes.filter(({ after }) => isFor(name, after, session)).map(({ after }) => tupleOf(name, after ?? {}))
+    const gone = writes
+      .filter(({ before, after }) => before && isFor(name, before, session) && !isFor(name, after, session))
+      .map(({ before }) => keyTuple(name, before ?? {}))
+    if (put.length || gone.length || cleared.has(name)) changes.set(name, { cleared: cleared.has(name), gone, put })
+  }
+  return changes
 }

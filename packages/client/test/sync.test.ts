@@ -1,20 +1,8 @@
 import { scopeKey } from '@headwater/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createFixture, type Device, type Fixture } from './fixture.ts'
+import { createFixture, expectLevel, me, project, titles } from './fixture.ts'
 import { createRandom } from './world.ts'
-
-const me = scopeKey('user', 'ada')
-const project = (id: string, title = id, rank = 0) => ({ id, ownerId: 'ada', title, rank, isOpen: true })
-const message = (n: number, projectId: string) => ({ id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`, projectId, content: `m${n}`, sequence: n })
-const titles = (client: Device) => client.query.projects.orderBy('id').all().map(({ title }) => title)
-const plain = (rows: readonly object[]) => rows.map((row) => ({ ...row, ...('budget' in row && typeof row.budget === 'bigint' ? { budget: String(row.budget) } : {}) }))
-
-/** What a device shows is what the server has for this person. */
-function expectLevel({ peer }: Fixture, client: Device) {
-  const mine = peer.rows('projects').filter(({ ownerId }) => ownerId === 'ada').sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1))
-  expect(plain(client.query.projects.orderBy('id').all())).toEqual(mine)
-}
 
 describe('what others change arrives', () => {
   test('rows put, changed, removed, truncated, and moved to somebody else', async () => {
@@ -60,7 +48,9 @@ describe('what others change arrives', () => {
 
   test('a row that belongs to no scope the device holds is not kept', async () => {
     const { clock, device, network } = createFixture()
-    network.tamper = (frame) => [frame.includes('"checkpoint"') ? frame.replace('"tables":{}', '"tables":{"members":{"cleared":false,"gone":[],"put":[["p1","eve","owner"]]}}') : frame]
+    network.tamper = (frame) => [
+      frame.includes('"checkpoint"') ? frame.replace('"tables":{}', '"tables":{"members":{"cleared":false,"gone":[],"put":[["p1","eve","owner"]]}}') : frame,
+    ]
     const client = device()
     await clock.advance(100)
     expect(client.status.get().phase).toBe('live')
@@ -106,7 +96,8 @@ describe('W3: mutations reach the server in the order they were made, without ga
     for (let run = 0; run < 3; run++) {
       const client = device()
       await client.ready
-      for (let n = 0; n < 120; n++) client.mutate.projects.insert({ id: `p${run}-${String(n).padStart(3, '0')}`, title: 'x', settings: 'é'.repeat(n % 40 === 0 ? 200_000 : 10) })
+      for (let n = 0; n < 120; n++)
+        client.mutate.projects.insert({ id: `p${run}-${String(n).padStart(3, '0')}`, title: 'x', settings: 'é'.repeat(n % 40 === 0 ? 200_000 : 10) })
       await client.close()
     }
     network.setOnline(true)
@@ -126,7 +117,8 @@ describe('W3: mutations reach the server in the order they were made, without ga
     peer.options.refusePushes = true
     for (let n = 0; n < 400; n++) client.mutate.projects.insert({ id: `p${n}`, title: 'x' })
     await clock.advance(100)
-    const sent = () => network.frames.filter(({ frame }) => frame.startsWith('{"type":"push"')).reduce((sum, { frame }) => sum + JSON.parse(frame).mutations.length, 0)
+    const sent = () =>
+      network.frames.filter(({ frame }) => frame.startsWith('{"type":"push"')).reduce((sum, { frame }) => sum + JSON.parse(frame).mutations.length, 0)
     expect(sent()).toBe(256)
     peer.options.refusePushes = false
     network.cut()
@@ -178,372 +170,6 @@ describe('R6: sync in any number of pieces, with any disconnections, equals sync
       { numRuns: 60 },
     )
   }, 60_000)
-})
-
-describe('F5: frames that are not what they should be close the socket, change nothing, and sync resumes', () => {
-  const before = project('p1', 'Before')
-  async function tampered(tamper: (frame: string) => readonly string[]) {
-    const fixture = createFixture()
-    fixture.peer.put('projects', before)
-    const client = fixture.device()
-    await fixture.clock.advance(100)
-    const opened = fixture.network.opened.count
-    fixture.network.tamper = tamper
-    fixture.peer.put('projects', project('p1', 'After'), project('p2', 'Two'))
-    await fixture.clock.advance(8)
-    const during = titles(client)
-    await fixture.clock.advance(2)
-    fixture.network.tamper = (frame) => [frame]
-    await fixture.clock.advance(40_000)
-    expectLevel(fixture, client)
-    expect(client.status.get().phase).toBe('live')
-    return { during, reopened: fixture.network.opened.count - opened }
-  }
-  test.each<[string, (frame: string) => readonly string[]]>([
-    ['cut off in the middle', (frame) => [frame.slice(0, frame.length / 2)]],
-    ['garbage', () => ['%$#']],
-    ['of an unknown type', () => ['{"type":"surprise"}']],
-    ['with a member of the wrong type', (frame) => [frame.replace('"replace":false', '"replace":1')]],
-    ['with a load that was named before', (frame) => [frame.replace('"loads":[]', '"loads":[0]')]],
-    ['a second welcome', () => ['{"type":"welcome","version":1,"database":"db-1","history":"h-1","nonce":"x","resumed":true,"reason":"","last":0,"columns":{}}']],
-  ])('%s', async (_, tamper) => {
-    const { during, reopened } = await tampered(tamper)
-    expect(during).toEqual(['Before'])
-    expect(reopened).toBeGreaterThan(0)
-  })
-
-  test('a checkpoint twice changes nothing the second time', async () => {
-    const { during, reopened } = await tampered((frame) => [frame, frame])
-    expect(during).toEqual(['After', 'Two'])
-    expect(reopened).toBe(0)
-  })
-
-  test('a first checkpoint twice does not take away what the first one brought', async () => {
-    const fixture = createFixture()
-    fixture.peer.put('projects', before)
-    fixture.network.tamper = (frame) => (frame.includes('"checkpoint"') ? [frame, frame] : [frame])
-    const client = fixture.device()
-    await fixture.clock.advance(18)
-    expect(titles(client)).toEqual(['Before'])
-    fixture.network.tamper = (frame) => [frame]
-    await fixture.clock.advance(40_000)
-    expectLevel(fixture, client)
-  })
-
-  test('a checkpoint before its load: everything is loaded again', async () => {
-    const fixture = createFixture()
-    const { peer, clock, network } = fixture
-    peer.put('projects', before)
-    const late: string[] = []
-    network.tamper = (frame) => {
-      if (!frame.includes('"checkpoint"')) return frame.startsWith('{"type":"load"') ? (late.push(frame), []) : [frame]
-      network.tamper = (one) => [one]
-      return [frame, ...late]
-    }
-    const client = fixture.device()
-    await clock.advance(40_000)
-    expectLevel(fixture, client)
-    await client.close()
-    const second = fixture.device()
-    await second.ready
-    expect(titles(second)).toEqual(['Before'])
-  })
-
-  test('a checkpoint before the welcome', async () => {
-    const fixture = createFixture()
-    fixture.peer.put('projects', before)
-    fixture.network.tamper = (frame) => (frame.includes('"welcome"') ? [] : [frame])
-    const client = fixture.device()
-    await fixture.clock.advance(100)
-    expect(titles(client)).toEqual([])
-    fixture.network.tamper = (frame) => [frame]
-    await fixture.clock.advance(40_000)
-    expectLevel(fixture, client)
-  })
-
-  test('loads of a socket that closed are not those of the next one', async () => {
-    const fixture = createFixture({ pieceMax: 1 })
-    const { peer, clock, network, device, disks } = fixture
-    peer.put('projects', project('p1'), project('p2'))
-    network.tamper = (frame) => (frame.includes('"checkpoint"') ? [] : [frame])
-    const client = device()
-    await clock.advance(30)
-    expect(titles(client)).toEqual([])
-    peer.remove('projects', { id: 'p1' })
-    network.tamper = (frame) => [frame]
-    network.cut()
-    await clock.advance(40_000)
-    expect(titles(client)).toEqual(['p2'])
-    await client.close()
-    const second = device()
-    await second.ready
-    expect(titles(second)).toEqual(['p2'])
-    expect(disks).toBeDefined()
-  })
-})
-
-describe('a connection', () => {
-  test('that falls silent is cut and made again', async () => {
-    const { clock, device, network, peer } = createFixture()
-    const client = device()
-    await clock.advance(100)
-    network.tamper = () => []
-    await clock.advance(44_000)
-    expect(client.status.get().phase).toBe('live')
-    await clock.advance(5_000)
-    expect(client.status.get().online).toBe(false)
-    network.tamper = (frame) => [frame]
-    peer.put('projects', project('p1'))
-    await clock.advance(60_000)
-    expect(titles(client)).toEqual(['p1'])
-  })
-
-  test('stays while pings are answered', async () => {
-    const { clock, device, network } = createFixture()
-    const client = device()
-    await clock.advance(300_000)
-    expect(network.opened.count).toBe(1)
-    expect(client.status.get().online).toBe(true)
-  })
-
-  test('is tried at once when the network is back', async () => {
-    const { clock, device, network } = createFixture()
-    network.setOnline(false)
-    const client = device()
-    await clock.advance(300_000)
-    network.setOnline(true)
-    await clock.advance(50)
-    expect(client.status.get().phase).toBe('live')
-  })
-
-  test('is not tried again when the server asks for another person or a newer app, and slowly without a session', async () => {
-    for (const [failure, count] of [['wrong-user', 1], ['version', 1], ['unauthenticated', 4]] as const) {
-      const { clock, device, network, peer } = createFixture()
-      peer.options.failure = failure
-      const client = device()
-      await clock.advance(100_000)
-      expect(network.opened.count).toBe(count)
-      expect(client.status.get().problem?.code).toBe(failure)
-    }
-  })
-
-  test('that works again takes the problem away', async () => {
-    const { clock, device, peer } = createFixture()
-    peer.options.failure = 'unavailable'
-    const client = device()
-    await clock.advance(5_000)
-    expect(client.status.get()).toMatchObject({ phase: 'connecting', problem: { code: 'unavailable' } })
-    peer.options.failure = null
-    await clock.advance(60_000)
-    expect(client.status.get()).toMatchObject({ phase: 'live', problem: null })
-  })
-})
-
-describe('W9: an outbox belongs to one person on one database', () => {
-  async function pendingOn(database: string) {
-    const fixture = createFixture()
-    const { clock, device, network, peer } = fixture
-    peer.put('projects', project('p1'))
-    const client = device()
-    await clock.advance(100)
-    network.setOnline(false)
-    await client.mutate.projects.update({ id: 'p1', title: 'Mine' }).saved
-    peer.options.database = database
-    network.setOnline(true)
-    await clock.advance(60_000)
-    return { ...fixture, client }
-  }
-
-  test('another database gets nothing of it, its rows go, and the former one gets it when it is back', async () => {
-    const { client, peer, device, clock, network } = await pendingOn('db-2')
-    expect(peer.received).toEqual([])
-    expect(client.status.get()).toMatchObject({ phase: 'stopped', pending: 1, problem: { code: 'other-database' } })
-    expect(client.query.projects.all()).toEqual([])
-    await client.close()
-    const second = device()
-    await clock.advance(60_000)
-    expect(second.status.get()).toMatchObject({ phase: 'stopped', pending: 1, problem: { code: 'other-database' } })
-    expect(network.frames.some(({ frame }) => frame.startsWith('{"type":"push"'))).toBe(false)
-    await second.close()
-    peer.options.database = 'db-1'
-    const third = device()
-    await clock.advance(60_000)
-    expect(third.status.get()).toMatchObject({ phase: 'live', pending: 0 })
-    expect(titles(third)).toEqual(['Mine'])
-  })
-
-  test('with nothing pending another database is taken as it is', async () => {
-    const { clock, device, network, peer } = createFixture()
-    const client = device()
-    peer.put('projects', project('p1'))
-    await clock.advance(100)
-    peer.options.database = 'db-2'
-    peer.options.history = 'h-2'
-    network.cut()
-    await clock.advance(60_000)
-    expect(client.status.get()).toMatchObject({ phase: 'live', problem: null })
-    client.mutate.projects.insert({ id: 'p2', title: 'p2' })
-    await clock.advance(100)
-    await client.close()
-    const second = device()
-    await clock.advance(60_000)
-    expect(second.status.get()).toMatchObject({ phase: 'live', problem: null })
-    expect(titles(second)).toEqual(['p1', 'p2'])
-  })
-
-  test('another person has a store of their own', async () => {
-    const { clock, device, peer, network } = createFixture()
-    network.setOnline(false)
-    await device('ada').mutate.projects.insert({ id: 'p1', title: 'x' }).saved
-    network.setOnline(true)
-    const eve = device('eve')
-    await eve.ready
-    expect(eve.status.get().pending).toBe(0)
-    await clock.advance(1_000)
-    expect(eve.status.get().problem?.code).toBe('wrong-user')
-    expect(peer.received.length).toBeLessThanOrEqual(1)
-  })
-})
-
-describe('a device that was copied', () => {
-  test('takes a new id and numbers what is pending anew; uuids keep it exactly once', async () => {
-    const { clock, device, peer, network } = createFixture()
-    const client = device()
-    await clock.advance(100)
-    client.mutate.projects.insert({ id: 'p1', title: 'One' })
-    await clock.advance(100)
-    network.setOnline(false)
-    await clock.advance(1)
-    client.mutate.bump({ id: 'p1' })
-    await client.mutate.projects.insert({ id: 'p2', title: 'Two' }).saved
-    peer.options.failure = 'forked'
-    network.setOnline(true)
-    await clock.advance(18)
-    peer.options.failure = null
-    await clock.advance(60_000)
-    expect(client.status.get()).toMatchObject({ phase: 'live', pending: 0 })
-    expect(peer.devices.size).toBe(2)
-    expect(peer.received.map(({ number, name }) => [number, name])).toEqual([[1, 'projects.insert'], [1, 'bump'], [2, 'projects.insert']])
-    expect(new Set(peer.received.map(({ id }) => id)).size).toBe(3)
-    expect(peer.rows('projects').find(({ id }) => id === 'p1')?.rank).toBe(1)
-    await client.close()
-    const second = device()
-    await clock.advance(60_000)
-    expect(second.status.get()).toMatchObject({ phase: 'live', pending: 0 })
-    expect(peer.devices.size).toBe(2)
-  })
-
-  test('finds out itself when the server knows less than was confirmed', async () => {
-    const { clock, device, peer, network } = createFixture()
-    const client = device()
-    await clock.advance(100)
-    client.mutate.projects.insert({ id: 'p1', title: 'One' })
-    await clock.advance(100)
-    peer.devices.clear()
-    network.cut()
-    await clock.advance(60_000)
-    client.mutate.projects.insert({ id: 'p2', title: 'Two' })
-    await clock.advance(100)
-    expect(client.status.get()).toMatchObject({ phase: 'live', pending: 0 })
-    expect(titles(client)).toEqual(['One', 'Two'])
-  })
-})
-
-describe('on-demand scopes', () => {
-  async function ready() {
-    const fixture = createFixture()
-    fixture.peer.grant([me, scopeKey('project', 'p1')])
-    fixture.peer.put('messages', message(1, 'p1'), message(2, 'p2'))
-    const client = fixture.device()
-    await fixture.clock.advance(100)
-    return { ...fixture, client, live: client.query.messages.live() }
-  }
-
-  test('are loaded while used, and then follow', async () => {
-    const { client, live, clock, peer } = await ready()
-    expect(live.result()).toEqual({ rows: [], state: 'partial' })
-    let told = 0
-    live.subscribe(() => told++)
-    const scope = client.scope('project', 'p1')
-    expect([scope.state(), live.result().state]).toEqual(['loading', 'loading'])
-    await clock.advance(50)
-    await scope.ready
-    expect(live.result()).toMatchObject({ rows: [{ content: 'm1' }], state: 'complete' })
-    expect(told).toBe(2)
-    peer.put('messages', message(3, 'p1'))
-    await clock.advance(50)
-    expect(live.result().rows).toHaveLength(2)
-  })
-
-  test('that are not granted are denied, and asked for again after a reconnect', async () => {
-    const { client, live, clock, peer, network } = await ready()
-    const scope = client.scope('project', 'p2')
-    await clock.advance(50)
-    expect(scope.state()).toBe('denied')
-    await expect(scope.ready).rejects.toMatchObject({ code: 'denied' })
-    expect(live.result().state).toBe('partial')
-    peer.grant([me, scopeKey('project', 'p1'), scopeKey('project', 'p2')])
-    network.cut()
-    await clock.advance(5_000)
-    expect(scope.state()).toBe('ready')
-    expect(live.result().rows).toHaveLength(1)
-  })
-
-  test('are kept a minute after the last use, and over a restart; then their rows go', async () => {
-    const { client, clock, peer, device, network } = await ready()
-    const [one, two] = [client.scope('project', 'p1'), client.scope('project', 'p1')]
-    await clock.advance(50)
-    one.release()
-    one.release()
-    await clock.advance(120_000)
-    expect(client.query.messages.all()).toHaveLength(1)
-    two.release()
-    await clock.advance(50_000)
-    const again = client.scope('project', 'p1')
-    expect(again.state()).toBe('ready')
-    await clock.advance(60_000)
-    expect(client.query.messages.all()).toHaveLength(1)
-    again.release()
-    network.setOnline(false)
-    await clock.advance(200_000)
-    // Offline they could not be loaded again.
-    expect(client.query.messages.all()).toHaveLength(1)
-    network.setOnline(true)
-    await clock.advance(200_000)
-    expect(client.query.messages.all()).toEqual([])
-    expect([...peer.sessions].map(({ held }) => held.size)).toEqual([0])
-    await client.close()
-    const second = device()
-    await second.ready
-    expect(second.query.messages.all()).toEqual([])
-  })
-
-  test('come with the first load when they are in use before it, and from the disk when they were held', async () => {
-    const { peer, clock, device, network } = createFixture()
-    peer.grant([me, scopeKey('project', 'p1')])
-    peer.put('messages', message(1, 'p1'))
-    const first = device()
-    const scope = first.scope('project', 'p1')
-    await clock.advance(100)
-    expect(scope.state()).toBe('ready')
-    expect(network.frames.some(({ frame }) => frame.startsWith('{"type":"hold"'))).toBe(false)
-    await first.close()
-    network.setOnline(false)
-    const second = device()
-    await second.ready
-    expect(second.scope('project', 'p1').state()).toBe('ready')
-    expect(second.query.messages.live().result()).toMatchObject({ rows: [{ content: 'm1' }], state: 'complete' })
-  })
-
-  test('that are taken away while used are asked for again, and denied', async () => {
-    const { client, clock, peer } = await ready()
-    const scope = client.scope('project', 'p1')
-    await clock.advance(50)
-    peer.grant([me])
-    await clock.advance(50)
-    expect(client.query.messages.all()).toEqual([])
-    expect(scope.state()).toBe('denied')
-  })
 })
 
 test('R3: a checkpoint is seen as a whole, also while mutators run again', async () => {

@@ -17,7 +17,11 @@ let fixture: ReturnType<typeof createFixture>
 
 beforeEach(() => {
   fixture = createFixture()
-  fixture.peer.put('projects', { id: 'p1', ownerId: 'ada', title: 'One', rank: 1, isOpen: true }, { id: 'p2', ownerId: 'ada', title: 'Two', rank: 2, isOpen: true })
+  fixture.peer.put(
+    'projects',
+    { id: 'p1', ownerId: 'ada', title: 'One', rank: 1, isOpen: true },
+    { id: 'p2', ownerId: 'ada', title: 'Two', rank: 2, isOpen: true },
+  )
   page = document.createElement('div')
   root = createRoot(page)
 })
@@ -28,7 +32,15 @@ afterEach(async () => {
 async function render(children: ReactNode, isStrict = true) {
   const client = fixture.device()
   await act(async () => {
-    root.render(isStrict ? <StrictMode><HeadwaterProvider client={client}>{children}</HeadwaterProvider></StrictMode> : <HeadwaterProvider client={client}>{children}</HeadwaterProvider>)
+    root.render(
+      isStrict ? (
+        <StrictMode>
+          <HeadwaterProvider client={client}>{children}</HeadwaterProvider>
+        </StrictMode>
+      ) : (
+        <HeadwaterProvider client={client}>{children}</HeadwaterProvider>
+      ),
+    )
   })
   return client
 }
@@ -38,7 +50,12 @@ test('a query follows the store, from loading to complete, and shows a write at 
   function Projects() {
     const { rows, state } = useQuery((q) => q.projects.where({ isOpen: true }).orderBy('rank', 'desc'))
     const { projects } = useMutate()
-    return <button type="button" onClick={() => projects.insert({ id: 'p3', title: 'Three', rank: 3 })}>{`${state}: ${rows.map(({ title }) => title).join(' ')}`}</button>
+    return (
+      <button
+        type="button"
+        onClick={() => projects.insert({ id: 'p3', title: 'Three', rank: 3 })}
+      >{`${state}: ${rows.map(({ title }) => title).join(' ')}`}</button>
+    )
   }
   await render(<Projects />)
   expect(page.textContent).toBe('loading: ')
@@ -91,7 +108,13 @@ test('two components with the same question share their rows', async () => {
     seen.push(useQuery((q) => q.projects.where({ budget: null }).limit(1)).rows)
     return null
   }
-  await render(<><Rows /><Rows /></>, false)
+  await render(
+    <>
+      <Rows />
+      <Rows />
+    </>,
+    false,
+  )
   await advance(100)
   expect(seen.at(-1)).toBe(seen.at(-2))
 })
@@ -161,5 +184,8 @@ test('status, what is set aside, and the client itself', async () => {
 
 test('without a provider the error says what to do', async () => {
   const Lost = () => <p>{useStatus().phase}</p>
-  await expect(act(async () => root.render(<Lost />))).rejects.toMatchObject({ code: 'no-client', hint: 'Wrap the app in <HeadwaterProvider client={client}>.' })
+  await expect(act(async () => root.render(<Lost />))).rejects.toMatchObject({
+    code: 'no-client',
+    hint: 'Wrap the app in <HeadwaterProvider client={client}>.',
+  })
 })

@@ -24,7 +24,8 @@ export const isBuiltIn = (name: string): boolean => name.includes('.')
 export function encodeBuiltIn(name: string, table: TableDefinition, verb: Verb, values: Values, expect?: Values): Json {
   const given = { ...values }
   if (verb === 'insert') {
-    for (const [column, { defaultValue, isNullable }] of Object.entries(table.columns)) given[column] ??= isNullable && values[column] === null ? null : defaultValue ?? null
+    for (const [column, { defaultValue, isNullable }] of Object.entries(table.columns))
+      given[column] ??= isNullable && values[column] === null ? null : (defaultValue ?? null)
   }
   const named = verb === 'delete' ? table.key : [...new Set([...table.key, ...Object.keys(given)])]
   return { row: encodeAll(name, table, given, named), ...(expect && { expect: encodeAll(name, table, expect, Object.keys(expect)) }) }
@@ -48,7 +49,13 @@ export function decodeBuiltIn(schema: Schema, name: string, args: Json): BuiltIn
   const { row, expect } = Object(args) as { readonly row?: Json; readonly expect?: Json }
   if (verb === undefined || row === undefined) throw new HeadwaterError('invalid', `There is no ${name}.`)
   const columns = verb === 'insert' ? Object.keys(definition.columns) : []
-  return { table, definition, verb, row: decodeAll(table, definition, row, columns), expect: expect === undefined ? null : decodeAll(table, definition, expect, []) }
+  return {
+    table,
+    definition,
+    verb,
+    row: decodeAll(table, definition, row, columns),
+    expect: expect === undefined ? null : decodeAll(table, definition, expect, []),
+  }
 }
 
 /** The columns first, in their order: rows of one table have one form. */
@@ -64,6 +71,7 @@ function decodeAll(name: string, table: TableDefinition, encoded: Json, columns:
 
 function columnOf(name: string, table: TableDefinition, column: string) {
   const definition = Object.hasOwn(table.columns, column) ? table.columns[column] : undefined
-  if (definition === undefined) throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  if (definition === undefined)
+    throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
   return definition
 }

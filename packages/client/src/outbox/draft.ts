@@ -60,11 +60,9 @@ export function createDraft({ schema, below, isPartly }: DraftDeps): Draft {
 }
 
 /** A mutator that awaits anything but `tx` would change what is shown at some later time, on top of what it never saw. */
-export const waits = () =>
-  new HeadwaterError('mutator-waits', 'A mutator waits for something else than tx.', 'Fetch and wait before calling it.')
+export const waits = () => new HeadwaterError('mutator-waits', 'A mutator waits for something else than tx.', 'Fetch and wait before calling it.')
 
 const notHeld = (table: string) => new HeadwaterError('not-held', `There may be such a row in ${table}.`)
 const absent = (table: string) => new HeadwaterError('refused', `There is no such row in ${table}.`, '', { code: 'absent' })
 
 export const isNotHeld = (error: unknown): boolean => error instanceof HeadwaterError && error.code === 'not-held'
-

@@ -79,7 +79,11 @@ export function createLine(deps: LineDeps): Line {
     }
     try {
       const running = deps.run(entry, draft)
-      if (running) return inTime(running).then(() => end(null, false), (error) => end(error, true))
+      if (running)
+        return inTime(running).then(
+          () => end(null, false),
+          (error) => end(error, true),
+        )
       end(null, false)
     } catch (error) {
       end(error, true)

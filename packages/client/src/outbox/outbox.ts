@@ -1,6 +1,16 @@
 // Invariant: mutations are numbered 1, 2, 3 ... in the order they were made, a number is on the disk before it is sent, and
 // a mutation leaves the outbox only with the checkpoint that holds its outcome.
-import { type Checkpoint, type DeviceId, deviceId, HeadwaterError, type Json, type Mutation, type MutationId, mutationId, type Outcome, type Welcome } from '@headwater/protocol'
+import {
+  type Checkpoint,
+  type DeviceId,
+  HeadwaterError,
+  type Json,
+  type Mutation,
+  type MutationId,
+  mutationId,
+  type Outcome,
+  type Welcome,
+} from '@headwater/protocol'
 import { type Mutators, type Schema, type TableDefinition, validate } from '@headwater/schema'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
@@ -123,7 +133,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     deps.onChange()
   }
 
-  const whole = () => outboxRecord({ identity, made: line.entries().filter(({ number }) => number !== null).map(wireOf), setAside })
+  const whole = () =>
+    outboxRecord({
+      identity,
+      made: line
+        .entries()
+        .filter(({ number }) => number !== null)
+        .map(wireOf),
+      setAside,
+    })
 
   function renumber(device: DeviceId): void {
     identity = { ...identity, device, nonce: null, confirmed: 0 }
@@ -159,9 +177,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     receive: (checkpoint, loads, persist) => {
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
       const isSettled = ({ number }: Entry) => number !== null && outcomes.has(number)
-      return line.receive(() => store.prepare(checkpoint, loads), isSettled, (settled) => settle(settled, outcomes, persist()))
+      return line.receive(
+        () => store.prepare(checkpoint, loads),
+        isSettled,
+        (settled) => settle(settled, outcomes, persist()),
+      )
     },
-    drop: () => void line.receive(store.nothing, () => false, () => {}),
+    drop: () =>
+      void line.receive(
+        store.nothing,
+        () => false,
+        () => {},
+      ),
     identity: () => identity,
     welcomed: ({ database, nonce }) => {
       identity = { ...identity, database, nonce }

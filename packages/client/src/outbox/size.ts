@@ -9,6 +9,7 @@ export function copyOf(name: string, args: unknown): Json {
   if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Correct the value and try again.')
   const text = JSON.stringify(args)
   const bytes = byteLength(name + text)
-  if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`, 'Write less at once.')
+  if (bytes > limits.mutationBytesMax)
+    throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`, 'Write less at once.')
   return JSON.parse(text)
 }

@@ -12,7 +12,11 @@ export interface TxDeps {
 }
 
 /** What a mutator works with on a device: everything settles in microtasks, so that it is done before the next frame. */
-export function createTx({ schema, user, counters }: TxDeps, draft: Draft, mutation: { readonly id: string; readonly at: string }): Parameters<Mutator<Schema, Json>['run']>[0] {
+export function createTx(
+  { schema, user, counters }: TxDeps,
+  draft: Draft,
+  mutation: { readonly id: string; readonly at: string },
+): Parameters<Mutator<Schema, Json>['run']>[0] {
   let ids = 0
   const members: Record<string, unknown> = {}
   const queries: Record<string, unknown> = {}

@@ -3,7 +3,25 @@
 //
 // Invariant: rows, cursor, and what became of mutations change in one record, because they come in one frame. Loads become
 // visible with the checkpoint that names them; a welcome drops those that no checkpoint named.
-import { count, decodeDown, type Down, encode, HeadwaterError, type Infer, json, limits, type Mutation, type MutationId, mutation, nullable, object, type Outcome, type Shape, text, type Welcome } from '@headwater/protocol'
+import {
+  count,
+  type Down,
+  decodeDown,
+  encode,
+  HeadwaterError,
+  type Infer,
+  json,
+  limits,
+  type Mutation,
+  type MutationId,
+  mutation,
+  nullable,
+  type Outcome,
+  object,
+  type Shape,
+  text,
+  type Welcome,
+} from '@headwater/protocol'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { createEncoder } from './row.ts'
@@ -77,7 +95,11 @@ export function parseRecord(record: DiskRecord): Entry {
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
   if (headwater === formatVersion) return { type: 'header' }
-  throw new HeadwaterError('store-version', `The store on this device has format ${headwater}; this app reads ${formatVersion}.`, 'Reload the page to get the newer app.')
+  throw new HeadwaterError(
+    'store-version',
+    `The store on this device has format ${headwater}; this app reads ${formatVersion}.`,
+    'Reload the page to get the newer app.',
+  )
 }
 
 /** Rows in a record, and characters, at which the next begins: the disk and `JSON.parse` take them piece by piece. */
@@ -90,7 +112,9 @@ export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterabl
   if (welcome === null) return
   if (cursor === null) return yield encode(welcome)
   const held = [...store.tables.values()].filter(({ name }) => welcome.columns.has(name))
-  const columns: WireColumns = new Map(held.map(({ name, definition }) => [name, Object.keys(definition.columns).filter((column) => welcome.columns.get(name)?.includes(column))]))
+  const columns: WireColumns = new Map(
+    held.map(({ name, definition }) => [name, Object.keys(definition.columns).filter((column) => welcome.columns.get(name)?.includes(column))]),
+  )
   const scopes = store.scopes()
   const joined = { granted: [...scopes.granted], held: [...scopes.held] }
   yield encode({ ...welcome, columns })

@@ -73,4 +73,3 @@ function onlyKeyOf(table: TableDefinition, where: Predicate): string | null {
   }
   return null
 }
-

@@ -1,6 +1,7 @@
 // Every row of a table in one order, in chunks: adding and removing cost a search and a short move, whatever the table's size.
-import { type Compare, positionOf } from './top.ts'
+
 import type { Row } from './row.ts'
+import { type Compare, positionOf } from './top.ts'
 
 const chunkMax = 512
 

@@ -59,7 +59,9 @@ export interface StoreDeps {
 }
 
 export function createStore(deps: StoreDeps): Store {
-  const tables = new Map<string, StoredTable>(Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]))
+  const tables = new Map<string, StoredTable>(
+    Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]),
+  )
   const confirmedRows = new Map([...tables].map(([name, { rows }]) => [name, rows]))
   const counters: Counters = { visited: 0, setUp: 0, indexed: 0 }
   const confirmed: View = {
@@ -179,7 +181,9 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
       ),
     setColumns: (next: WireColumns) => {
       columns = next
-      decoders = new Map([...tables.values()].filter(({ name }) => next.has(name)).map(({ name, definition }) => [name, createDecoder(definition, next.get(name) ?? [])]))
+      decoders = new Map(
+        [...tables.values()].filter(({ name }) => next.has(name)).map(({ name, definition }) => [name, createDecoder(definition, next.get(name) ?? [])]),
+      )
     },
     stage: ({ load, table, rows }: Load) => {
       assertNew(load)
@@ -207,4 +211,3 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
     hasLoads: () => staged.size > 0,
   }
 }
-

@@ -1,10 +1,11 @@
 // Invariant: a window holds every matching row up to its end, in order; `end` null means that it holds all that match. What is
 // shown is its first `limit` rows. A limited window keeps slack behind the limit, so that most deletions need no other row.
-import type { Sorted } from './sorted.ts'
+
 import type { Change } from './change.ts'
-import { type Counters, type Question } from './select.ts'
-import { createTop, positionOf } from './top.ts'
 import type { Row } from './row.ts'
+import type { Counters, Question } from './select.ts'
+import type { Sorted } from './sorted.ts'
+import { createTop, positionOf } from './top.ts'
 
 const slackMin = 32
 /** So many changes are always followed one by one. */

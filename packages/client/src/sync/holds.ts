@@ -45,7 +45,9 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
   const uses = new Map<ScopeKey, Use>()
   const denied = new Set<ScopeKey>()
   const asked = new Set<ScopeKey>()
-  const onDemandKinds = new Set(Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)))
+  const onDemandKinds = new Set(
+    Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
+  )
   const isOnDemand = (scope: ScopeKey) => onDemandKinds.has(scopeKind(scope))
 
   function isHere(scope: ScopeKey): boolean {
@@ -128,7 +130,9 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       const kinds = table.memberships.map(({ kind }) => kind)
       const isLoaded = store().cursor() !== null
       if (table.memberships.some(({ load }) => load === 'eager') || kinds.length === 0) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
-      const states = inUse().filter((scope) => kinds.includes(scopeKind(scope))).map(stateOf)
+      const states = inUse()
+        .filter((scope) => kinds.includes(scopeKind(scope)))
+        .map(stateOf)
       if (states.includes('loading')) return 'loading'
       return states.includes('ready') ? 'complete' : isLoaded ? 'partial' : 'loading'
     },

@@ -11,25 +11,50 @@ export type Phase = 'stopped' | 'waiting' | 'connecting' | 'greeting' | 'levelli
 
 export type EventType =
   /** Of the app and the device. `wanted`: there may be something to send. `forked`: the new device id is on the disk. `applied`: a checkpoint is in the store. */
-  | 'start' | 'stop' | 'online' | 'wanted' | 'forked' | 'applied'
+  | 'start'
+  | 'stop'
+  | 'online'
+  | 'wanted'
+  | 'forked'
+  | 'applied'
   /** Of timers. */
-  | 'retry' | 'silence' | 'ping'
+  | 'retry'
+  | 'silence'
+  | 'ping'
   /** Of the socket. `malformed`: what came cannot be understood or applied. */
-  | 'opened' | 'closed' | 'malformed'
+  | 'opened'
+  | 'closed'
+  | 'malformed'
   /** A welcome, by what it means to this device; see `judge`. */
-  | 'accepted' | 'reload' | 'adopt' | 'copied' | 'other-database'
+  | 'accepted'
+  | 'reload'
+  | 'adopt'
+  | 'copied'
+  | 'other-database'
   /** The other messages; a failure by what it asks for. `refused`: nothing before a person acts. */
-  | 'load' | 'checkpoint' | 'denied' | 'pong' | 'failed' | 'draining' | 'unauthenticated' | 'refused'
+  | 'load'
+  | 'checkpoint'
+  | 'denied'
+  | 'pong'
+  | 'failed'
+  | 'draining'
+  | 'unauthenticated'
+  | 'refused'
 
 export type Effect =
-  | 'connect' | 'close' | 'greet'
+  | 'connect'
+  | 'close'
+  | 'greet'
   /** The silence timer runs from now. */
   | 'listen'
-  | 'ping' | 'pingLater'
+  | 'ping'
+  | 'pingLater'
   /** `retry` comes after a random part of `backoffMsMax`; or, `retrySlowly`, after all of `slowlyMs`. */
-  | 'backoff' | 'retrySlowly'
+  | 'backoff'
+  | 'retrySlowly'
   /** Take what a welcome says; a message's rows, changes or denials. */
-  | 'accept' | 'take'
+  | 'accept'
+  | 'take'
   /** Ask for scopes and push. */
   | 'talk'
   /** The cursor goes; rows stay until they are loaded again. */
@@ -37,9 +62,11 @@ export type Effect =
   /** Rows and cursor are of another database, and go. */
   | 'drop'
   /** A new device id, on the disk before the next greeting; then `forked`. `adopt`: and the database is one not met before. */
-  | 'fork' | 'adopt'
+  | 'fork'
+  | 'adopt'
   /** The problem is what the message says; or there is none. */
-  | 'complain' | 'recover'
+  | 'complain'
+  | 'recover'
 
 export interface State {
   readonly phase: Phase

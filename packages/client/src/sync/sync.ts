@@ -2,8 +2,8 @@
 // again, the frames behind it wait too.
 import {
   type Checkpoint,
-  decodeDown,
   type Down,
+  decodeDown,
   deviceId,
   encode,
   limits,
@@ -23,9 +23,9 @@ import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
 import { backoffMsMax, type Effect, type EventType, firstState, type Phase, slowlyMs, step } from './machine.ts'
 import { pushesOf, pushFrame } from './push.ts'
+import { createTimers } from './timers.ts'
 
 type Problem = Status['problem']
-type TimerName = 'retry' | 'silence' | 'ping'
 
 export interface Sync {
   readonly holds: Holds
@@ -57,7 +57,7 @@ export interface SyncDeps {
 
 export function createSync(deps: SyncDeps): Sync {
   const { ports, store, outbox } = deps
-  const timers = new Map<TimerName, () => void>()
+  const timers = createTimers(ports.clock, (name) => dispatch(name))
   let state = firstState
   let problem: Problem = null
   let welcome: Welcome | null = null
@@ -72,9 +72,9 @@ export function createSync(deps: SyncDeps): Sync {
   let sentUpTo = 0
   let stopListening = () => {}
 
+  const carryOut = effects()
   const holds = createHolds({ schema: deps.schema, store: () => store, clock: ports.clock, report: deps.report, onWanted: want, evict })
 
-  /** Once for everything of a turn. */
   function want(): void {
     if (isWanted) return
     isWanted = true
@@ -91,41 +91,38 @@ export function createSync(deps: SyncDeps): Sync {
     deps.onChange()
   }
 
-  function setTimer(name: TimerName, afterMs: number): void {
-    timers.get(name)?.()
-    timers.set(name, ports.clock.timer(afterMs, () => dispatch(name)))
-  }
-
-  const carryOut: Readonly<Record<Effect, (message?: Down) => void>> = {
-    connect,
-    close,
-    greet,
-    listen: () => setTimer('silence', limits.silenceMsMax),
-    ping: () => send({ type: 'ping' }),
-    pingLater: () => setTimer('ping', limits.pingEveryMs),
-    backoff: () => setTimer('retry', ports.chance.fraction() * backoffMsMax(state.attempt)),
-    retrySlowly: () => setTimer('retry', slowlyMs),
-    accept,
-    take,
-    talk,
-    forget: store.forgetCursor,
-    drop: () => {
-      outbox.drop()
-      restart()
-    },
-    fork: () => fork(false),
-    adopt: () => fork(true),
-    complain: (message) => {
-      problem = message?.type === 'failure' ? message : otherDatabase
-    },
-    recover: () => {
-      problem = null
-    },
+  function effects(): Readonly<Record<Effect, (message?: Down) => void>> {
+    return {
+      connect,
+      close,
+      greet,
+      listen: () => timers.set('silence', limits.silenceMsMax),
+      ping: () => send({ type: 'ping' }),
+      pingLater: () => timers.set('ping', limits.pingEveryMs),
+      backoff: () => timers.set('retry', ports.chance.fraction() * backoffMsMax(state.attempt)),
+      retrySlowly: () => timers.set('retry', slowlyMs),
+      accept,
+      take,
+      talk,
+      forget: store.forgetCursor,
+      drop: () => {
+        outbox.drop()
+        restart()
+      },
+      fork: () => fork(false),
+      adopt: () => fork(true),
+      complain: (message) => {
+        problem = message?.type === 'failure' ? message : otherDatabase
+      },
+      recover: () => {
+        problem = null
+      },
+    }
   }
 
   function connect(): void {
-    timers.get('retry')?.()
-    setTimer('silence', limits.helloMsMax)
+    timers.cancel()
+    timers.set('silence', limits.helloMsMax)
     const number = state.socket
     socket = ports.openSocket(deps.url, {
       onOpen: () => dispatch('opened', number),
@@ -138,7 +135,7 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   function close(): void {
-    for (const cancel of timers.values()) cancel()
+    timers.cancel()
     inbox = []
     store.dropLoads()
     socket?.close()
@@ -157,7 +154,17 @@ export function createSync(deps: SyncDeps): Sync {
     const asked = cursor === null ? holds.inUse() : [...held]
     holds.greeted(asked)
     isFirst = true
-    send({ type: 'hello', version: protocolVersion, user: userId(deps.user), device: deviceId(device), nonce, cursor, confirmed, granted: cursor === null ? [] : [...granted], held: asked })
+    send({
+      type: 'hello',
+      version: protocolVersion,
+      user: userId(deps.user),
+      device: deviceId(device),
+      nonce,
+      cursor,
+      confirmed,
+      granted: cursor === null ? [] : [...granted],
+      held: asked,
+    })
   }
 
   function drain(): void {
@@ -263,7 +270,16 @@ export function createSync(deps: SyncDeps): Sync {
     if (state.phase !== 'live' || isApplying || cursor === null) return false
     send({ type: 'release', scopes: [scope] })
     const none = { granted: [], held: [] }
-    const left: Checkpoint = { type: 'checkpoint', cursor, replace: false, loads: [], left: { granted: [], held: [scope] }, joined: none, tables: new Map(), outcomes: [] }
+    const left: Checkpoint = {
+      type: 'checkpoint',
+      cursor,
+      replace: false,
+      loads: [],
+      left: { granted: [], held: [scope] },
+      joined: none,
+      tables: new Map(),
+      outcomes: [],
+    }
     void outbox.receive(left, [], () => persist(encode(left), 1))
     return true
   }
