@@ -7,6 +7,8 @@ export interface TcpProxy {
   onUp: (bytes: Buffer) => boolean
   /** The same, after having handed them over; what the server answers is lost. */
   onSent: (bytes: Buffer) => boolean
+  /** How often something was sent after something had come back. */
+  roundTrips: number
   close(): Promise<void>
 }
 
@@ -25,13 +27,19 @@ export async function openProxy(port: number, delayMs = 0): Promise<TcpProxy> {
     down.on('close', () => up.end())
     up.on('close', () => down.destroySoon())
     const later = (run: () => void) => (delayMs === 0 ? run() : setTimeout(run, delayMs))
+    let hasAnswered = true
     down.on('data', (bytes) => {
+      if (hasAnswered) proxy.roundTrips++
+      hasAnswered = false
       if (proxy.onUp(bytes)) return cut()
       later(() => up.destroyed || up.write(bytes))
       // The server carries it out; nobody hears of it.
       if (proxy.onSent(bytes)) down.destroySoon()
     })
-    up.on('data', (bytes) => later(() => down.destroyed || down.write(bytes)))
+    up.on('data', (bytes) => {
+      hasAnswered = true
+      later(() => down.destroyed || down.write(bytes))
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -40,6 +48,7 @@ export async function openProxy(port: number, delayMs = 0): Promise<TcpProxy> {
     port: address.port,
     onUp: () => false,
     onSent: () => false,
+    roundTrips: 0,
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const socket of sockets) socket.destroy()

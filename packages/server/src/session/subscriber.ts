@@ -171,7 +171,8 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       cleared: batch.cleared.filter(({ xid }) => !isVisible(xid, found.snapshot)),
       outcomes: isAttached ? [] : batch.outcomes.filter((one) => one.device === device && !isVisible(one.xid, found.snapshot)),
     }))
-    const concerns = new Set([...wanted, ...found.before])
+    // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device.
+    const concerns = new Set([...found.wanted, ...found.before])
     const { changes, cleared } = lastOf([found.missed, ...since], concerns)
     const joined = wanted.filter((stream) => !found.before.includes(stream))
     cursor = feed.cursor()

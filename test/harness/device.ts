@@ -1,0 +1,42 @@
+// The real client in this process, as a service would use it.
+import { type Client, createClient } from '@headwater/client'
+import { nodePorts } from '@headwater/client/node'
+import WebSocket from 'ws'
+import { createMemoryDisks } from '../../packages/client/src/disk/memory.ts'
+import { mutators, schema } from './app.ts'
+
+export type Device = Client<typeof schema, typeof mutators>
+
+export interface DeviceOptions {
+  readonly url: string
+  readonly user: string
+  /** The same disks again are the same device, restarted. */
+  readonly disks?: ReturnType<typeof createMemoryDisks>
+  /** Sees every socket that is opened: to cut it, or to read what arrives. */
+  readonly onSocket?: (socket: WebSocket) => void
+}
+
+export function openDevice({ url, user, disks = createMemoryDisks(), onSocket }: DeviceOptions): Device {
+  class PersonSocket extends WebSocket {
+    constructor(address: string) {
+      super(address, { headers: { 'x-user': user } })
+      onSocket?.(this)
+    }
+  }
+  const ports = { ...nodePorts({ directory: '', WebSocket: PersonSocket }), openDisk: disks.open }
+  return createClient({ schema, mutators, url, user, ports })
+}
+
+/** Resolves when the device is level and nothing is pending. */
+export function untilLevel(device: Device): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const { phase, pending } = device.status.get()
+      if (phase !== 'live' || pending > 0) return
+      unsubscribe()
+      resolve()
+    }
+    const unsubscribe = device.status.subscribe(look)
+    look()
+  })
+}
