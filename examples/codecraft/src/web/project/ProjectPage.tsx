@@ -3,29 +3,32 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { useLocation } from 'wouter'
 import type { Project } from '../../schema.ts'
 import { Header } from '../Header.tsx'
-import { useQuery, useScope, useStatus } from '../headwater.ts'
+import { useQuery, useStatus } from '../headwater.ts'
 import { NotFound } from '../NotFound.tsx'
 import { Skeleton } from '../parts/Skeleton.tsx'
 import { useTitle } from '../useTitle.ts'
 import { Chat } from './chat/Chat.tsx'
 import { Files } from './files/Files.tsx'
 import { ProjectHeading } from './ProjectHeading.tsx'
+import { useProjectScope } from './useProjectScope.ts'
 
 /** A project: its conversation and its files. They are held while the page is open, and shown from the device at once. */
 export function ProjectPage({ id }: { readonly id: string }) {
-  const scope = useScope('project', id)
   const { rows, state } = useQuery((q) => q.projects.where({ id }))
-  const { online } = useStatus()
   const project = rows[0]
+  const scope = useProjectScope(id, project !== undefined)
   useTitle(project?.title ?? 'Project')
   useHomeWhenGone(project !== undefined)
 
   if (project) return <Workspace project={project} isLoading={scope === 'loading'} />
-  if (scope === 'denied' || (state === 'complete' && scope !== 'loading'))
-    return <NotFound title="There is no such project">It was deleted, or it is not shared with you.</NotFound>
-  if (!online && state !== 'loading')
-    return <NotFound title="Not on this device">This project has not been opened here before. It appears when you are online again.</NotFound>
-  return <Opening />
+  return state === 'complete' ? <Absent /> : <Opening />
+}
+
+/** Projects are on every device of those who may see them: one that is not here is gone, somebody else’s, or too new. */
+function Absent() {
+  const { online } = useStatus()
+  if (online) return <NotFound title="There is no such project">It was deleted, or it is not shared with you.</NotFound>
+  return <NotFound title="Not on this device">What was made elsewhere since this device was last online appears when it is online again.</NotFound>
 }
 
 /** A project that goes while it is open, by one's own hand or another's, leaves for the dashboard. */
