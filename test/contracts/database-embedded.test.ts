@@ -84,7 +84,7 @@ describe('its directory', () => {
   test('a directory in which a database cannot be opened is let go of', async () => {
     await mkdir(join(directory, 'data'))
     await writeFile(join(directory, 'data', 'PG_VERSION'), '18\n')
-    await expect(openEmbedded({ directory })).rejects.toThrow()
+    await expect(openEmbedded({ directory })).rejects.toMatchObject({ code: 'database' })
     await (await takeLock(directory))()
   })
 

@@ -49,8 +49,16 @@ function addressOf({ user, password, hosts, database }: Parts, query: URLSearchP
     password: query.get('password') ?? (password || process.env.PGPASSWORD || ''),
     database: query.get('dbname') ?? (database || name),
     encryption: encryptionOf(query.get('sslmode') ?? 'prefer'),
-    authority: root === null || root === 'system' ? undefined : readFileSync(root),
+    authority: root === null || root === 'system' ? undefined : readAuthority(root),
     settings: Object.fromEntries([...query].filter(([key]) => !clientSettings.has(key))),
+  }
+}
+
+function readAuthority(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new HeadwaterError('invalid', `The certificate ${path} cannot be read: ${String(error)}.`, 'Correct sslrootcert in the URL of the database.')
   }
 }
 

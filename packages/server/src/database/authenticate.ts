@@ -12,11 +12,13 @@ export interface Authentication {
 
 export function createAuthentication(user: string, password: string): Authentication {
   let scram: Scram | null = null
+  let isVerified = false
 
   async function answer(body: Buffer): Promise<Buffer | null> {
     const kind = body.readInt32BE(0)
     switch (kind) {
       case 0:
+        if (scram && !isVerified) throw refusal('lets us in without having proved itself')
         return null
       case 3:
         return message('p', cstring(password))
@@ -30,6 +32,7 @@ export function createAuthentication(user: string, password: string): Authentica
         return demand(scram).proof(body.toString('utf8', 4))
       case 12:
         demand(scram).verify(body.toString('utf8', 4))
+        isVerified = true
         return null
       default:
         throw refusal(`asks for authentication ${kind}, which is not spoken here`)

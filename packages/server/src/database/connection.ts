@@ -1,5 +1,4 @@
 // A connection to a PostgreSQL server: its socket, the greeting, and which answer belongs to what was sent.
-
 import type { Socket } from 'node:net'
 import { assert, type HeadwaterError } from '@headwater/protocol'
 import type { Address } from './address.ts'

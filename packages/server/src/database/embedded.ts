@@ -1,4 +1,5 @@
 // Invariant: PGlite has one connection. Everything that touches it is a turn of one queue, and a transaction is one turn.
+import { HeadwaterError } from '@headwater/protocol'
 import type { Database, TailSession, Transaction, TransactionMode } from '../ports.ts'
 import { openDirectory } from './directory.ts'
 import { startEngine } from './engine.ts'
@@ -38,7 +39,7 @@ export interface EmbeddedDatabase extends Database {
  * A PostgreSQL inside this process (PGlite), for a first run, development, tests, and systems of one machine.
  *
  * A directory is held exclusively: a second open, by this process or another, is refused with `locked`. A first open takes five
- * seconds once per machine and user, half a second after that.
+ * seconds once per machine and user, half a second after that. Throws `database` for one that PostgreSQL does not start on.
  *
  * Durability: what was committed survives the death of the process, kill -9 included. It does not survive a loss of power, because
  * PGlite does not flush to the medium; use a PostgreSQL server where that matters.
@@ -50,7 +51,11 @@ export async function openEmbedded({ directory }: EmbeddedOptions): Promise<Embe
     return createEmbedded(await startEngine({ dataDir: held.data }), held.release)
   } catch (error) {
     await held.release()
-    throw error
+    throw new HeadwaterError(
+      'database',
+      `The embedded database in ${directory} does not start: ${error instanceof Error ? error.message : String(error)}.`,
+      'Put back a copy of the directory, or remove it to begin with an empty one.',
+    )
   }
 }
 
@@ -67,8 +72,9 @@ function createEmbedded(engine: Wire, release: () => Promise<void>): EmbeddedDat
     guest = null
     await before?.leave()
     if (before) prepared.forget()
-    await next?.enter()
+    // Before it enters: what it has set is taken away even if it gets no further.
     guest = next
+    await next?.enter()
   }
 
   /** A turn of this process: the connection is its own, and idle. */
@@ -141,7 +147,7 @@ function openTail(engine: Wire, session: Session, turn: TakeTurn, wakes: Set<() 
       mine.add(wake)
       wakes.add(wake)
     },
-    onLost: engine.onLost,
+    onLost: (run) => engine.onLost((error) => (isClosed ? undefined : run(error))),
     close: async () => {
       isClosed = true
       for (const run of mine) wakes.delete(run)

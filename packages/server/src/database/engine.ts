@@ -9,7 +9,7 @@ import type { Wire } from './wire.ts'
 export async function startEngine(options: PGliteOptions): Promise<Wire> {
   const pglite = await PGlite.create({
     ...options,
-    startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB', '-c', 'application_name=headwater'],
+    startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ['-c', setting])],
   })
   const listeners: ((error: HeadwaterError) => void)[] = []
   let lost: HeadwaterError | null = null
@@ -64,3 +64,6 @@ export async function startEngine(options: PGliteOptions): Promise<Wire> {
 }
 
 const busyMsMax = 10
+
+/** The last one is a timer that PGlite would keep a process alive with, after a recovery. */
+const settings = ['shared_buffers=16MB', 'application_name=headwater', 'log_startup_progress_interval=0']

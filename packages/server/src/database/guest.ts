@@ -48,7 +48,7 @@ export function createGuest(seat: Seat, idleMs: number, onIdle: (farewell: Buffe
   }
 
   async function leave(): Promise<void> {
-    if (!isGone) settings = await readSettings(seat)
+    if (!isGone) settings = (await readSettings(seat)) ?? settings
     await seat.send([simpleQuery('discard all')])
     statements.leave()
   }
@@ -174,13 +174,15 @@ async function applySettings(seat: Seat, settings: Settings): Promise<void> {
   if (error) throw sqlFailure({ ...error, severity: 'FATAL' })
 }
 
-/** What the client has set, in the order in which it can be set again: a role comes after the user that may take it. */
-async function readSettings(seat: Seat): Promise<Settings> {
+/**
+ * What the client has set, in the order in which it can be set again: a role comes after the user that may take it. Null if that
+ * cannot be found out: what it has set may keep it from being read.
+ */
+async function readSettings(seat: Seat): Promise<Settings | null> {
   const text = `
     select 'session_authorization' as name, session_user::text as setting where session_user <> 'postgres'
     union all select 'role', current_setting('role') where current_setting('role') <> 'none'
     union all select name, setting from pg_settings where source = 'session'`
   const { statements, error } = readAnswer(await seat.send([parse('', text), bind('', '', []), describePortal(''), execute('', 0), sync]))
-  if (error) throw sqlFailure(error)
-  return new Map(statements[0]?.rows.map(({ name, setting }) => [String(name), String(setting)]))
+  return error ? null : new Map(statements[0]?.rows.map(({ name, setting }) => [String(name), String(setting)]))
 }

@@ -32,4 +32,5 @@ export const limits = {
   gatewayFarewellMs: 1_000,
 } as const
 
-assert(limits.streamRows < limits.waitingMax, 'a piece is small')
+assert(limits.gatewayStartupBytesMax < limits.gatewayBytesMax, 'the first message of a client is a small one')
+assert(limits.gatewayFarewellMs < limits.gatewayIdleMs, 'closing a gateway takes less than a transaction may be left alone')

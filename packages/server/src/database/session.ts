@@ -19,7 +19,12 @@ export interface Session {
   transaction<T>(mode: TransactionMode, run: (transaction: Transaction) => Promise<T>): Promise<T>
 }
 
-const begin = { write: simpleQuery('begin isolation level repeatable read'), read: simpleQuery('begin isolation level repeatable read, read only') }
+const begin = {
+  write: simpleQuery('begin isolation level repeatable read'),
+  read: simpleQuery('begin isolation level repeatable read, read only'),
+  // One statement of it sees what those before it waited for.
+  script: simpleQuery('begin isolation level read committed'),
+}
 const commit = simpleQuery('commit')
 const rollback = simpleQuery('rollback')
 
@@ -55,7 +60,7 @@ export function createSession(wire: Wire, shapes: Shapes, prepared: Prepared = c
 
   async function runScript(script: string): Promise<void> {
     // In a transaction of our own: one that a script begins and does not end would be left to the next user of the session.
-    check(await send(createPipeline(begin.write, simpleQuery(checkScript(script)), copyFail, commit)))
+    check(await send(createPipeline(begin.script, simpleQuery(checkScript(script)), copyFail, commit)))
   }
 
   async function batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
