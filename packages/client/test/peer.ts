@@ -83,7 +83,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
 
   const columnsOf = (table: string) => options.columns(table, Object.keys(tableOf(schema, table).columns))
   const tupleOf = (table: string, row: Encoded) => columnsOf(table).map((column) => row[column] ?? null)
-  const { keyTuple, keyOf, isFor } = createKeys(schema)
+  const { keyOf, isFor } = createKeys(schema)
 
   function transact(run: (tx: Transaction) => void): void {
     const draft = new Map<string, Map<string, Encoded | undefined>>()
