@@ -99,10 +99,12 @@ function encodeTimestamp(value: unknown, name: string): Json {
 
 const isInfinite = (text: string) => text === 'infinity' || text === '-infinity'
 
-/** PostgreSQL has no year 0; JavaScript would accept the 31st of February. */
+/** PostgreSQL has no year 0, and the 31st of February is no day. By arithmetic: a Date would cost most of what writing a row costs. */
 function isCalendarDay(text: string): boolean {
-  const day = new Date(`${text}T00:00:00Z`)
-  return text >= '0001' && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)
+  const [year, month, day] = [Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8, 10))]
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  const days = month === 2 ? (isLeap ? 29 : 28) : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days
 }
 
 function elementOf(column: ColumnDefinition): ColumnDefinition {
