@@ -5,6 +5,7 @@ import { createRoot } from 'react-dom/client'
 import { mutators } from '../mutators.ts'
 import { schema } from '../schema.ts'
 import { App } from './App.tsx'
+import { createPeople } from './session/people.ts'
 import { createRemembered, personKey } from './session/remembered.ts'
 import { createRequests } from './session/requests.ts'
 import { SessionContext } from './session/SessionContext.ts'
@@ -12,18 +13,20 @@ import { createSession } from './session/session.ts'
 
 const requests = createRequests((...request) => fetch(...request))
 const remembered = createRemembered(storageOrNull())
+const people = createPeople(requests, remembered)
 const session = createSession({ requests, remembered, openClient: (user) => createClient({ schema, mutators, url: '/', user }) })
 
 addEventListener('storage', (event) => {
   if (event.key === personKey) void session.follow()
 })
 void session.start()
+void people.refresh()
 
 const root = document.getElementById('root')
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <SessionContext value={{ session, requests, remembered }}>
+      <SessionContext value={{ session, people, remembered }}>
         <App />
       </SessionContext>
     </StrictMode>,

@@ -8,7 +8,7 @@ import { InlineName } from '../parts/InlineName.tsx'
 import { Time } from '../parts/Time.tsx'
 import { FrameworkMark } from '../project/FrameworkMark.tsx'
 import { StatusBadge } from '../project/StatusBadge.tsx'
-import type { People } from '../session/usePeople.ts'
+import type { People } from '../session/people.ts'
 import { useWrite } from '../sync/WritesContext.ts'
 import { ProjectMenu } from './ProjectMenu.tsx'
 

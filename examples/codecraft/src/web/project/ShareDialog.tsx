@@ -7,8 +7,7 @@ import { Avatar } from '../parts/Avatar.tsx'
 import { Button, IconButton } from '../parts/Button.tsx'
 import { Dialog } from '../parts/Dialog.tsx'
 import { Select } from '../parts/Select.tsx'
-import { usePerson } from '../session/SessionContext.ts'
-import { usePeople } from '../session/usePeople.ts'
+import { usePeople, usePerson } from '../session/SessionContext.ts'
 import { useWrite } from '../sync/WritesContext.ts'
 
 /** Who is in a project; its owner lets others in and out, and everybody else can leave. */

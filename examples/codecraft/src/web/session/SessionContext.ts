@@ -1,12 +1,12 @@
 import { createContext, useContext, useSyncExternalStore } from 'react'
 import type { Person } from '../../people.ts'
+import type { People, PeopleStore } from './people.ts'
 import type { Remembered } from './remembered.ts'
-import type { Requests } from './requests.ts'
 import type { Session, SessionState } from './session.ts'
 
 export interface SessionContextValue {
   readonly session: Session
-  readonly requests: Requests
+  readonly people: PeopleStore
   readonly remembered: Remembered
 }
 
@@ -21,6 +21,11 @@ export function useSession(): SessionContextValue {
 export function useSessionState(): SessionState {
   const { session } = useSession()
   return useSyncExternalStore(session.subscribe, session.get)
+}
+
+export function usePeople(): People {
+  const { people } = useSession()
+  return useSyncExternalStore(people.subscribe, people.get)
 }
 
 /** The person signed in. Only below the parts of the app that are shown to a person. */

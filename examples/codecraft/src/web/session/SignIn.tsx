@@ -4,13 +4,12 @@ import type { Person } from '../../people.ts'
 import { Avatar } from '../parts/Avatar.tsx'
 import { Button } from '../parts/Button.tsx'
 import { Logo } from '../parts/Logo.tsx'
-import { useSession } from './SessionContext.ts'
+import { usePeople, useSession } from './SessionContext.ts'
 import type { SignedOutReason } from './session.ts'
-import { usePeople } from './usePeople.ts'
 
 /** Chooses between the people of the demo. */
 export function SignIn({ reason }: { readonly reason: SignedOutReason }) {
-  const { session } = useSession()
+  const { session, people: store } = useSession()
   const people = usePeople()
   const [chosen, setChosen] = useState<string | null>(null)
   const [isUnreachable, setUnreachable] = useState(reason === 'unreachable')
@@ -20,6 +19,11 @@ export function SignIn({ reason }: { readonly reason: SignedOutReason }) {
     setChosen(null)
   }
 
+  const retry = () => {
+    void store.refresh()
+    void session.check()
+  }
+
   return (
     <main className="mx-auto flex min-h-dvh w-full max-w-105 flex-col justify-center px-5 py-10">
       <Logo className="mb-8" />
@@ -27,7 +31,7 @@ export function SignIn({ reason }: { readonly reason: SignedOutReason }) {
       <p className="mt-1 text-muted">
         {reason === 'ended' ? 'Your session has ended. What was not synced waits on this device.' : 'Whose workspace do you want to open?'}
       </p>
-      {isUnreachable && <Unreachable onRetry={() => void session.check()} />}
+      {isUnreachable && <Unreachable onRetry={retry} />}
       <ul className="mt-6 divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface shadow-card">
         {people.all.map((person) => (
           <li key={person.id}>

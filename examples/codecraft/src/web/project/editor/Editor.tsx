@@ -50,7 +50,7 @@ function useDraft(file: ProjectFile): Draft {
   const { id } = file
   const [draft] = useState(() =>
     createDraft(file.content, {
-      write: (content) => write('Edit a file', mutate.files.update({ id, content, updatedAt: new Date() })),
+      write: (content) => write(`Edit ${file.path}`, mutate.files.update({ id, content, updatedAt: new Date() })),
       timer: (afterMs, run) => {
         const timer = setTimeout(run, afterMs)
         return () => clearTimeout(timer)
