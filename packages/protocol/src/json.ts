@@ -32,8 +32,12 @@ function unstorableMember(members: object, depthMax: number, path: string): stri
   return null
 }
 
+const suspectUnit = /[\0\ud800-\udfff]/
+
 /** Says why PostgreSQL cannot store a text, or null if it can: no NUL, and every surrogate has its partner. */
 export function unstorableText(text: string, path = ''): string | null {
+  // Nearly every text has none of these, and a pattern finds that out several times as fast as a loop.
+  if (!suspectUnit.test(text)) return null
   if (text.includes('\0')) return `${path || 'the text'} contains a NUL character, which PostgreSQL cannot store`
   // A lone surrogate is the one thing encodeURIComponent refuses; isWellFormed() is too young for the oldest devices.
   for (let i = 0; i < text.length; i++) {

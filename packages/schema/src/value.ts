@@ -31,7 +31,10 @@ const encoders: Record<ColumnType, Encode> = {
   reference: (_, name) => fail(name, 'is a reference that defineSchema has not resolved', undefined),
   boolean: (value, name) => (typeof value === 'boolean' ? value : fail(name, 'is not true or false', value)),
   // Only numbers are integers.
-  integer: (value, name) => (Number.isInteger(value) && Math.abs(value as number) <= 2_147_483_648 && value !== 2_147_483_648 ? (value as number) + 0 : fail(name, 'is not a 32-bit integer', value)),
+  integer: (value, name) =>
+    Number.isInteger(value) && Math.abs(value as number) <= 2_147_483_648 && value !== 2_147_483_648
+      ? (value as number) + 0
+      : fail(name, 'is not a 32-bit integer', value),
   bigint: (value, name) => (typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? value.toString() : fail(name, 'is not a 64-bit bigint', value)),
   numeric: (value, name) => (typeof value === 'string' && numericPattern.test(value) ? value : fail(name, 'is not a decimal number in a string', value)),
   float: encodeFloat,
@@ -42,11 +45,13 @@ const encoders: Record<ColumnType, Encode> = {
     return value as Json
   },
   timestamp: encodeTimestamp,
-  date: (value, name) => (typeof value === 'string' && datePattern.test(value) && (isInfinite(value) || isCalendarDay(value)) ? value : fail(name, 'is not a date YYYY-MM-DD', value)),
+  date: (value, name) =>
+    typeof value === 'string' && datePattern.test(value) && (isInfinite(value) || isCalendarDay(value)) ? value : fail(name, 'is not a date YYYY-MM-DD', value),
   bytes: (value, name) => (value instanceof Uint8Array ? toBase64(value) : fail(name, 'is not a Uint8Array', value)),
   uuid: (value, name) => (typeof value === 'string' && uuidPattern.test(value) ? value.toLowerCase() : fail(name, 'is not a uuid', value)),
   enumeration: (value, name, column) => column.values?.find((one) => one === value) ?? fail(name, `is not one of ${column.values?.join(', ')}`, value),
-  array: (value, name, column) => (Array.isArray(value) ? Array.from(value, (item, i) => encodeValue(elementOf(column), item, `${name}[${i}]`)) : fail(name, 'is not an array', value)),
+  array: (value, name, column) =>
+    Array.isArray(value) ? Array.from(value, (item, i) => encodeValue(elementOf(column), item, `${name}[${i}]`)) : fail(name, 'is not an array', value),
 }
 
 type Decode = (encoded: Json, column: ColumnDefinition) => unknown
@@ -70,7 +75,8 @@ function encodeText(value: unknown, name: string, column: ColumnDefinition): Jso
   if (typeof value !== 'string') return fail(name, 'is not a text', value)
   const why = unstorableText(value, name)
   if (why !== null) throw new HeadwaterError('invalid', `${why}.`, 'Remove it before writing.')
-  if (column.lengthMax !== undefined && value.length > column.lengthMax && [...value].length > column.lengthMax) throw invalid(name, `is longer than ${column.lengthMax}`, undefined)
+  if (column.lengthMax !== undefined && value.length > column.lengthMax && [...value].length > column.lengthMax)
+    throw invalid(name, `is longer than ${column.lengthMax}`, undefined)
   return value
 }
 
