@@ -13,10 +13,23 @@ export interface NodeOptions {
 export function nodePorts({ directory, WebSocket = globalThis.WebSocket }: NodeOptions): Ports {
   return {
     clock,
-    chance,
+    chance: { ...chance, bytes: createBytes() },
     // `ws` and Node's own have the members of a browser's WebSocket that openSocketWith uses.
     openSocket: openSocketWith(WebSocket as typeof globalThis.WebSocket | undefined),
     network: { isOnline: () => true, onChange: () => () => {} },
     openDisk: createFileDisks(directory),
+  }
+}
+
+const poolBytes = 4_096
+
+/** Random bytes from a pool: asking the system each time would be a third of what a mutation costs a device. None is handed out twice. */
+function createBytes(): (length: number) => Uint8Array {
+  let pool: Uint8Array = new Uint8Array()
+  return (length) => {
+    if (length > pool.length) pool = chance.bytes(Math.max(length, poolBytes))
+    const bytes = pool.slice(0, length)
+    pool = pool.subarray(length)
+    return bytes
   }
 }

@@ -69,6 +69,16 @@ export const list = <T>(shape: Shape<T>, lengthMax: number): Shape<readonly T[]>
       : malformed(path, `a list of at most ${lengthMax}`),
 })
 
+/** Rows or keys, as `list(tuple)`: a load has a hundred thousand, so that the list is not copied, and no path is made for what is right. */
+export const tuples = (lengthMax: number): Shape<readonly (readonly Json[])[]> => ({
+  name: `[${tuple.name}](${lengthMax})`,
+  check: (value, path) => {
+    if (!Array.isArray(value) || value.length > lengthMax) return malformed(path, `a list of at most ${lengthMax}`)
+    const wrong = value.findIndex((item) => !Array.isArray(item))
+    return wrong < 0 ? value : malformed(`${path}[${wrong}]`, 'an array')
+  },
+})
+
 export const map = <T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> => ({
   name: `{*:${shape.name}}`,
   check: (value, path) => new Map(Object.entries(members(value, path)).map(([key, item]) => [key, shape.check(item, `${path}.${key}`)])),
