@@ -44,8 +44,12 @@ export function Popover({ trigger, children, label, role = 'dialog', widthPx, on
         aria-label={label}
         style={{ width: widthPx, ...style }}
         className="scroll-quiet m-0 max-w-[calc(100vw-16px)] overflow-y-auto rounded-xl border border-line bg-surface p-0 text-left text-ink shadow-lifted open:animate-rise"
-        onBeforeToggle={(event) => setStyle(event.newState === 'open' && anchor.current ? place(anchor.current, widthPx) : null)}
-        onToggle={(event) => event.newState === 'open' && onOpened?.(event.currentTarget)}
+        onBeforeToggle={(event) => event.newState === 'open' && anchor.current && setStyle(place(anchor.current, widthPx))}
+        onToggle={(event) => {
+          if (event.newState === 'open') onOpened?.(event.currentTarget)
+          // Not before it is closed: the browser gives the focus back only if it is still inside.
+          else setStyle(null)
+        }}
       >
         {isOpen && children(close)}
       </div>
