@@ -41,7 +41,10 @@ export async function saveRunning({ own, running }: AppFolder, info: Running): P
   await writeFile(running, JSON.stringify(info), { mode: 0o600 })
 }
 
-export const forgetRunning = ({ running }: AppFolder) => rm(running, { force: true })
+/** Only this process's own: another may run on the same folder. */
+export async function forgetRunning(app: AppFolder): Promise<void> {
+  if ((await findRunning(app))?.pid === process.pid) await rm(app.running, { force: true })
+}
 
 export async function findRunning({ running }: AppFolder): Promise<Running | null> {
   try {

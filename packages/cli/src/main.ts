@@ -1,3 +1,4 @@
+import { HeadwaterError } from '@headwater/protocol'
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty'
 import { dev } from './command/dev.ts'
 import { status } from './command/status.ts'
@@ -25,7 +26,7 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof Error && error.name === 'CLIError') return misunderstood(error.message, await usageOf(command))
     process.stderr.write(`${explain(error, args.includes('--json'))}\n`)
-    process.exitCode = 1
+    process.exitCode = error instanceof HeadwaterError && error.code === 'usage' ? 2 : 1
   }
 }
 

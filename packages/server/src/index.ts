@@ -1,7 +1,7 @@
 export type { AuthenticateRequest, Config, Grants, ListenOptions, SeedDatabase, Server, ServerOptions, ServerStatus, Sql } from './api.ts'
 export { defineConfig } from './config.ts'
 export { type EmbeddedDatabase, openEmbedded } from './database/embedded.ts'
-export { openGateway } from './database/gateway.ts'
+export { type Gateway, openGateway } from './database/gateway.ts'
 export { openPostgres } from './database/postgres.ts'
 export type { LogRow } from './feed/log.ts'
 export { type LogReader, openLogReader } from './follow.ts'

@@ -1,11 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
-import { type Config, createServer, type Database, type EmbeddedDatabase, openEmbedded, openGateway, type Server, seedOnce } from '@headwater/server'
+import {
+  type Config,
+  createServer,
+  type Database,
+  type EmbeddedDatabase,
+  type Gateway,
+  openEmbedded,
+  openGateway,
+  type Server,
+  seedOnce,
+} from '@headwater/server'
 import { defineCommand } from 'citty'
 import { appFolder, forgetRunning, loadConfig, saveRunning } from '../app.ts'
 import { explain } from '../explain.ts'
 import { pages } from '../pages.ts'
 import { paint } from '../paint.ts'
+
+const usualPort = 4800
 
 export const dev = defineCommand({
   meta: { name: 'dev', description: 'Starts an app: database, tables, server and pages. Prints its URL.' },
@@ -18,41 +30,44 @@ export const dev = defineCommand({
     json: { type: 'boolean', description: 'one line of JSON instead of text' },
   },
   run: async ({ args }) => {
+    const [port, sqlPort] = [portOf(args.port), portOf(args.sqlPort) ?? 0]
     const app = appFolder(args.app, args.data)
     const config = await loadConfig(app)
     const database = args.database ?? process.env.DATABASE_URL ?? config.database ?? (await openEmbedded({ directory: app.database }))
     const server = await createServer({ ...config, database, onTrouble })
-    if (config.seed) await seedOnce(server.database, config.seed)
-    const gateway = isEmbedded(database) ? await openGateway(database, { port: portOf(args.sqlPort, 0) }) : null
-    const sql = gateway === null ? null : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
-    const { url } = await listen(server, args.port, pages(app, config))
-    await saveRunning(app, { pid: process.pid, url, database: sql ?? (typeof database === 'string' ? database : '') })
-    process.stdout.write(args.json ? `${JSON.stringify({ url, database: sql, kind: server.database.kind })}\n` : greeting(server, url, sql))
-    await stopped()
-    await gateway?.close()
-    await server.close()
-    await forgetRunning(app)
+    let gateway: Gateway | null = null
+    try {
+      if (config.seed) await seedOnce(server.database, config.seed)
+      gateway = isEmbedded(database) ? await openGateway(database, { port: sqlPort }) : null
+      const sql = gateway === null ? null : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
+      const { url } = await listen(server, port, pages(app, config))
+      await saveRunning(app, { pid: process.pid, url, database: sql ?? (typeof database === 'string' ? database : '') })
+      process.stdout.write(args.json ? `${JSON.stringify({ url, database: sql, kind: server.database.kind })}\n` : greeting(server, url, sql))
+      await stopped()
+    } finally {
+      await gateway?.close()
+      await server.close()
+      await forgetRunning(app)
+    }
   },
 })
 
 const isEmbedded = (database: string | Database): database is EmbeddedDatabase => typeof database !== 'string' && database.kind === 'embedded'
 
-function portOf(text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback
+function portOf(text: string | undefined): number | null {
+  if (text === undefined) return null
   const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new HeadwaterError('usage', `${text} is not a port.`, 'A port is a number from 0 to 65535.')
   return port
 }
 
 /** A given port is meant; the usual one may be taken, then the next will do. */
-async function listen(server: Server, text: string | undefined, fetch: Config['fetch']) {
-  const first = portOf(text, 4800)
-  const options = fetch ? { fetch } : {}
-  for (let port = first; ; port++) {
+async function listen(server: Server, given: number | null, fetch: NonNullable<Config['fetch']>) {
+  for (let port = given ?? usualPort; ; port++) {
     try {
-      return await server.listen({ port, ...options })
+      return await server.listen({ port, fetch })
     } catch (error) {
-      if (text !== undefined || port >= first + 20) throw error
+      if (given !== null || port >= usualPort + 20) throw error
     }
   }
 }
