@@ -26,6 +26,8 @@ export const limits = {
   loadRowsMax: 2_000,
   /** A device that does not read is waited for up to this many bytes, and cut off after this long. */
   bufferedBytesMax: 8_388_608,
+  /** With this much unread it is cut off at once. */
+  unreadBytesMax: 67_108_864,
   slowReaderMsMax: 30_000,
   drainPollMs: 5,
   /** A device whose scopes nothing happens in gets a new cursor this often, so that it never falls behind the log. */

@@ -67,6 +67,7 @@ async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation): Pr
 
 async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<void> {
   const { schema, grants, database } = deps
+  if (!uuidPattern.test(mutation.id)) throw new HeadwaterError('invalid', 'The id of a mutation is not a uuid.', 'Make it with client.id().')
   const begin = beginStatement(sender, mutation)
   const end = endStatement(sender, mutation, { outcome: 'applied', code: null, reason: null, isFirst: true })
   const writer = { schema, grants, user: sender.user }
@@ -180,6 +181,8 @@ const cut = (text: string | null, lengthMax: number) => (text === null ? null : 
 
 const pause = ({ clock }: MutateDeps, ms: number) => new Promise<void>((resolve) => clock.timer(ms, resolve))
 const fraction = (chance: Chance) => (chance.bytes(1)[0] ?? 0) / 255
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const unknownMutator = (name: string) =>
   new HeadwaterError('refused', `The server does not know ${name}.`, 'Deploy the server before the app that uses it.', { code: 'unknown-mutator' })

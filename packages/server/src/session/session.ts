@@ -139,7 +139,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     connection.send(frame)
     while (connection.bufferedBytes() > limits.bufferedBytesMax) {
       fullSince ??= clock.now()
-      if (clock.now() - fullSince > limits.slowReaderMsMax) end('unavailable', 'The device did not read for too long.', 'It resumes where it was.')
+      const isHopeless = connection.bufferedBytes() > limits.unreadBytesMax || clock.now() - fullSince > limits.slowReaderMsMax
+      if (isHopeless) end('unavailable', 'The device did not read for too long.', 'It resumes where it was.')
       if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
       await new Promise<void>((resolve) => clock.timer(limits.drainPollMs, resolve))
     }

@@ -12,9 +12,12 @@ export interface Sockets {
   close(): void
 }
 
+/** A frame that is somewhat too large is read, so that the device can be told why it is refused; a larger one only closes the socket. */
+const payloadMargin = 4
+
 export function createSockets(): Sockets {
   // No permessage-deflate: a small frame could unfold into a very large one.
-  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.upBytesMax, clientTracking: true })
+  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.upBytesMax * payloadMargin, clientTracking: true })
   return {
     accept: (request, socket, head, onConnection) => server.handleUpgrade(request, socket, head, (opened) => serve(opened, onConnection)),
     count: () => server.clients.size,
