@@ -6,9 +6,10 @@ export type ErrorDetails = Readonly<Record<string, unknown>>
  */
 export class HeadwaterError extends Error {
   override readonly name = 'HeadwaterError'
-  readonly code: string
-  readonly hint: string
-  readonly details: ErrorDetails
+  // Declared only: the constructor sets them.
+  declare readonly code: string
+  declare readonly hint: string
+  declare readonly details: ErrorDetails
 
   constructor(code: string, message: string, hint = '', details: ErrorDetails = {}) {
     super(message)

@@ -27,6 +27,11 @@ export const limits = {
   helloMsMax: 10_000,
 } as const
 
-/* @__PURE__ */ assert(limits.mutationBytesMax < limits.pushBytesMax, 'the largest mutation fits in a push')
-/* @__PURE__ */ assert(limits.pushBytesMax < limits.upBytesMax, 'the largest push fits in a message')
-/* @__PURE__ */ assert(limits.pingEveryMs * 2 < limits.silenceMsMax, 'one lost ping does not cut a device off')
+/** Called once, when this is loaded; what a device loads leaves it out, as its answer is not used. */
+/* @__NO_SIDE_EFFECTS__ */
+function relate(): void {
+  assert(limits.mutationBytesMax < limits.pushBytesMax, 'the largest mutation fits in a push')
+  assert(limits.pushBytesMax < limits.upBytesMax, 'the largest push fits in a message')
+  assert(limits.pingEveryMs * 2 < limits.silenceMsMax, 'one lost ping does not cut a device off')
+}
+relate()
