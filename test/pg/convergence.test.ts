@@ -85,13 +85,18 @@ describe.each(databases)('R4 devices on $name', ({ open }) => {
     for (const { person, device } of devices) await expect.poll(() => shown(device), { timeout: 10_000 }).toEqual(await visible(person))
     // What a device refused by itself was never sent.
     const applied = outcomes.filter((outcome) => outcome.type === 'applied').length
-    expect(await database.query(`select count(*)::int as n, count(distinct id)::int as ids from headwater.mutations where outcome = 'applied'`)).toEqual([{ n: applied, ids: applied }])
+    expect(await database.query(`select count(*)::int as n, count(distinct id)::int as ids from headwater.mutations where outcome = 'applied'`)).toEqual([
+      { n: applied, ids: applied },
+    ])
     await Promise.all(devices.map(({ device }) => device.close()))
   })
 
   test('R3 a transfer between two rows is never seen by half', async () => {
     const [from, to] = [crypto.randomUUID(), crypto.randomUUID()]
-    await database.query(`insert into projects (id, owner_id, title, visits) values ($1::text::uuid, 'ada', 'from', 500), ($2::text::uuid, 'ada', 'to', 500)`, [from, to])
+    await database.query(`insert into projects (id, owner_id, title, visits) values ($1::text::uuid, 'ada', 'from', 500), ($2::text::uuid, 'ada', 'to', 500)`, [
+      from,
+      to,
+    ])
     const device = connect('ada', 1)
     await untilLevel(device)
     const live = device.query.projects.where({ title: 'from' }).live()

@@ -198,6 +198,16 @@ describe.each(databases)('the road on $name', ({ open }) => {
     expect(eve.frames.join('\n')).not.toContain('line')
   })
 
+  test('a scope that was asked for before it was granted comes by itself when it is', async () => {
+    const [ada, eve] = [await connect('ada'), await connect('eve')]
+    const id = uuid()
+    eve.send({ type: 'hold', scopes: [`project:${id}` as never] })
+    await eve.until(() => eve.messages.some((message) => message.type === 'denied'), 'the denial')
+    await confirmed(ada, ada.push('createProject', { id, title: 'Later', lines: ['for eve as well'] }))
+    await confirmed(ada, ada.push('members.insert', { row: { projectId: id, userId: 'eve' } }))
+    await eve.until(() => eve.rows('messages').some((row) => row.content === 'for eve as well'), 'the messages')
+  })
+
   test('R7 a device that was away gets what it missed, and a new one everything', async () => {
     const first = await connect('ada')
     const [id, other] = [uuid(), uuid()]

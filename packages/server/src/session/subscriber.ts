@@ -67,6 +67,8 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
   const { feed, hub, schema, database } = deps
   const encoders = encodersOf(schema)
   const held = new Set<StreamKey>()
+  // On-demand scopes that the device asked for, granted or not: one that is granted later is joined then.
+  const asked = new Set<ScopeKey>()
   const loadings = new Set<Loading>()
   let granted: ReadonlySet<ScopeKey> = new Set()
   let lost: StreamKey[] = []
@@ -82,6 +84,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
 
   async function attach(hello: Hello, onWelcome: (attached: Attached) => void): Promise<void> {
     hub.add(subscriber)
+    for (const scope of hello.held) asked.add(scope)
     const loading = begin()
     const load = ++loads
     const frames = createFrames(deps)
@@ -116,10 +119,11 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     if (later) granted = new Set(later.along?.get(user)?.keys())
     reveal(loading, { ...found, load, replace: found.resume !== 'ok' })
     isAttached = true
-    join(gained.map((scope) => streamKey('eager', scope))).catch(deps.onFailure)
+    join(gained.flatMap(streamsOf)).catch(deps.onFailure)
   }
 
   async function hold(scopes: readonly ScopeKey[]): Promise<readonly ScopeKey[]> {
+    for (const scope of scopes) asked.add(scope)
     const denied = await join(scopes.map((scope) => streamKey('onDemand', scope)).filter((stream) => !held.has(stream)))
     return denied.map(streamScope)
   }
@@ -207,7 +211,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     lost = [...held].filter((stream) => !granted.has(streamScope(stream)))
     for (const stream of lost) held.delete(stream)
     hub.unlisten(subscriber, lost)
-    join(gained.map((scope) => streamKey('eager', scope))).catch(deps.onFailure)
+    join(gained.flatMap(streamsOf)).catch(deps.onFailure)
   }
 
   function deliver(batch: Batch<GrantsAlong>, delivery: Delivery): void {
@@ -222,6 +226,8 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       checkpointFrame({ cursor: batch.cursor, left, cleared, changes: delivery.changes, outcomes: delivery.outcomes.map(({ outcome }) => outcome) }, holds),
     )
   }
+
+  const streamsOf = (scope: ScopeKey) => [streamKey('eager', scope), ...(asked.has(scope) ? [streamKey('onDemand', scope)] : [])]
 
   async function grantedIn(transaction: Transaction): Promise<ReadonlySet<ScopeKey>> {
     const answer = await deps.grantReader.of(transaction, [user])
@@ -246,6 +252,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     hold,
     release: (scopes) => {
       const streams = scopes.map((scope) => streamKey('onDemand', scope))
+      for (const scope of scopes) asked.delete(scope)
       for (const stream of streams) held.delete(stream)
       hub.unlisten(subscriber, streams)
     },
