@@ -1,7 +1,21 @@
-import { HeadwaterError, type Json } from '@headwater/protocol'
+import type { Json } from '@headwater/protocol'
 import type { StandardSchema } from './standard.ts'
 
-export type ColumnType = 'text' | 'integer' | 'bigint' | 'numeric' | 'float' | 'boolean' | 'json' | 'timestamp' | 'date' | 'bytes' | 'uuid' | 'enumeration' | 'array' | 'reference'
+export type ColumnType =
+  | 'text'
+  | 'integer'
+  | 'bigint'
+  | 'numeric'
+  | 'float'
+  | 'boolean'
+  | 'json'
+  | 'timestamp'
+  | 'date'
+  | 'bytes'
+  | 'uuid'
+  | 'enumeration'
+  | 'array'
+  | 'reference'
 
 /** What a column is, as data. Everything that both sides derive (validation, SQL, encoding, order) is derived from this. */
 export interface ColumnDefinition {
@@ -80,10 +94,7 @@ export const uuid = () => column<string>({ type: 'uuid' })
 /** One of the given texts. PostgreSQL `text` with a check. Ordered by code point, as text is. */
 export const enumeration = <const T extends string>(...values: readonly [T, ...T[]]) => column<T>({ type: 'enumeration', values })
 /** A PostgreSQL array of one dimension without nulls; a JavaScript array. */
-export const array = <T, I>(element: Column<T, false, boolean, I>) => {
-  if (element.definition.type === 'array') throw new HeadwaterError('schema', 'An array of arrays cannot be a column.', 'Use json() for nested lists.')
-  return column<readonly T[], readonly I[]>({ type: 'array', element: element.definition })
-}
+export const array = <T, I>(element: Column<T, false, boolean, I>) => column<readonly T[], readonly I[]>({ type: 'array', element: element.definition })
 /** The key of a row in another table, as a foreign key. It has the type of that key: text, uuid, integer or bigint. */
 export const ref = <Key extends string | number | bigint = string>(table: string, options: { readonly onDelete?: ColumnDefinition['onDelete'] } = {}) =>
   column<Key>({ type: 'reference', table, onDelete: options.onDelete ?? 'restrict' })

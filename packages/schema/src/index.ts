@@ -1,3 +1,4 @@
+export { checkSchema } from './check.ts'
 export {
   array,
   bigint,
@@ -42,5 +43,17 @@ export {
 export { compareRows, fullOrder, type Query, type QueryDefinition, queryOf } from './query.ts'
 export { defineSchema, type Schema, type TableName, type Tables, tableOf } from './schema.ts'
 export { type StandardSchema, validate } from './standard.ts'
-export { type Columns, type Insert, type Key, type LoadKind, type Membership, type Row, type Table, type TableDefinition, table, type Update } from './table.ts'
+export {
+  type Columns,
+  columnOf,
+  type Insert,
+  type Key,
+  type LoadKind,
+  type Membership,
+  type Row,
+  type Table,
+  type TableDefinition,
+  table,
+  type Update,
+} from './table.ts'
 export { decodeValue, encodeValue, isPlain } from './value.ts'

@@ -3,7 +3,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
 import { orderOf } from './order.ts'
-import type { TableDefinition } from './table.ts'
+import { columnOf, type TableDefinition } from './table.ts'
 import { decodeValue, encodeValue } from './value.ts'
 
 export const operators = ['eq', 'ne', 'lt', 'lte', 'gt', 'gte', 'in', 'contains', 'startsWith'] as const
@@ -69,12 +69,12 @@ export function compile(table: TableDefinition, predicate: Predicate): Evaluate 
     case 'isNull':
       return (row) => (row[predicate.column] === null) !== predicate.negated
     case 'compare':
-      return compare(columnOf(table, predicate.column), predicate.column, predicate.operator, predicate.operand)
+      return compare(columnOf(table, predicate.column, 'query'), predicate.column, predicate.operator, predicate.operand)
   }
 }
 
 function conditionOf(table: TableDefinition, name: string, asked: unknown): Predicate {
-  const column = columnOf(table, name)
+  const column = columnOf(table, name, 'query')
   const { operator, operand } = isTest(asked) ? asked : { operator: 'eq' as const, operand: asked }
   if (operand === null) {
     if (operator !== 'eq' && operator !== 'ne')
@@ -97,12 +97,6 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
 const normalize = (column: ColumnDefinition, operand: unknown, name: string) => decodeValue(column, encodeValue(column, operand, name))
 
 const isTest = (asked: unknown): asked is Test<unknown> => typeof asked === 'object' && asked !== null && testMark in asked
-
-function columnOf(table: TableDefinition, name: string): ColumnDefinition {
-  const column = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined
-  if (column === undefined) throw new HeadwaterError('query', `There is no column ${name}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
-  return column
-}
 
 /** Kleene's and, or: the deciding value wins, then unknown. An empty `and` is true, an empty `or` false. */
 function fold(parts: readonly Evaluate[], deciding: boolean): Evaluate {

@@ -1,7 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type Direction, type OrderBy, orderOf } from './order.ts'
 import { type Predicate, predicateOf, type Where } from './predicate.ts'
-import type { TableDefinition } from './table.ts'
+import { columnOf, type TableDefinition } from './table.ts'
 
 /** A query as data: rows of one table. */
 export interface QueryDefinition {
@@ -29,8 +29,7 @@ export function queryOf<Row, Run>(name: string, table: TableDefinition, run: (de
     definition,
     where: (where) => build({ ...definition, where: both(definition.where, predicateOf(table, where)) }),
     orderBy: (column, direction = 'asc') => {
-      if (!Object.hasOwn(table.columns, column)) throw new HeadwaterError('query', `There is no column ${column} in ${name}.`)
-      if (table.columns[column]?.type === 'json') throw new HeadwaterError('query', `${name}.${column} is JSON, which has no order.`)
+      if (columnOf(table, column, 'query').type === 'json') throw new HeadwaterError('query', `${name}.${column} is JSON, which has no order.`)
       return build({ ...definition, orderBy: [...definition.orderBy, { column, direction }] })
     },
     limit: (rows) => {

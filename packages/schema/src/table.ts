@@ -45,24 +45,22 @@ export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>
 }
 
 function build<C extends Columns, Key extends string>(definition: TableDefinition): Table<C, Key> {
-  const known = (columns: readonly string[]) => {
-    for (const column of columns) if (!Object.hasOwn(definition.columns, column)) throw unknownColumn(column, definition)
-    return columns
-  }
+  const change = <K extends string>(changed: Partial<TableDefinition>) => build<C, K>({ ...definition, ...changed })
   return {
     definition,
-    in: (kind, column, options = {}) => {
-      known([column])
-      return build({ ...definition, memberships: [...definition.memberships, { kind, column, load: options.load ?? 'eager' }] })
-    },
-    primaryKey: (...columns) => build({ ...definition, key: known(columns) }),
-    unique: (...columns) => build({ ...definition, uniques: [...definition.uniques, known(columns)] }),
-    index: (...columns) => build({ ...definition, indexes: [...definition.indexes, known(columns)] }),
+    in: (kind, column, { load = 'eager' } = {}) => change({ memberships: [...definition.memberships, { kind, column, load }] }),
+    primaryKey: (...key) => change({ key }),
+    unique: (...columns) => change({ uniques: [...definition.uniques, columns] }),
+    index: (...columns) => change({ indexes: [...definition.indexes, columns] }),
   }
 }
 
-const unknownColumn = (column: string, definition: TableDefinition) =>
-  new HeadwaterError('schema', `There is no column ${column}.`, `The table has ${Object.keys(definition.columns).join(', ')}.`)
+/** The definition of a column. Throws an error of this code if the table has none of that name. */
+export function columnOf(table: TableDefinition, name: string, code: 'query' | 'invalid'): ColumnDefinition {
+  const column = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined
+  if (column === undefined) throw new HeadwaterError(code, `There is no column ${name}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  return column
+}
 
 type KeyNames<C extends Columns> = { [K in keyof C]: C[K] extends { readonly isKeyColumn: true } ? K : never }[keyof C] & string
 type ColumnsOf<T> = T extends Table<infer C, string> ? C : never
@@ -79,6 +77,9 @@ type InsertOf<C extends Columns> = Flat<
   { readonly [K in Exclude<keyof C, OptionalNames<C>>]: InputOf<C[K]> } & { readonly [K in OptionalNames<C>]?: InputOf<C[K]> | undefined }
 >
 /** What is updated: the key, and the columns that change. Only what is named is written. */
-export type Update<T> = T extends Table<infer C, infer K> ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> } & { readonly [N in Exclude<keyof C, K>]?: InputOf<C[N]> | undefined }> : never
+export type Update<T> =
+  T extends Table<infer C, infer K>
+    ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> } & { readonly [N in Exclude<keyof C, K>]?: InputOf<C[N]> | undefined }>
+    : never
 /** The key alone: what names a row. */
 export type Key<T> = T extends Table<infer C, infer K> ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> }> : never

@@ -3,6 +3,7 @@ import {
   array,
   bigint,
   boolean,
+  checkSchema,
   compareRows,
   date,
   defineMutators,
@@ -13,6 +14,7 @@ import {
   fullOrder,
   integer,
   json,
+  type Mutators,
   mutator,
   queryOf,
   ref,
@@ -37,7 +39,7 @@ function failureOf(run: () => unknown): HeadwaterError {
   }
   throw new Error('nothing was thrown')
 }
-const refused = (tables: Tables) => failureOf(() => defineSchema(tables))
+const refused = (tables: Tables) => failureOf(() => checkSchema(defineSchema(tables)))
 const key = () => uuid().primaryKey()
 
 describe('keys', () => {
@@ -53,7 +55,7 @@ describe('keys', () => {
 
   test('a key is of types that are never null, equal in one way only, and ordered the same on both sides', () => {
     for (const column of [text(), uuid(), integer(), bigint(), date(), enumeration('a')])
-      expect(() => defineSchema({ fine: table({ id: column }).primaryKey('id') })).not.toThrow()
+      expect(() => checkSchema(defineSchema({ fine: table({ id: column }).primaryKey('id') }))).not.toThrow()
     for (const column of [float(), boolean(), json(), timestamp(), array(text()), text().nullable()]) {
       expect(refused({ bad: table({ id: column }).primaryKey('id') })).toMatchObject({ code: 'schema', message: 'Table bad: id cannot be part of the key.' })
     }
@@ -88,25 +90,30 @@ describe('names', () => {
     expect(refused({ a: table({ id: key(), name: text() }).in('a:b', 'name') }).message).toContain('a:b')
   })
 
-  test('a column that is not there is refused where it is named', () => {
+  test('a column that is not there is refused, whatever it is named for', () => {
     const columns = table({ id: key() })
-    for (const run of [
-      () => columns.in('user', 'nothing' as 'id'),
-      () => columns.unique('toString' as 'id'),
-      () => columns.index('nothing' as 'id'),
-      () => columns.primaryKey('nothing' as 'id'),
+    for (const bad of [
+      columns.in('user', 'nothing' as 'id'),
+      columns.unique('toString' as 'id'),
+      columns.index('nothing' as 'id'),
+      columns.primaryKey('nothing' as 'id'),
     ]) {
-      expect(failureOf(run)).toMatchObject({ code: 'schema', hint: 'The table has id.' })
+      expect(refused({ bad })).toMatchObject({ code: 'schema', hint: 'The table has id.' })
     }
     expect(failureOf(() => tableOf(defineSchema({ a: columns }), 'toString')).code).toBe('schema')
+  })
+
+  test('an array of arrays is no column', () => {
+    expect(refused({ bad: table({ id: key(), lists: array(array(text())) }) }).message).toBe('Table bad: column lists is an array of arrays.')
   })
 
   test('a mutator is named neither as a table nor with a dot', () => {
     const schema = defineSchema({ projects: table({ id: key() }) })
     const nothing = mutator(z.object({}), async () => {})
-    expect(failureOf(() => defineMutators(schema, { projects: nothing })).code).toBe('schema')
-    expect(failureOf(() => defineMutators(schema, { 'projects.insert': nothing })).code).toBe('schema')
-    expect(Object.keys(defineMutators(schema, { rename: nothing }))).toEqual(['rename'])
+    const checked = (mutators: Mutators) => failureOf(() => checkSchema(schema, defineMutators(schema, mutators)))
+    expect(checked({ projects: nothing }).code).toBe('schema')
+    expect(checked({ 'projects.insert': nothing }).code).toBe('schema')
+    expect(() => checkSchema(schema, defineMutators(schema, { rename: nothing }))).not.toThrow()
   })
 })
 

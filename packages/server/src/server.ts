@@ -1,6 +1,6 @@
 // Puts the parts together. What happens is in them.
 import { randomBytes } from 'node:crypto'
-import type { Mutators, Schema } from '@headwater/schema'
+import { checkSchema, type Mutators, type Schema } from '@headwater/schema'
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import type { Identity } from './feed/cursor.ts'
@@ -17,6 +17,7 @@ import { createTransport } from './transport/transport.ts'
 
 /** Opens the database, installs what is missing and starts to follow the log. Rejects with what is wrong and what to do. */
 export async function createServer<S extends Schema, M extends Mutators<S>>(options: ServerOptions<S, M>): Promise<Server> {
+  checkSchema(options.schema, options.mutators)
   const clock = options.ports?.clock ?? systemClock
   const chance = options.ports?.chance ?? systemChance
   const onTrouble = options.onTrouble ?? (() => {})

@@ -1,7 +1,7 @@
 // Insert, update and delete exist for every table without being written by the app. They travel as `<table>.insert` with
 // `{ row: { column: encoded value } }`; an update may carry `expect` in the same form.
 import { HeadwaterError, type Json } from '@headwater/protocol'
-import { decodeValue, encodeValue, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
+import { columnOf, decodeValue, encodeValue, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
 
 export const verbs = ['insert', 'update', 'delete'] as const
@@ -35,7 +35,7 @@ function encodeAll(name: string, table: TableDefinition, values: Values, columns
   const encoded: Record<string, Json> = {}
   for (const column of columns) {
     if (values[column] === undefined && !table.key.includes(column)) continue
-    encoded[column] = encodeValue(columnOf(name, table, column), values[column], `${name}.${column}`)
+    encoded[column] = encodeValue(columnOf(table, column, 'invalid'), values[column], `${name}.${column}`)
   }
   return encoded
 }
@@ -53,25 +53,18 @@ export function decodeBuiltIn(schema: Schema, name: string, args: Json): BuiltIn
     table,
     definition,
     verb,
-    row: decodeAll(table, definition, row, columns),
-    expect: expect === undefined ? null : decodeAll(table, definition, expect, []),
+    row: decodeAll(definition, row, columns),
+    expect: expect === undefined ? null : decodeAll(definition, expect, []),
   }
 }
 
 /** The columns first, in their order: rows of one table have one form. */
-function decodeAll(name: string, table: TableDefinition, encoded: Json, columns: readonly string[]): Row {
+function decodeAll(table: TableDefinition, encoded: Json, columns: readonly string[]): Row {
   const row: Record<string, unknown> = {}
   for (const column of columns) row[column] = null
   for (const [column, value] of Object.entries(Object(encoded))) {
     // A member of JSON is JSON.
-    row[column] = decodeValue(columnOf(name, table, column), value as Json)
+    row[column] = decodeValue(columnOf(table, column, 'invalid'), value as Json)
   }
   return row
-}
-
-function columnOf(name: string, table: TableDefinition, column: string) {
-  const definition = Object.hasOwn(table.columns, column) ? table.columns[column] : undefined
-  if (definition === undefined)
-    throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
-  return definition
 }

@@ -1,0 +1,53 @@
+import { HeadwaterError } from '@headwater/protocol'
+import type { ColumnDefinition } from './column.ts'
+import type { Mutators } from './mutator.ts'
+import type { Schema } from './schema.ts'
+import type { TableDefinition } from './table.ts'
+
+/** What a mutator's `tx` offers besides the tables; a table cannot have such a name. */
+const reservedNames = ['id', 'now', 'query', 'user', 'then']
+const namePattern = /^[a-z][a-zA-Z0-9]{0,57}$/
+const keyTypes = ['text', 'uuid', 'integer', 'bigint', 'enumeration', 'reference', 'date']
+
+/**
+ * Throws `schema` when something that is declared cannot be: the message names table and column. A server calls this when it
+ * starts. A device does not: it runs what a server has run before, and would carry the checks and their words for nothing.
+ */
+export function checkSchema(schema: Schema, mutators: Mutators = {}): void {
+  for (const [name, { definition }] of Object.entries(schema.tables)) checkTable(name, definition, schema)
+  for (const name of Object.keys(mutators)) {
+    if (name.includes('.')) throw failure(`Mutator ${name}: a name with a dot is kept for insert, update and delete of a table.`)
+    if (Object.hasOwn(schema.tables, name)) throw failure(`Mutator ${name}: there is a table of that name.`)
+  }
+}
+
+function checkTable(name: string, table: TableDefinition, { tables }: Schema): void {
+  const fail = (what: string, hint?: string) => {
+    throw failure(`Table ${name}: ${what}`, hint)
+  }
+  if (!namePattern.test(name)) fail('the name is not camelCase letters and digits, at most 58.')
+  if (reservedNames.includes(name)) fail('the name is reserved.', `Reserved are ${reservedNames.join(', ')}.`)
+  if (table.key.length === 0) fail('there is no key.', 'Say .primaryKey() on a column, or .primaryKey(a, b) on the table.')
+  for (const column of [...table.key, ...table.memberships.map((membership) => membership.column), ...table.uniques.flat(), ...table.indexes.flat()])
+    if (!Object.hasOwn(table.columns, column)) fail(`there is no column ${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  for (const [column, definition] of Object.entries(table.columns)) checkColumn(name, column, definition, tables)
+  for (const column of table.key) {
+    const { isNullable, type } = table.columns[column] ?? {}
+    if (isNullable || !keyTypes.includes(type ?? ''))
+      fail(`${column} cannot be part of the key.`, `A key's columns are not nullable and of type ${keyTypes.join(', ')}.`)
+  }
+  for (const { kind } of table.memberships) if (!namePattern.test(kind)) fail(`scope kind ${kind} is not camelCase letters and digits.`)
+}
+
+function checkColumn(table: string, name: string, column: ColumnDefinition, tables: Schema['tables']): void {
+  const where = `Table ${table}: column ${name}`
+  if (!namePattern.test(name)) throw failure(`${where}: the name is not camelCase letters and digits, at most 58.`)
+  if (column.type === 'array' && column.element?.type === 'array') throw failure(`${where} is an array of arrays.`, 'Use json() for nested lists.')
+  if (column.type !== 'reference') return
+  const target = Object.hasOwn(tables, column.table ?? '') ? tables[column.table ?? ''] : undefined
+  if (target === undefined) throw failure(`${where} refers to ${column.table}, which is not in the schema.`)
+  if (target.definition.key.length !== 1) throw failure(`${where} refers to ${column.table}, which has not a key of one column.`)
+  if (column.onDelete === 'setNull' && !column.isNullable) throw failure(`${where} is set null when its row is deleted, but is not nullable.`)
+}
+
+const failure = (message: string, hint?: string) => new HeadwaterError('schema', message, hint)
