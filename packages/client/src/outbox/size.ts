@@ -5,11 +5,10 @@ export const byteLength = (text: string): number => new TextEncoder().encode(tex
 
 /** The arguments as they will travel. Throws for a mutation that could never be carried out: too large, too deep, or not storable as JSON. */
 export function copyOf(name: string, args: unknown): Json {
-  const why = unstorable(args, limits.jsonDepthMax)
-  if (why !== null) throw new HeadwaterError('invalid', `${name}: ${why}.`, 'Correct the value and try again.')
+  const why = unstorable(args, limits.jsonDepthMax, name)
+  if (why !== null) throw new HeadwaterError('invalid', `${why}.`)
   const text = JSON.stringify(args)
   const bytes = byteLength(name + text)
-  if (bytes > limits.mutationBytesMax)
-    throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`, 'Write less at once.')
+  if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`)
   return JSON.parse(text)
 }
