@@ -62,6 +62,15 @@ describe.each(databases)('installing on $name', ({ open }) => {
     await expect(install({ grants: wrong })).rejects.toMatchObject({ code: 'grants', message: expect.stringContaining(message) })
   })
 
+  test('a trigger that somebody dropped or disabled is put back at the next start', async () => {
+    await install()
+    await database.execute('drop trigger "0_headwater_rows" on projects; alter table members disable trigger "0_headwater_rows"')
+    await install()
+    await database.query(`insert into projects (id, owner_id, title) values ('00000000-0000-4000-8000-000000000001', 'ada', 'Caught')`)
+    await database.query(`insert into members (project_id, user_id) values ('00000000-0000-4000-8000-000000000001', 'bob')`)
+    expect(await database.query('select table_name from headwater.log order by seq')).toEqual([{ table_name: 'projects' }, { table_name: 'members' }])
+  })
+
   test('a database that a newer version has migrated is left alone', async () => {
     await install()
     await database.query(`insert into headwater.migrations (number, name) values (99, 'from the future')`)

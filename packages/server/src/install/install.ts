@@ -1,4 +1,5 @@
 // Puts the schema headwater, the app's tables and the capture of their changes in place. Run again, it changes nothing.
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { databaseId, HeadwaterError, historyId } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
@@ -20,11 +21,65 @@ export interface Installed {
 }
 
 export async function install(database: Database, schema: Schema, grants: Grants): Promise<Installed> {
+  const form = formOf(schema, grants)
+  const found = await findInstalled(database, form)
+  if (found !== null) return found
   await migrate(database)
   const isNew = await createTables(database, schema)
   const dependencies = await undone(database, (transaction) => readDependencies(transaction, schema, grants))
   await capture(database, schema, dependencies)
+  await remember(database, form, dependencies)
   return { identity: await readIdentity(database), dependencies, isNew }
+}
+
+/** Everything that a start would put in place, as one short text: two starts with the same form find each other's work done. */
+function formOf(schema: Schema, grants: Grants): string {
+  const tables = Object.entries(schema.definitions).map(([name, table]) => [createTable(name, table), constraintsOf(schema, name), captureTable(name, table)])
+  return createHash('sha256')
+    .update(JSON.stringify([migrationFiles(), tables, captureDependency('any'), grants]))
+    .digest('hex')
+}
+
+const migrationFiles = () =>
+  readdirSync(migrationsFolder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+
+const newestMigration = () => Number.parseInt(migrationFiles().at(-1) ?? '0', 10)
+
+/** Counts our triggers that are there and fire always: one that somebody dropped or disabled is missed in their number. The condition is open at its end. */
+const triggerCount = `(select count(*)::int from pg_trigger t where t.tgname in ('0_headwater_rows', '0_headwater_truncate', '0_headwater_changed', '9_headwater_wake') and t.tgenabled = 'A'`
+
+/** A warm start asks one question. Anything but the same form with all triggers in place goes the long way. */
+async function findInstalled(database: Database, form: string): Promise<Installed | null> {
+  const present = await database.query(`select to_regclass('headwater.marks') is not null as present`)
+  if (present[0]?.present !== true) return null
+  const rows = await database.query(
+    `select m.value, ${triggerCount}) as triggers, i.database::text as database, i.history::text as history,
+       (select max(number) from headwater.migrations) as newest from headwater.identity i, headwater.marks m where m.name = 'installed'`,
+  )
+  const row = rows[0]
+  if (row === undefined) return null
+  // remember() wrote it.
+  const mark = JSON.parse(String(row.value)) as Mark
+  if (mark.form !== form || mark.triggers !== row.triggers || Number(row.newest) !== newestMigration()) return null
+  const dependencies = new Map(mark.dependencies.map(([table, columns]) => [table, new Set(columns)]))
+  return { identity: identityOf(row), dependencies, isNew: false }
+}
+
+interface Mark {
+  readonly form: string
+  readonly triggers: number
+  readonly dependencies: readonly (readonly [table: string, columns: readonly string[]])[]
+}
+
+async function remember(database: Database, form: string, dependencies: Dependencies): Promise<void> {
+  const rows = await database.query(`select ${triggerCount}) as triggers`)
+  const mark: Mark = { form, triggers: Number(rows[0]?.triggers), dependencies: [...dependencies].map(([table, columns]) => [table, [...columns]]) }
+  await database.query(
+    `insert into headwater.marks (name, value) values ('installed', $1) on conflict (name) do update set value = excluded.value, at = now()`,
+    [JSON.stringify(mark)],
+  )
 }
 
 /** The numbered migrations of Headwater's own schema, each once, in order. */
@@ -32,10 +87,8 @@ async function migrate(database: Database): Promise<void> {
   const present = await database.query(`select to_regclass('headwater.migrations') is not null as present`)
   const done = present[0]?.present === true ? await database.query('select number from headwater.migrations') : []
   const last = Math.max(0, ...done.map((row) => Number(row.number)))
-  const files = readdirSync(migrationsFolder)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-  const newest = Number.parseInt(files.at(-1) ?? '0', 10)
+  const files = migrationFiles()
+  const newest = newestMigration()
   if (last > newest)
     throw new HeadwaterError('version', `The database was migrated to ${last}, this server knows ${newest}.`, 'Start a newer version of Headwater.')
   for (const name of files) {
@@ -82,22 +135,26 @@ async function createTables(database: Database, schema: Schema): Promise<boolean
 async function capture(database: Database, schema: Schema, dependencies: Dependencies): Promise<void> {
   const captured = new Set(Object.keys(schema.definitions).map(snakeCase))
   const scripts = [
-    ...Object.entries(schema.definitions).map(([name, table]) => ({ name: snakeCase(name), script: captureTable(name, table) })),
-    ...[...dependencies.keys()].filter((name) => !captured.has(name)).map((name) => ({ name, script: captureDependency(name) })),
+    ...Object.entries(schema.definitions).map(([name, table]) => ({ name: snakeCase(name), script: captureTable(name, table), triggers: 3 })),
+    ...[...dependencies.keys()].filter((name) => !captured.has(name)).map((name) => ({ name, script: captureDependency(name), triggers: 2 })),
   ]
-  const present = await database.query(`select name, script from headwater.captures`)
-  const scriptByName = new Map(present.map((row) => [String(row.name), String(row.script)]))
-  for (const { name, script } of scripts) {
-    if (scriptByName.get(name) === script) continue
+  const present = await database.query(
+    `select name, script, ${triggerCount} and t.tgrelid = to_regclass('public.' || quote_ident(name))) as triggers from headwater.captures`,
+  )
+  const inPlace = new Map(present.map((row) => [String(row.name), row]))
+  for (const { name, script, triggers } of scripts) {
+    if (inPlace.get(name)?.script === script && inPlace.get(name)?.triggers === triggers) continue
     const remember = `insert into headwater.captures (name, script) values (${literal(name)}, ${literal(script)}) on conflict (name) do update set script = excluded.script;`
     await once(database, `${script}\n${remember}`)
   }
 }
 
 async function readIdentity(database: Database): Promise<Identity> {
-  const rows: readonly SqlRow[] = await database.query('select database::text as database, history::text as history from headwater.identity')
-  return { database: databaseId(String(rows[0]?.database)), history: historyId(String(rows[0]?.history)) }
+  const rows = await database.query('select database::text as database, history::text as history from headwater.identity')
+  return identityOf(rows[0] ?? {})
 }
+
+const identityOf = (row: SqlRow): Identity => ({ database: databaseId(String(row.database)), history: historyId(String(row.history)) })
 
 class Undone extends Error {}
 

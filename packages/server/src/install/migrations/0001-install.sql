@@ -75,9 +75,10 @@ create table headwater.captures (
   script text not null
 );
 
--- Scripts that ran once on this database, such as its seed.
+-- What was done once on this database: its seed, and the form in which the last start found everything installed.
 create table headwater.marks (
   name text primary key,
+  value text,
   at timestamptz not null default now()
 );
 
