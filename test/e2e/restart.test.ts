@@ -1,26 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Browser, buildPages, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
-import { createProject, type Ground, prepareGround, psql, untilTitled } from '../harness/ground.ts'
+import { untilSynced } from '../harness/codecraft.ts'
+import { createProject, openTwo, psql, untilTitled } from '../harness/ground.ts'
 
-let ground: Ground
-let one: Browser
-let other: Browser
+let opened: Awaited<ReturnType<typeof openTwo>>
 
 beforeAll(async () => {
-  buildPages()
-  ground = await prepareGround('native')
-  one = await openBrowser()
-  other = await openBrowser()
-  await signIn(one.page(), ground.proxies[0]?.url ?? '', 'ada')
-  await signIn(other.page(), ground.proxies[1]?.url ?? '', 'ada')
+  opened = await openTwo('native')
 })
-afterAll(async () => {
-  await one?.close()
-  await other?.close()
-  await ground?.close()
-})
+afterAll(() => opened?.close())
 
 test('F2 PostgreSQL is restarted, then crashes, under two servers: they carry on, and nothing is lost or doubled', async () => {
+  const { ground, one, other } = opened
   await ground.native?.restart()
   expect(await createProject(one.page(), 'After the restart')).toBe(true)
   await untilTitled(other.page(), 'After the restart')

@@ -1,8 +1,8 @@
 // The road as two people's browsers see it: on PGlite with one server, and on native PostgreSQL with each browser on a server of its own.
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Browser, buildPages, cardTitles, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
-import { createProject, type Ground, prepareGround, psql, untilTitled } from '../harness/ground.ts'
+import { type Browser, cardTitles, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
+import { createProject, type Ground, openTwo, psql, untilTitled } from '../harness/ground.ts'
 
 describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
   let ground: Ground
@@ -12,19 +12,16 @@ describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
   const countOf = (title: string) => psql(sqlUrl(), `select count(*) from projects where title = '${title}'`)
   const eventually = (read: () => string, wanted: string) => expect.poll(read, { timeout: 15_000, interval: 100 }).toBe(wanted)
 
+  let close: () => Promise<void>
+
   beforeAll(async () => {
-    buildPages()
-    ground = await prepareGround(kind)
-    one = await openBrowser()
-    other = await openBrowser()
-    await signIn(one.page(), ground.proxies[0]?.url ?? '', 'ada')
-    await signIn(other.page(), ground.proxies[1]?.url ?? '', 'ada')
+    const opened = await openTwo(kind)
+    ground = opened.ground
+    one = opened.one
+    other = opened.other
+    close = opened.close
   })
-  afterAll(async () => {
-    await one?.close()
-    await other?.close()
-    await ground?.close()
-  })
+  afterAll(() => close?.())
 
   test('R1 an own change is on the screen before the next frame, in the database once, and on the other device', async () => {
     expect(await createProject(one.page(), 'Shown at once')).toBe(true)

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { type AppProcess, servePages, startApp } from './codecraft.ts'
+import { type AppProcess, buildPages, openBrowser, servePages, signIn, startApp } from './codecraft.ts'
 import { type Native, startNative } from './native.ts'
 import { type SilentProxy, startSilentProxy } from './silent-proxy.ts'
 
@@ -20,7 +20,7 @@ export interface Ground {
 }
 
 /** One server for both browsers on PGlite; two on native, each behind a proxy of its own. */
-export async function prepareGround(kind: 'embedded' | 'native'): Promise<Ground> {
+async function prepareGround(kind: 'embedded' | 'native'): Promise<Ground> {
   const data = await mkdtemp(join(tmpdir(), 'hw-e2e-'))
   const native = kind === 'native' ? await startNative() : null
   const database = native?.url(await native.createDatabase()) ?? null
@@ -78,3 +78,16 @@ export async function createProject(page: Page, title: string): Promise<boolean>
 }
 
 export const untilTitled = (page: Page, title: string) => page.getByTestId('project-title').getByText(title, { exact: true }).waitFor()
+
+/** Two browsers of the same person, each behind a proxy of its own, signed in and level. */
+export async function openTwo(kind: 'embedded' | 'native') {
+  buildPages()
+  const ground = await prepareGround(kind)
+  const browsers = [await openBrowser(), await openBrowser()] as const
+  for (const [i, browser] of browsers.entries()) await signIn(browser.page(), ground.proxies[i]?.url ?? '', 'ada')
+  const close = async () => {
+    for (const browser of browsers) await browser.close()
+    await ground.close()
+  }
+  return { ground, one: browsers[0], other: browsers[1], close }
+}
