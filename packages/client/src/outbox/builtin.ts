@@ -22,13 +22,15 @@ export const isBuiltIn = (name: string): boolean => name.includes('.')
 
 /** The arguments as they travel. Throws `invalid` for what the database could not store. Constant defaults are filled in here, so that both sides agree. */
 export function encodeBuiltIn(name: string, table: TableDefinition, verb: Verb, values: Values, expect?: Values): Json {
-  const given = { ...values }
-  if (verb === 'insert') {
-    for (const [column, { defaultValue, isNullable }] of Object.entries(table.columns))
-      given[column] ??= isNullable && values[column] === null ? null : (defaultValue ?? null)
-  }
-  const named = verb === 'delete' ? table.key : [...new Set([...table.key, ...Object.keys(given)])]
+  const given = verb === 'insert' ? withDefaults(table, values) : values
+  const named = verb === 'delete' ? table.key : [...table.key, ...Object.keys(given).filter((column) => !table.key.includes(column))]
   return { row: encodeAll(name, table, given, named), ...(expect && { expect: encodeAll(name, table, expect, Object.keys(expect)) }) }
+}
+
+function withDefaults({ columns }: TableDefinition, values: Values): Values {
+  const given = { ...values }
+  for (const column in columns) given[column] ??= columns[column]?.isNullable && values[column] === null ? null : (columns[column]?.defaultValue ?? null)
+  return given
 }
 
 function encodeAll(name: string, table: TableDefinition, values: Values, columns: readonly string[]): Json {
