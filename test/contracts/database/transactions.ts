@@ -109,6 +109,18 @@ export function transactionsContract(database: () => Database): void {
     })
   })
 
+  test('of statements asked for at once, those behind one that failed fail as well, and the next transaction is none the worse', async () => {
+    const answers = await database().transaction('write', async (transaction) => {
+      await transaction.query('savepoint before')
+      const attempts = [add(transaction, 1, 'a'), add(transaction, 1, 'again'), add(transaction, 2, 'b'), transaction.query('rollback to savepoint before')]
+      const settled = await Promise.allSettled(attempts)
+      await add(transaction, 3, 'c')
+      return settled.map((one) => (one.status === 'rejected' ? one.reason.details.sqlstate : 'done'))
+    })
+    expect(answers).toEqual(['done', '23505', '25P02', 'done'])
+    expect(await names(database())).toEqual(['c'])
+  })
+
   test('a transaction that is over refuses', async () => {
     const kept = await database().transaction('write', async (transaction) => transaction)
     await expect(add(kept, 1, 'a')).rejects.toMatchObject({ code: 'over' })

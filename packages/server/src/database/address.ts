@@ -1,103 +1,75 @@
-// What the URL of a PostgreSQL says.
+// What the URL of a PostgreSQL says, as node-postgres wants to be told it.
 
-import { readFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { HeadwaterError } from '@headwater/protocol'
+import type { ClientConfig } from 'pg'
+import { type ConnectionOptions, parse, toClientConfig } from 'pg-connection-string'
+import { limits } from './limits.ts'
 
-/** disable: never. prefer: if the server can. require: always, whoever the server is. verify: and it must be who it says. */
-export type Encryption = 'disable' | 'prefer' | 'require' | 'verify'
-
-export interface Address {
-  /** Tried in order. A name that begins with a slash is the directory of a unix socket. */
-  readonly hosts: readonly { readonly name: string; readonly port: number }[]
-  readonly user: string
-  readonly password: string
-  readonly database: string
-  readonly encryption: Encryption
-  /** The certificate of whoever signs the server's; undefined: those that Node trusts. */
-  readonly authority: Buffer | undefined
-  /** Settings of the session, such as `application_name` or `options`. */
-  readonly settings: Readonly<Record<string, string>>
+export interface Host {
+  readonly config: ClientConfig
+  /** A server without encryption will do. */
+  readonly mayBePlain: boolean
 }
 
-/** Reads `postgres://user:password@host:5432/database?sslmode=verify-full`. Throws `invalid`, without quoting it: it holds a password. */
-export function parseAddress(url: string): Address {
-  const parts = /^postgres(?:ql)?:\/\/(?:([^:@/?]*)(?::([^@/?]*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url)
-  if (!parts) throw invalid('it does not begin as one', url)
+/**
+ * Reads `postgres://user:password@host:5432/database?sslmode=verify-full` as libpq does. Hosts between commas are to be tried in order. Without
+ * sslmode the conversation is encrypted if the server can. Throws `invalid`, without quoting the URL: it holds a password.
+ */
+export function parseAddress(url: string): readonly Host[] {
+  const [, before = '', hosts = '', after = ''] = /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^@/?]*)(.*)$/s.exec(url) ?? []
+  if (before === '') throw invalid('it does not begin as one')
+  return hosts.split(',').map((host) => hostOf(before + host + after))
+}
+
+function hostOf(url: string): Host {
   try {
-    const [user, password, hosts = '', database] = parts.slice(1).map((part) => part && decodeURIComponent(part))
-    return addressOf({ user, password, hosts, database }, new URLSearchParams(parts[5] ?? ''))
+    const options = parse(url, { useLibpqCompat: true })
+    const { mode, ssl } = encryptionOf(options)
+    return { config: configOf(options, ssl), mayBePlain: mode === 'prefer' || mode === 'allow' }
   } catch (error) {
-    if (error instanceof HeadwaterError) throw error
-    throw invalid('it cannot be decoded', url)
+    throw invalid(error instanceof Error ? error.message : String(error))
   }
 }
 
-interface Parts {
-  readonly user: string | undefined
-  readonly password: string | undefined
-  readonly hosts: string
-  readonly database: string | undefined
-}
-
-function addressOf({ user, password, hosts, database }: Parts, query: URLSearchParams): Address {
-  const name = query.get('user') ?? (user || process.env.PGUSER || userInfo().username)
-  const root = query.get('sslrootcert')
+/**
+ * Only what is named here is taken from the URL: it may hold what is meant for other tools, or would change how node-postgres works. The
+ * password is a function so that node-postgres does not look for a file of passwords, which it has deprecated.
+ */
+function configOf(options: ConnectionOptions, ssl: ClientConfig['ssl']): ClientConfig {
+  const given = toClientConfig(options)
   return {
-    hosts: (query.get('host') ?? (hosts || 'localhost')).split(',').map((host) => hostOf(host, query.get('port'))),
-    user: name,
-    password: query.get('password') ?? (password || process.env.PGPASSWORD || ''),
-    database: query.get('dbname') ?? (database || name),
-    encryption: encryptionOf(query.get('sslmode') ?? 'prefer'),
-    authority: root === null || root === 'system' ? undefined : readAuthority(root),
-    settings: Object.fromEntries([...query].filter(([key]) => !clientSettings.has(key))),
+    host: given.host,
+    port: given.port,
+    user: given.user,
+    database: given.database,
+    password: () => options.password || process.env.PGPASSWORD || '',
+    ssl: given.host?.startsWith('/') ? false : ssl,
+    sslnegotiation: given.sslnegotiation,
+    enableChannelBinding: options.channel_binding !== 'disable',
+    options: given.options,
+    application_name: given.application_name,
+    fallback_application_name: 'headwater',
+    statement_timeout: given.statement_timeout,
+    lock_timeout: given.lock_timeout,
+    idle_in_transaction_session_timeout: given.idle_in_transaction_session_timeout,
+    connectionTimeoutMillis: limits.connectMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: limits.keepAliveMs,
   }
 }
 
-function readAuthority(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    throw new HeadwaterError('invalid', `The certificate ${path} cannot be read: ${String(error)}.`, 'Correct sslrootcert in the URL of the database.')
-  }
+/** What the parser leaves open: no mode at all, and the modes that it does not know or would be stricter about than it was asked to be. */
+function encryptionOf({ sslmode, ssl }: ConnectionOptions): { readonly mode: unknown; readonly ssl: ClientConfig['ssl'] } {
+  const mode = sslmode ?? (ssl === undefined ? 'prefer' : 'as ssl says')
+  if (!modes.has(mode)) throw new Error(`there is no sslmode=${String(mode)}`)
+  if (typeof ssl === 'string') return { mode, ssl: ssl !== 'false' }
+  if (typeof ssl === 'boolean') return { mode, ssl }
+  const { cert, ...rest } = ssl ?? {}
+  const isUnverified = mode === 'prefer' || mode === 'allow' || mode === 'no-verify'
+  return { mode, ssl: { ...rest, ...(cert && { cert }), ...(isUnverified && { rejectUnauthorized: false }) } }
 }
 
-function hostOf(text: string, port: string | null): { readonly name: string; readonly port: number } {
-  const parts = text.startsWith('/') ? [text, text] : /^(?:\[(.+)\]|([^:]*))(?::(\d+))?$/.exec(text)
-  if (!parts) throw invalid('its host is not one', text)
-  return { name: parts[1] || parts[2] || 'localhost', port: Number(text.startsWith('/') ? (port ?? 5432) : (parts[3] ?? port ?? 5432)) }
-}
+const modes: ReadonlySet<unknown> = new Set(['as ssl says', 'disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'])
 
-function encryptionOf(mode: string): Encryption {
-  const encryption = encryptions.get(mode)
-  if (encryption === undefined)
-    throw new HeadwaterError('invalid', `The database's URL asks for sslmode=${mode}.`, `There are ${[...encryptions.keys()].join(', ')}.`)
-  return encryption
-}
-
-/** As libpq has them. Authorities are always checked along with names: `verify-ca` is taken for the stricter one. */
-const encryptions: ReadonlyMap<string, Encryption> = new Map([
-  ['disable', 'disable'],
-  ['allow', 'prefer'],
-  ['prefer', 'prefer'],
-  ['require', 'require'],
-  ['no-verify', 'require'],
-  ['verify-ca', 'verify'],
-  ['verify-full', 'verify'],
-])
-
-/** What is meant for libpq or an ORM: a server refuses a connection that asks for a setting it does not have. */
-const clientSettings = new Set(
-  (
-    'user password host port dbname sslmode sslrootcert ssl channel_binding gssencmode krbsrvname passfile requirepeer require_auth sslcert sslkey sslcrl ' +
-    'sslpassword sslcompression sslsni sslnegotiation target_session_attrs load_balance_hosts connect_timeout keepalives keepalives_idle keepalives_interval ' +
-    'keepalives_count tcp_user_timeout connection_limit pool_timeout pgbouncer schema socket_timeout'
-  ).split(' '),
-)
-
-const invalid = (why: string, url: string) =>
-  new HeadwaterError(
-    'invalid',
-    `The database's URL cannot be read: ${why} (${url.length} characters).`,
-    'It looks like postgres://user:password@host:5432/database.',
-  )
+const invalid = (why: string) =>
+  new HeadwaterError('invalid', `The database's URL cannot be read: ${why}.`, 'It looks like postgres://user:password@host:5432/database.')

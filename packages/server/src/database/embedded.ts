@@ -2,13 +2,13 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { Database, TailSession, Transaction, TransactionMode } from '../ports.ts'
 import { openDirectory } from './directory.ts'
-import { startEngine } from './engine.ts'
+import { type Engine, startEngine } from './engine.ts'
 import { connectionFailure } from './failure.ts'
 import { createPrepared } from './prepared.ts'
 import { createSession, type Session } from './session.ts'
 import { template } from './template.ts'
 import { createTurns, type EndTurn } from './turns.ts'
-import type { Wire } from './wire.ts'
+import { readAnswer } from './wire.ts'
 
 export interface EmbeddedOptions {
   /** Where it lives, or null: in memory, gone with the process. */
@@ -59,10 +59,10 @@ export async function openEmbedded({ directory }: EmbeddedOptions): Promise<Embe
   }
 }
 
-function createEmbedded(engine: Wire, release: () => Promise<void>): EmbeddedDatabase {
+function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedDatabase {
   const turns = createTurns('The embedded database')
   const prepared = createPrepared()
-  const session = createSession(engine, { version: 0 }, prepared)
+  const session = createSession({ send: async (messages) => readAnswer(await engine.send(messages)) }, { version: 0 }, prepared)
   const wakes = new Set<() => void>()
   let guest: Guest | null = null
 
@@ -130,7 +130,7 @@ function createEmbedded(engine: Wire, release: () => Promise<void>): EmbeddedDat
 
 type TakeTurn = <T>(body: () => Promise<T>, guarded?: boolean) => Promise<T>
 
-function openTail(engine: Wire, session: Session, turn: TakeTurn, wakes: Set<() => void>): TailSession {
+function openTail(engine: Engine, session: Session, turn: TakeTurn, wakes: Set<() => void>): TailSession {
   const mine = new Set<() => void>()
   let isClosed = false
 

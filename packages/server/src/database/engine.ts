@@ -3,10 +3,17 @@
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import type { HeadwaterError } from '@headwater/protocol'
 import { closedFailure, connectionFailure } from './failure.ts'
-import type { Wire } from './wire.ts'
+
+export interface Engine {
+  /** Sends messages and answers with all that came back for them, one call after the other. Rejects with `connection` once it has stopped. */
+  send(messages: readonly Buffer[]): Promise<Buffer>
+  /** Runs once, when it stops by itself; at once if it has already. */
+  onLost(run: (error: HeadwaterError) => void): void
+  close(): Promise<void>
+}
 
 /** Starts the database. Less memory than PGlite's own default: 170 MB instead of 300. */
-export async function startEngine(options: PGliteOptions): Promise<Wire> {
+export async function startEngine(options: PGliteOptions): Promise<Engine> {
   const pglite = await PGlite.create({
     ...options,
     startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ['-c', setting])],

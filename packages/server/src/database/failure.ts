@@ -39,7 +39,8 @@ export const abortedFailure = () =>
 
 export const closedFailure = () => new HeadwaterError('closed', 'The database has been closed.', 'Do not use it after close().')
 
-const isOver = ({ severity, sqlstate }: ErrorFields) =>
+/** The session ends with it. */
+export const isOver = ({ severity, sqlstate }: ErrorFields) =>
   severity === 'FATAL' || severity === 'PANIC' || sqlstate.startsWith('08') || /^57P0[1-4]$/.test(sqlstate)
 
 /** A transaction was kept and used after it had ended. */

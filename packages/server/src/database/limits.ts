@@ -9,8 +9,6 @@ export const limits = {
   connectMs: 10_000,
   /** How often a silent connection to a server is checked. */
   keepAliveMs: 60_000,
-  /** One message of a server, as PostgreSQL limits it: a row of a gigabyte. */
-  serverMessageBytesMax: 1_073_741_824,
   /** Rows of one piece of a stream. */
   streamRows: 500,
   /** Prepared statements that one session keeps. */

@@ -19,10 +19,10 @@ export interface PostgresOptions {
  * every transaction, unless it knows prepared statements; the tail needs connections of its own in any case.
  */
 export async function openPostgres(url: string, { sessionsMax = limits.sessionsMax }: PostgresOptions = {}): Promise<Database> {
-  const address = parseAddress(url)
+  const hosts = parseAddress(url)
   const shapes = { version: 0 }
   const pool = createPool(async () => {
-    const connection = await openConnection({ address })
+    const connection = await openConnection({ hosts })
     return { connection, session: createSession(connection, shapes) }
   }, sessionsMax)
 
@@ -32,7 +32,7 @@ export async function openPostgres(url: string, { sessionsMax = limits.sessionsM
     execute: (script) => pool.use((session) => session.execute(script)),
     transaction: (mode, run) => pool.use((session) => session.transaction(mode, run)),
     batch: (statements) => pool.use((session) => session.batch(statements)),
-    openTail: () => openServerTail(address, shapes),
+    openTail: () => openServerTail(hosts, shapes),
     close: pool.close,
   }
 }

@@ -4,7 +4,7 @@ import { abortedFailure, type ErrorFields, overFailure, sqlFailure } from './fai
 import { limits } from './limits.ts'
 import { createPipeline, createPrepared, type Pipeline, type Prepared } from './prepared.ts'
 import { bindable, checkScript, checkStatement } from './statement.ts'
-import { type Answer, bind, closePortal, copyFail, describePortal, execute, parse, readAnswer, readPiece, simpleQuery, sync, type Wire } from './wire.ts'
+import { type Answer, bind, closePortal, copyFail, describePortal, execute, parse, simpleQuery, sync, type Wire } from './wire.ts'
 
 /**
  * What can be done with one connection, whatever is at its other end. One after the other: whoever has a session has it alone until what
@@ -37,7 +37,7 @@ export function createSession(wire: Wire, shapes: Shapes, prepared: Prepared = c
   let shapesSeen = shapes.version
 
   async function send(pipeline: Pipeline): Promise<Answer> {
-    const answer = readAnswer(await wire.send(pipeline.messages))
+    const answer = await wire.send(pipeline.messages)
     prepared.settle(pipeline, answer.parsed)
     if (answer.statements.some(({ tag }) => tag !== null && changesShapes.test(tag)) || isStale(answer)) shapes.version++
     return answer
@@ -55,7 +55,7 @@ export function createSession(wire: Wire, shapes: Shapes, prepared: Prepared = c
 
   async function queryOnce(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
     const messages = [parse('', checkStatement(text)), bind('', '', bindable(parameters)), describePortal(''), execute('', 0), copyFail, sync]
-    return rowsOf(readAnswer(await wire.send(messages)))
+    return rowsOf(await wire.send(messages))
   }
 
   async function runScript(script: string): Promise<void> {
@@ -80,14 +80,14 @@ export function createSession(wire: Wire, shapes: Shapes, prepared: Prepared = c
 
   async function transaction<T>(mode: TransactionMode, run: (transaction: Transaction) => Promise<T>): Promise<T> {
     // Not awaited: the first statement travels with it.
-    const begun = wire.send([begin[mode]]).then(readAnswer)
+    const begun = wire.send([begin[mode]])
     begun.catch(() => undefined)
     const open = createTransaction(wire, async (text, parameters) => send(pipelineOf([{ text, parameters }], [], [sync])))
     try {
       const result = await run(open.transaction)
       open.end()
       check(await begun)
-      const answer = check(readAnswer(await wire.send([commit])))
+      const answer = check(await wire.send([commit]))
       if (answer.statements[0]?.tag !== 'COMMIT') throw open.firstFailure() ?? abortedFailure()
       return result
     } catch (error) {
@@ -137,10 +137,10 @@ function createTransaction(wire: Wire, ask: (text: string, parameters: readonly 
     let messages = [parse('', checkStatement(text)), bind(portal, '', bindable(parameters)), ...next]
     try {
       for (let hasMore = true; hasMore; messages = next) {
-        const piece = readPiece(await wire.send(messages))
+        const piece = await wire.send(messages)
         if (piece.error) throw noted(piece.error)
-        hasMore = piece.hasMore
-        if (piece.texts.length > 0) await onRows(piece.texts)
+        hasMore = piece.statements[0]?.tag === null
+        if (piece.texts.length > 0) await onRows(textsOf(piece))
         refuseOver()
       }
     } finally {
@@ -160,6 +160,13 @@ function createTransaction(wire: Wire, ask: (text: string, parameters: readonly 
 function check(answer: Answer): Answer {
   if (answer.error) throw sqlFailure(answer.error)
   return answer
+}
+
+/** A null has no text, and is a mistake of the statement's author. */
+function textsOf({ texts }: Answer): readonly string[] {
+  const found = texts.filter((text) => text !== null)
+  assert(found.length === texts.length, 'the first column of a stream is never null')
+  return found
 }
 
 const rowsOf = (answer: Answer): readonly SqlRow[] => check(answer).statements[0]?.rows ?? []

@@ -1,16 +1,16 @@
 import type { TailSession } from '../ports.ts'
-import type { Address } from './address.ts'
+import type { Host } from './address.ts'
 import { openConnection } from './connection.ts'
 import { sqlFailure } from './failure.ts'
 import { createSession, type Shapes } from './session.ts'
 import { createTurns } from './turns.ts'
-import { readAnswer, simpleQuery } from './wire.ts'
+import { simpleQuery } from './wire.ts'
 
 /**
  * The tail's own two connections to a server: one that reads, and one that is told of news, so that neither waits for the other.
  * Rejects with `connection` if the database does not answer. When either is lost, both are given up.
  */
-export async function openServerTail(address: Address, shapes: Shapes): Promise<TailSession> {
+export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Promise<TailSession> {
   const wakes = new Map<string, (() => void)[]>()
   const listeners: ((error: unknown) => void)[] = []
   const turns = createTurns('The tail')
@@ -18,8 +18,8 @@ export async function openServerTail(address: Address, shapes: Shapes): Promise<
   let isClosed = false
 
   // A generic plan reads all of the log: 140 ms and more where 0.4 will do.
-  const reader = await openConnection({ address, prelude: 'set plan_cache_mode = force_custom_plan' })
-  const listener = await openConnection({ address, onNotify: wake }).catch(async (error: unknown) => {
+  const reader = await openConnection({ hosts, prelude: 'set plan_cache_mode = force_custom_plan' })
+  const listener = await openConnection({ hosts, onNotify: wake }).catch(async (error: unknown) => {
     await reader.close()
     throw error
   })
@@ -38,7 +38,7 @@ export async function openServerTail(address: Address, shapes: Shapes): Promise<
 
   async function onWake(channel: string, run: () => void): Promise<void> {
     wakes.set(channel, [...(wakes.get(channel) ?? []), run])
-    const { error } = readAnswer(await listener.send([simpleQuery(`listen "${channel.replaceAll('"', '""')}"`)]))
+    const { error } = await listener.send([simpleQuery(`listen "${channel.replaceAll('"', '""')}"`)])
     if (error) throw sqlFailure(error)
   }
 

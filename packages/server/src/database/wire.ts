@@ -1,18 +1,15 @@
-// The part of PostgreSQL's wire protocol (version 3) that the embedded database and its gateway speak.
-import { assert, type HeadwaterError } from '@headwater/protocol'
+// The part of PostgreSQL's wire protocol (version 3) that our sessions, the embedded database and its gateway speak.
+import { assert } from '@headwater/protocol'
 import { type ErrorFields, sqlFailure } from './failure.ts'
 import type { BoundText } from './statement.ts'
 
-/** One connection to a PostgreSQL, wherever that is. */
+/** What a session speaks to, wherever that is. */
 export interface Wire {
   /**
-   * Sends messages and answers with everything that came back for them, up to the last ReadyForQuery. May be called again before
+   * Sends messages, of which the last one wants an answer, and answers with everything that came back for them. May be called again before
    * that, and is carried out in order. Rejects with `connection` when the connection is lost, then and from then on.
    */
-  send(messages: readonly Buffer[]): Promise<Buffer>
-  /** Runs once, when it is lost by itself; at once if it is lost already. */
-  onLost(run: (error: HeadwaterError) => void): void
-  close(): Promise<void>
+  send(messages: readonly Buffer[]): Promise<Answer>
 }
 
 /** One message: the byte that names it, its body, and all of it as it came. */
@@ -30,6 +27,8 @@ export interface StatementAnswer {
 
 export interface Answer {
   readonly statements: readonly StatementAnswer[]
+  /** The first value of each row that came without a description: of a portal that was not described. */
+  readonly texts: readonly (string | null)[]
   /** The first failure. */
   readonly error: ErrorFields | null
   /** How many Parse messages were carried out, in order. */
@@ -92,45 +91,64 @@ export function* messagesOf(bytes: Buffer): Generator<WireMessage> {
 
 /** Reads what the server answered to a run of messages. */
 export function readAnswer(bytes: Buffer): Answer {
+  const answer = createAnswer()
+  for (const { type, body } of messagesOf(bytes)) {
+    if (type === 'D') answer.row(readValues(body))
+    else if (type === 'T') answer.columns(readColumns(body))
+    else if (type === 'C') answer.done(body.toString('utf8', 0, body.length - 1))
+    else if (type === 'I' || type === 's') answer.done(null)
+    else if (type === 'E') answer.failed(readError(body))
+    else if (type === 'Z') answer.ready(String.fromCharCode(body[0] ?? 0))
+    else if (type === '1') answer.parsed()
+  }
+  return answer.read()
+}
+
+/** An answer, put together from what comes, in the order in which it comes. */
+export interface AnswerBuilder {
+  columns(columns: readonly Column[]): void
+  row(values: readonly (string | null)[]): void
+  /** The end of a statement's answer; null for a portal that has more rows, and for an empty statement. */
+  done(tag: string | null): void
+  failed(fields: ErrorFields): void
+  parsed(): void
+  ready(status: string): void
+  read(): Answer
+}
+
+export interface Column {
+  readonly name: string
+  /** The oid of its type. */
+  readonly type: number
+}
+
+export function createAnswer(): AnswerBuilder {
   const statements: StatementAnswer[] = []
-  let columns: readonly ColumnShape[] = []
+  const texts: (string | null)[] = []
+  let shape: readonly ColumnShape[] | null = null
   let rows: Record<string, unknown>[] = []
   let error: ErrorFields | null = null
   let status: string | null = null
   let parsed = 0
-  const done = (tag: string | null) => {
-    statements.push({ rows, tag })
-    rows = []
-  }
-  for (const { type, body } of messagesOf(bytes)) {
-    if (type === 'D') rows.push(readRow(body, columns))
-    else if (type === 'T') columns = readColumns(body)
-    else if (type === 'C') done(body.toString('utf8', 0, body.length - 1))
-    else if (type === 'I' || type === 's') done(null)
-    else if (type === 'E') error ??= readError(body)
-    else if (type === 'Z') status = String.fromCharCode(body[0] ?? 0)
-    else if (type === '1') parsed++
-  }
-  return { statements, error, parsed, status }
-}
 
-/** The texts of the first column of what one Execute answered. A null has no text, and is a mistake of the statement's author. */
-export function readPiece(bytes: Buffer): { readonly texts: readonly string[]; readonly hasMore: boolean; readonly error: ErrorFields | null } {
-  const texts: string[] = []
-  let hasMore = false
-  let error: ErrorFields | null = null
-  for (const { type, body } of messagesOf(bytes)) {
-    if (type === 'D') texts.push(readFirst(body))
-    else if (type === 's') hasMore = true
-    else if (type === 'E') error ??= readError(body)
+  return {
+    columns: (columns) => {
+      shape = columns.map(({ name, type }) => ({ name, read: readers.get(type) ?? asText }))
+    },
+    row: (values) => void (shape ? rows.push(rowOf(values, shape)) : texts.push(values[0] ?? null)),
+    done: (tag) => {
+      statements.push({ rows, tag })
+      rows = []
+    },
+    failed: (fields) => {
+      error ??= fields
+    },
+    parsed: () => void parsed++,
+    ready: (given) => {
+      status = given
+    },
+    read: () => ({ statements, texts, error, parsed, status }),
   }
-  return { texts, hasMore, error }
-}
-
-function readFirst(body: Buffer): string {
-  const length = body.readInt32BE(2)
-  assert(length >= 0, 'the first column of a stream is never null')
-  return body.toString('utf8', 6, 6 + length)
 }
 
 interface ColumnShape {
@@ -138,26 +156,35 @@ interface ColumnShape {
   readonly read: (text: string) => unknown
 }
 
-function readColumns(body: Buffer): readonly ColumnShape[] {
-  const columns: ColumnShape[] = []
+function rowOf(values: readonly (string | null)[], shape: readonly ColumnShape[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (let i = 0; i < shape.length; i++) {
+    const column = shape[i]
+    const value = values[i] ?? null
+    if (column) row[column.name] = value === null ? null : column.read(value)
+  }
+  return row
+}
+
+function readColumns(body: Buffer): readonly Column[] {
+  const columns: Column[] = []
   for (let at = 2; at < body.length; ) {
     const end = body.indexOf(0, at)
-    columns.push({ name: body.toString('utf8', at, end), read: readers.get(body.readInt32BE(end + 7)) ?? asText })
+    columns.push({ name: body.toString('utf8', at, end), type: body.readInt32BE(end + 7) })
     at = end + 19
   }
   return columns
 }
 
-function readRow(body: Buffer, columns: readonly ColumnShape[]): Record<string, unknown> {
-  const row: Record<string, unknown> = {}
-  let at = 2
-  for (const { name, read } of columns) {
+function readValues(body: Buffer): readonly (string | null)[] {
+  const values: (string | null)[] = []
+  for (let at = 2; at < body.length; ) {
     const length = body.readInt32BE(at)
     at += 4
-    row[name] = length < 0 ? null : read(body.toString('utf8', at, at + length))
+    values.push(length < 0 ? null : body.toString('utf8', at, at + length))
     if (length > 0) at += length
   }
-  return row
+  return values
 }
 
 const asText = (text: string) => text
