@@ -111,7 +111,14 @@ describe('the disk in a file', () => {
     const name = freshName()
     await writeFile(join(directory, name), '')
     await expect(createFileDisks(join(directory, name))('store')).rejects.toMatchObject({ code: 'disk' })
-    await expect(open('../outside')).rejects.toMatchObject({ code: 'bug' })
+  })
+
+  test('a name is never a way out of the directory', async () => {
+    const disk = await open('../outside')
+    await disk.append(['a'], { strict: true })
+    await disk.close()
+    expect(await readdir(directory)).toContain('_1a__1a__1b_outside.headwater')
+    expect(await readOnce('../outside')).toEqual(['a'])
   })
 
   test('W9: a store is open once: not twice in this process, not in another, and again when it is closed', async () => {

@@ -27,11 +27,7 @@ const network: Network = {
   isOnline: () => globalThis.navigator?.onLine ?? true,
   onChange: (run) => {
     globalThis.addEventListener?.('online', run)
-    globalThis.addEventListener?.('offline', run)
-    return () => {
-      globalThis.removeEventListener?.('online', run)
-      globalThis.removeEventListener?.('offline', run)
-    }
+    return () => globalThis.removeEventListener?.('online', run)
   },
 }
 
@@ -56,26 +52,24 @@ function takeLock(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const held = () => new Promise<void>((release) => resolve(() => release()))
     locks.request(name, { signal: AbortSignal.timeout(lockMsMax) }, held).catch(() => {
-      reject(new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close the other tab and reload this one.'))
+      reject(new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close that tab and reload this one.'))
     })
   })
 }
 
+/** As the standard numbers it. */
+const openState = 1
+
 export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefined): OpenSocket {
   return (url, events) => {
-    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here.', 'In Node, use nodePorts of @headwater/client/node.')
+    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here: in Node, use nodePorts of @headwater/client/node.')
     const socket = new Socket(url)
-    let isOpen = false
     let isClosed = false
     const end = () => {
-      if (isClosed) return
+      if (!isClosed) events.onClose()
       isClosed = true
-      events.onClose()
     }
-    socket.onopen = () => {
-      isOpen = true
-      events.onOpen()
-    }
+    socket.onopen = events.onOpen
     socket.onmessage = ({ data }) => {
       if (!isClosed) events.onMessage(String(data))
     }
@@ -84,7 +78,7 @@ export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefi
     socket.onerror = () => {}
     return {
       send: (frame) => {
-        if (isOpen && !isClosed) socket.send(frame)
+        if (socket.readyState === openState) socket.send(frame)
       },
       close: () => {
         socket.close()

@@ -3,7 +3,7 @@ import { type Mutators, type QueryDefinition, queryOf, type Schema } from '@head
 import type { Ask, Asking, Client, ClientOptions, LiveQuery, Mutate, PendingMutation } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { encodeBuiltIn, type Verb } from './outbox/builtin.ts'
+import { eachVerb, encodeBuiltIn, type Verb } from './outbox/builtin.ts'
 import type { Row } from './store/row.ts'
 
 /**
@@ -55,7 +55,7 @@ function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, s
   for (const [name, table] of Object.entries(schema.definitions)) {
     const builtIn = (verb: Verb) => (values: Row, options?: { readonly expect?: Row }) =>
       outbox.make(`${name}.${verb}`, () => encodeBuiltIn(name, table, verb, values, options?.expect))
-    members[name] = { insert: builtIn('insert'), update: builtIn('update'), delete: builtIn('delete') }
+    members[name] = eachVerb(builtIn)
   }
   for (const name of Object.keys(mutators)) members[name] = (args: unknown) => outbox.make(name, () => args)
   // A member per table of the schema and per mutator: what Mutate says for these.
@@ -64,7 +64,7 @@ function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, s
 
 async function retry({ outbox }: Engine, id: string): Promise<PendingMutation> {
   const one = outbox.setAside().find((refused) => refused.id === id)
-  if (one === undefined) throw new HeadwaterError('absent', `Nothing that was set aside has the id ${id}.`)
+  if (one === undefined) throw new HeadwaterError('absent', `${id} is not set aside.`)
   const pending = outbox.make(one.name, () => one.args, one)
   await pending.saved
   return pending

@@ -1,5 +1,5 @@
 // Puts the parts of the engine together: what each needs of the others is passed here, and nowhere else.
-import { deviceId, HeadwaterError } from '@headwater/protocol'
+import { asError, deviceId, HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema, TableDefinition } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
 import type { SetAside, Status } from './api.ts'
@@ -42,15 +42,15 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
   const newId = createIds(ports)
   // Nobody is left to tell of a listener that throws.
   const listeners = createSubscribers<[HeadwaterError]>(() => {})
-  const report = (error: unknown) => listeners.run(asError(error))
+  const report = (error: unknown) => listeners.run(toError(error))
   let journal: Journal | null = null
   // Why the disk cannot be written, and why nothing can be made at all.
   let trouble: HeadwaterError | null = null
   let obstacle: HeadwaterError | null = null
   let isStarting = true
 
-  const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, isSameStatus, report)
-  const setAside = createValue<readonly SetAside[]>([], Object.is, report)
+  const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, report)
+  const setAside = createValue<readonly SetAside[]>([], report)
   const isPartly = (table: TableDefinition) =>
     store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
   const store: Store = createStore({ schema, clock, report, stateOf: (table) => sync.holds.stateOf(table) })
@@ -105,7 +105,7 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     } catch (error) {
       // A device without a disk works in memory, and says that it does.
       disk = null
-      onTrouble(asError(error))
+      onTrouble(toError(error))
     }
     const restored = restore(records, store, report)
     const device = restored.isWhole ? restored.identity?.device : undefined
@@ -132,7 +132,7 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
   }
 
   const ready = start().catch((error) => {
-    obstacle = asError(error)
+    obstacle = toError(error)
     outbox.abandon(obstacle)
     refresh()
     throw obstacle
@@ -156,13 +156,4 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
   }
 }
 
-const asError = (error: unknown): HeadwaterError =>
-  error instanceof HeadwaterError ? error : new HeadwaterError('internal', error instanceof Error ? error.message : String(error), '', { cause: error })
-
-const isSameStatus = (a: Status, b: Status) =>
-  a.online === b.online &&
-  a.phase === b.phase &&
-  a.pending === b.pending &&
-  a.setAside === b.setAside &&
-  a.problem?.code === b.problem?.code &&
-  a.problem?.message === b.problem?.message
+const toError = (error: unknown) => asError(error, 'internal')

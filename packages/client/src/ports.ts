@@ -65,7 +65,7 @@ export interface Disk {
   close(): Promise<void>
 }
 
-/** Opens the disk of one store. `name` is made of the person and the app's URL, and safe as a file name. */
+/** Opens the disk of one store. `name` is made of the person and the app's URL: any text. */
 export type OpenDisk = (name: string) => Promise<Disk>
 
 export interface Ports {

@@ -1,3 +1,4 @@
+import { equalJson } from '@headwater/schema'
 import type { LiveValue } from './api.ts'
 import { createSubscribers } from './store/subscribers.ts'
 
@@ -6,14 +7,14 @@ export interface SettableValue<T> extends LiveValue<T> {
   set(value: T): void
 }
 
-export function createValue<T>(first: T, isSame: (a: T, b: T) => boolean, report: (error: unknown) => void): SettableValue<T> {
+export function createValue<T>(first: T, report: (error: unknown) => void): SettableValue<T> {
   let value = first
   const subscribers = createSubscribers(report)
   return {
     get: () => value,
     subscribe: subscribers.add,
     set: (next) => {
-      if (isSame(value, next)) return
+      if (equalJson(value, next)) return
       value = next
       subscribers.run()
     },

@@ -1,6 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
 import { diskName } from '../src/address.ts'
+import { fileNameOf } from '../src/disk/file.ts'
 import { createFixture, type Device } from './fixture.ts'
 import { breathe } from './world.ts'
 
@@ -300,7 +301,7 @@ test('wiping leaves nothing, and closing waits for what was made', async () => {
   expect(disks.records(name)).toEqual([])
 })
 
-test('the name of a store is that of its person and server alone, and safe as a file name', () => {
+test('the name of a store is that of its person and server alone, and its file has a name that every file system takes', () => {
   const names = [
     ['ada', '/'],
     ['Ada', '/'],
@@ -309,7 +310,7 @@ test('the name of a store is that of its person and server alone, and safe as a 
     ['../x', '/'],
     ['x'.repeat(200), '/'],
     [`${'x'.repeat(199)}y`, '/'],
-  ].map(([user = '', url = '']) => diskName(user, url))
+  ].map(([user = '', url = '']) => fileNameOf(diskName(user, url)))
   expect(new Set(names.map((one) => one.toLowerCase())).size).toBe(names.length)
   for (const one of names) expect(one).toMatch(/^[\w-]{1,170}$/)
 })

@@ -16,11 +16,12 @@ export const encode = (message: Up | Down): string => JSON.stringify(message, (_
 
 function decode<M>(frame: string, shapes: Readonly<Record<string, Shape<unknown>>>, bytesMax: number): M {
   // One UTF-16 unit is at least one byte: a frame that is longer than this in units is too large in bytes as well.
-  if (frame.length > bytesMax) throw new HeadwaterError('too-large', `A message of ${frame.length} characters exceeds ${bytesMax} bytes`, 'Send less at once.')
+  if (frame.length > bytesMax) throw new HeadwaterError('too-large', `A message of ${frame.length} characters exceeds ${bytesMax} bytes.`)
   const value = parse(frame)
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined
+  // Of what is no object there is no type.
+  const { type } = Object(value) as { readonly type?: unknown }
   const shape = typeof type === 'string' && Object.hasOwn(shapes, type) ? shapes[type] : undefined
-  if (shape === undefined) return malformed('the message', 'of a known type')
+  if (shape === undefined) return malformed('', 'of a known type')
   // The shape was found by its type among the members of the union.
   return shape.check(value, '') as M
 }
@@ -29,6 +30,6 @@ function parse(frame: string): unknown {
   try {
     return JSON.parse(frame)
   } catch {
-    return malformed('the message', 'JSON')
+    return malformed('', 'JSON')
   }
 }

@@ -19,6 +19,10 @@ export class HeadwaterError extends Error {
   }
 }
 
+/** What was thrown, as the one error. Another's keeps its message, gets this code, and is the cause in `details`. */
+export const asError = (thrown: unknown, code: string): HeadwaterError =>
+  thrown instanceof HeadwaterError ? thrown : new HeadwaterError(code, thrown instanceof Error ? thrown.message : String(thrown), '', { cause: thrown })
+
 /** For bugs of ours, never for the world: what is asserted can only be false if the code is wrong. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new HeadwaterError('bug', `Assertion failed: ${message}`, 'This is a bug in Headwater. Please report it.')

@@ -6,7 +6,7 @@ export { type Failure, type FailureCode, failureCodes } from './down/failure.ts'
 export type { Load } from './down/load.ts'
 export type { Pong } from './down/pong.ts'
 export type { Welcome } from './down/welcome.ts'
-export { assert, type ErrorDetails, HeadwaterError, unreachable } from './error.ts'
+export { asError, assert, type ErrorDetails, HeadwaterError, unreachable } from './error.ts'
 export {
   type Cursor,
   cursor,
@@ -26,10 +26,11 @@ export {
 } from './ids.ts'
 export { type Json, unstorable, unstorableText } from './json.ts'
 export { limits } from './limits.ts'
+export { type Mutation, mutation } from './mutation.ts'
 export { count, type Infer, json, nullable, object, type Shape, text } from './shape.ts'
 export type { Hello } from './up/hello.ts'
 export type { Hold } from './up/hold.ts'
 export type { Ping } from './up/ping.ts'
-export { type Mutation, mutation, type Push } from './up/push.ts'
+export type { Push } from './up/push.ts'
 export type { Release } from './up/release.ts'
 export { type Up, upShapes } from './up/up.ts'

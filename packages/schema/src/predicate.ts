@@ -2,7 +2,7 @@
 // row is selected only where the whole is true. `{ column: null }` is the one exception, and means `is null`.
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
-import { orderOf } from './order.ts'
+import { comparatorOf } from './order.ts'
 import { columnOf, type TableDefinition } from './table.ts'
 import { decodeValue, encodeValue } from './value.ts'
 
@@ -57,14 +57,10 @@ export type Evaluate = (row: Readonly<Record<string, unknown>>) => boolean | nul
 export function compile(table: TableDefinition, predicate: Predicate): Evaluate {
   switch (predicate.type) {
     case 'and':
-      return fold(
-        predicate.parts.map((part) => compile(table, part)),
-        false,
-      )
     case 'or':
       return fold(
         predicate.parts.map((part) => compile(table, part)),
-        true,
+        predicate.type === 'or',
       )
     case 'isNull':
       return (row) => (row[predicate.column] === null) !== predicate.negated
@@ -77,13 +73,12 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
   const column = columnOf(table, name, 'query')
   const { operator, operand } = isTest(asked) ? asked : { operator: 'eq' as const, operand: asked }
   if (operand === null) {
-    if (operator !== 'eq' && operator !== 'ne')
-      throw new HeadwaterError('query', `${name}: ${operator} null selects nothing.`, 'Ask for null with { column: null } or ne(null).')
+    if (operator !== 'eq' && operator !== 'ne') throw hasNo(name, column, `${operator} null`)
     return { type: 'isNull', column: name, negated: operator === 'ne' }
   }
-  if (column.type === 'json' && operator !== 'eq') throw new HeadwaterError('query', `${name} is JSON, which has no ${operator}.`)
+  if (column.type === 'json' && operator !== 'eq') throw hasNo(name, column, operator)
   if (operator === 'contains' || operator === 'startsWith') {
-    if (column.type !== 'text' && column.type !== 'enumeration') throw new HeadwaterError('query', `${name} is ${column.type}, which has no ${operator}.`)
+    if (column.type !== 'text' && column.type !== 'enumeration') throw hasNo(name, column, operator)
   }
   // oneOf() is the one maker of `in`, and takes an array.
   const operands = operator === 'in' ? (operand as readonly unknown[]) : [operand]
@@ -92,6 +87,8 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
   const normal = operands.map((one) => normalize(loose.type === 'enumeration' ? { ...loose, type: 'text' } : loose, one, name))
   return { type: 'compare', column: name, operator, operand: operator === 'in' ? normal : normal[0] }
 }
+
+export const hasNo = (name: string, { type }: ColumnDefinition, what: string) => new HeadwaterError('query', `${name} is ${type}, which has no ${what}.`)
 
 /** The operand as a row would hold it: a Date as its text, a uuid in lower case. */
 const normalize = (column: ColumnDefinition, operand: unknown, name: string) => decodeValue(column, encodeValue(column, operand, name))
@@ -122,25 +119,21 @@ function compare(column: ColumnDefinition, name: string, operator: Operator, ope
 }
 
 function meaning(column: ColumnDefinition, operator: Operator, operand: unknown): (value: unknown) => boolean {
-  const ordered = (holds: (order: number) => boolean) => {
-    const order = orderOf(column)
-    return (value: unknown) => holds(order(value, operand))
-  }
+  const order = comparatorOf(column)
+  const equal = equality(column, operand)
   switch (operator) {
     case 'eq':
-      return equality(column, operand)
-    case 'ne': {
-      const equal = equality(column, operand)
+      return equal
+    case 'ne':
       return (value) => !equal(value)
-    }
     case 'lt':
-      return ordered((order) => order < 0)
+      return (value) => order(value, operand) < 0
     case 'lte':
-      return ordered((order) => order <= 0)
+      return (value) => order(value, operand) <= 0
     case 'gt':
-      return ordered((order) => order > 0)
+      return (value) => order(value, operand) > 0
     case 'gte':
-      return ordered((order) => order >= 0)
+      return (value) => order(value, operand) >= 0
     case 'in': {
       // conditionOf() made it an array.
       const equals = (operand as readonly unknown[]).map((one) => equality(column, one))
@@ -159,7 +152,7 @@ function equality(column: ColumnDefinition, operand: unknown): (value: unknown) 
   if (column.type === 'json') return (value) => equalJson(value, operand)
   // Most comparisons are of plain texts and numbers; only they may skip the column's own order.
   if (typeof operand === 'string' && column.type !== 'numeric') return (value) => value === operand
-  const order = orderOf(column)
+  const order = comparatorOf(column)
   return (value) => order(value, operand) === 0
 }
 

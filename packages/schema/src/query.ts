@@ -1,6 +1,6 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type Direction, type OrderBy, orderOf } from './order.ts'
-import { type Predicate, predicateOf, type Where } from './predicate.ts'
+import { hasNo, type Predicate, predicateOf, type Where } from './predicate.ts'
 import { columnOf, type TableDefinition } from './table.ts'
 
 /** A query as data: rows of one table. */
@@ -29,7 +29,8 @@ export function queryOf<Row, Run>(name: string, table: TableDefinition, run: (de
     definition,
     where: (where) => build({ ...definition, where: both(definition.where, predicateOf(table, where)) }),
     orderBy: (column, direction = 'asc') => {
-      if (columnOf(table, column, 'query').type === 'json') throw new HeadwaterError('query', `${name}.${column} is JSON, which has no order.`)
+      const asked = columnOf(table, column, 'query')
+      if (asked.type === 'json') throw hasNo(column, asked, 'order')
       return build({ ...definition, orderBy: [...definition.orderBy, { column, direction }] })
     },
     limit: (rows) => {

@@ -1,5 +1,6 @@
 // Invariant: the file is a sequence of whole frames, and perhaps the beginning of one that a crash cut off. It only ever grows, or is
 // exchanged as a whole by a rename. Only one disk has it open.
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -15,8 +16,7 @@ import { type Lock, takeLock } from './lock.ts'
 export const createFileDisks =
   (directory: string): OpenDisk =>
   async (name) => {
-    assert(/^[\w-][\w.-]{0,180}$/.test(name), 'the name of a disk is safe as a file name')
-    const path = join(directory, `${name}.headwater`)
+    const path = join(directory, `${fileNameOf(name)}.headwater`)
     return attempt(async () => {
       await mkdir(directory, { recursive: true, mode: 0o700 })
       const lock = await takeLock(path)
@@ -28,6 +28,13 @@ export const createFileDisks =
       return createDisk(path, store, lock)
     })
   }
+
+/** Every file system takes it, and no two names have the same, upper and lower case not told apart. */
+export function fileNameOf(name: string): string {
+  const safe = name.replace(/[^a-z0-9-]/g, (unit) => `_${unit.charCodeAt(0).toString(36)}_`)
+  // File systems take so much and not more; a longer name keeps its beginning and a sum of all of it.
+  return safe.length <= 160 ? safe : `${safe.slice(0, 120)}-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`
+}
 
 function createDisk(path: string, store: Store, lock: Lock): Disk {
   let failure: HeadwaterError | null = null

@@ -26,7 +26,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     const opened = await settled(request)
     opened.onversionchange = () => {
       opened.close()
-      failure = new HeadwaterError('disk-blocked', 'The store was removed in another tab.', 'Reload the page.')
+      failure = new HeadwaterError('disk-blocked', 'This store was removed in another tab.', 'Reload the page.')
     }
     database = opened
   }
@@ -137,8 +137,8 @@ const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'close
 function failureOf(error: unknown): HeadwaterError {
   if (error instanceof HeadwaterError) return error
   const what = nameOf(error)
-  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'The browser has no room for this store.', 'Free some space on the device.')
+  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'The browser has no room for this store.', 'Free some space.')
   // Taken by another tab (Constraint), or not to be had at all: no IndexedDB (Reference, Type), or none in this mode (the others).
   const isBlocked = /^(Constraint|Reference|Type|Security|InvalidState|NotAllowed|Version)Error$/.test(what)
-  return new HeadwaterError(isBlocked ? 'disk-blocked' : 'disk', `IndexedDB: ${what}`, 'Reload the page; private windows may keep nothing.')
+  return new HeadwaterError(isBlocked ? 'disk-blocked' : 'disk', `IndexedDB: ${what}`, 'Reload the page.')
 }

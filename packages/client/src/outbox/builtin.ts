@@ -4,8 +4,11 @@ import { HeadwaterError, type Json } from '@headwater/protocol'
 import { columnOf, decodeValue, encodeValue, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
 
-export const verbs = ['insert', 'update', 'delete'] as const
+const verbs = ['insert', 'update', 'delete'] as const
 export type Verb = (typeof verbs)[number]
+
+/** Insert, update and delete of a table, each made by `make`. */
+export const eachVerb = <T>(make: (verb: Verb) => T): Readonly<Record<string, T>> => Object.fromEntries(verbs.map((verb) => [verb, make(verb)]))
 
 export interface BuiltIn {
   readonly table: string

@@ -33,10 +33,13 @@ export function createDraft({ schema, below, isPartly }: DraftDeps): Draft {
     const before = view.get(table, key)
     if (verb === 'delete') return before && setIn(layer, table, key, null)
     if (verb === 'insert') {
-      if (before) refuse('unique', `A row with this key exists in ${table}.`)
+      if (before) refuse('unique', `There is such a row in ${table}.`)
       return setIn(layer, table, key, row)
     }
-    if (before === undefined) throw isPartly(definition) ? notHeld(table) : absent(table)
+    if (before === undefined) {
+      if (isPartly(definition)) throw new HeadwaterError('not-held', `There may be such a row in ${table}.`)
+      return refuse('absent', `There is no such row in ${table}.`)
+    }
     for (const column in expect) if (!areEqual(before[column], expect[column])) refuse('conflict', `${table}.${column} has changed meanwhile.`)
     setIn(layer, table, key, { ...before, ...row })
   }
@@ -60,9 +63,6 @@ export function createDraft({ schema, below, isPartly }: DraftDeps): Draft {
 }
 
 /** A mutator that awaits anything but `tx` would change what is shown at some later time, on top of what it never saw. */
-export const waits = () => new HeadwaterError('mutator-waits', 'A mutator waits for something else than tx.', 'Fetch and wait before calling it.')
-
-const notHeld = (table: string) => new HeadwaterError('not-held', `There may be such a row in ${table}.`)
-const absent = (table: string) => new HeadwaterError('refused', `There is no such row in ${table}.`, '', { code: 'absent' })
+export const waits = () => new HeadwaterError('mutator-waits', 'A mutator waits for something else than tx.')
 
 export const isNotHeld = (error: unknown): boolean => error instanceof HeadwaterError && error.code === 'not-held'

@@ -1,4 +1,4 @@
-import { HeadwaterError, type Json, type Mutation, type MutationId } from '@headwater/protocol'
+import { asError, type HeadwaterError, type Json, type Mutation, type MutationId } from '@headwater/protocol'
 import type { MutationState, Outcome, PendingMutation, SetAside } from '../api.ts'
 
 /** A mutation on its way from being made to being confirmed. */
@@ -57,13 +57,10 @@ export function createEntry({ id, name, args, at }: Made, number: number | null,
 export const wireOf = ({ number, id, name, args, at }: Entry): Mutation => ({ number: number ?? 0, id, name, args, at })
 
 /** What a thrown error is to the person: `refuse(code, reason)` says it itself. */
-export function refusalOf(error: unknown): { readonly error: HeadwaterError; readonly outcome: Outcome } {
-  if (!(error instanceof HeadwaterError)) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { error: new HeadwaterError('mutator-failed', reason, '', { cause: error }), outcome: { type: 'refused', code: 'mutator-failed', reason } }
-  }
-  const code = error.code === 'refused' && typeof error.details.code === 'string' ? error.details.code : error.code
-  return { error, outcome: { type: 'refused', code, reason: error.message } }
+export function refusalOf(thrown: unknown): { readonly error: HeadwaterError; readonly outcome: Outcome } {
+  const error = asError(thrown, 'mutator-failed')
+  const { code, message, details } = error
+  return { error, outcome: { type: 'refused', code: code === 'refused' ? String(details.code) : code, reason: message } }
 }
 
 function withResolvers<T>() {

@@ -94,7 +94,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
   function mutatorOf(name: string) {
     const mutator = Object.hasOwn(deps.mutators, name) ? deps.mutators[name] : undefined
-    if (mutator === undefined) throw new HeadwaterError('unknown-mutator', `This app has no mutator ${name}.`)
+    if (mutator === undefined) throw new HeadwaterError('unknown-mutator', `There is no mutator ${name}.`)
     return mutator
   }
 

@@ -2,7 +2,7 @@ import { type Json, type UserId, userId } from '@headwater/protocol'
 import { derivedId, type Mutator, type QueryDefinition, queryOf, type Schema, type Tx } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
 import { type Counters, questionOf, select } from '../store/select.ts'
-import { encodeBuiltIn, type Verb, verbs } from './builtin.ts'
+import { eachVerb, encodeBuiltIn } from './builtin.ts'
 import type { Draft } from './draft.ts'
 
 export interface TxDeps {
@@ -26,8 +26,7 @@ export function createTx(
     return table ? select(draft.view, questionOf(table, { ...definition, limit }), counters) : []
   }
   for (const [name, table] of Object.entries(schema.definitions)) {
-    const write = (verb: Verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values))
-    members[name] = Object.fromEntries(verbs.map((verb) => [verb, write(verb)]))
+    members[name] = eachVerb((verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values)))
     queries[name] = queryOf(name, table, (definition) => ({
       all: async () => ask(definition),
       first: async () => ask(definition, Math.min(1, definition.limit ?? 1))[0],

@@ -1,7 +1,7 @@
 // Invariant: the records on the disk, read in order, give a state that the device was in. Where a record could not be written,
 // none that follows is, until the disk has been written anew. A record may be read twice, never in another order: writing the
 // store anew takes in what still waits to be appended.
-import { HeadwaterError } from '@headwater/protocol'
+import { asError, HeadwaterError } from '@headwater/protocol'
 import type { Clock, Disk, DiskRecord } from '../ports.ts'
 
 export interface Journal {
@@ -13,8 +13,6 @@ export interface Journal {
   restart(): Promise<void>
   /** Writes everything anew, a little later, if the log has outgrown it. */
   compact(): void
-  /** Resolves when nothing waits to be written. */
-  flushed(): Promise<void>
   close(): Promise<void>
   wipe(): Promise<void>
 }
@@ -67,7 +65,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     while (waiting.length > 0) {
       const jobs = waiting
       waiting = []
-      const error = await write(jobs).then(() => null, asError)
+      const error = await write(jobs).then(() => null, toError)
       for (const { type, resolve, reject } of jobs) {
         if (error && type === 'keep') reject(error)
         else resolve()
@@ -85,7 +83,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
         if (records.length > 0) await disk.append(records, { strict: has('keep') })
         return has('anew') ? await replace([...deps.outbox(), ...deps.rows()]) : undefined
       } catch (error) {
-        broken = asError(error)
+        broken = toError(error)
       }
     } else if (!has('keep')) return
     try {
@@ -93,7 +91,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
       broken = null
       deps.onTrouble(null)
     } catch (error) {
-      broken = asError(error)
+      broken = toError(error)
       deps.onTrouble(broken)
       throw broken
     }
@@ -113,7 +111,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     if (broken?.code === 'disk-blocked') throw broken
     disk = await deps.open()
     const { length } = await disk.read()
-    if (length > count) throw new HeadwaterError('disk-blocked', 'Another tab or process has written this store.', 'Close the other one and start again.')
+    if (length > count) throw new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close that tab and reload this one.')
     count = length
     await replace([...deps.outbox(), ...deps.rows()]).catch(async () => {
       await replace(deps.outbox())
@@ -130,10 +128,6 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     })
   }
 
-  const flushed = async () => {
-    while (working) await working
-  }
-
   return {
     cache: (record, rows) => {
       weight += rows
@@ -145,14 +139,13 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     },
     restart: () => put('anew'),
     compact,
-    flushed,
     close: async () => {
       isClosed = true
-      await flushed()
+      while (working) await working
       await disk.close()
     },
     wipe: () => disk.wipe(),
   }
 }
 
-const asError = (error: unknown) => (error instanceof HeadwaterError ? error : new HeadwaterError('disk', `The disk failed: ${String(error)}`))
+const toError = (error: unknown) => asError(error, 'disk')

@@ -20,8 +20,6 @@ export interface LiveQueries {
   startAnew(): void
   /** Runs the subscribers of queries whose state is not what it was. */
   followStates(): void
-  /** Queries that cost upkeep. */
-  readonly active: ReadonlySet<unknown>
 }
 
 export interface LiveDeps {
@@ -131,7 +129,6 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       notify([...active])
     },
     followStates: () => follow(new Map()),
-    active,
   }
 }
 

@@ -4,6 +4,8 @@
 // Invariant: rows, cursor, and what became of mutations change in one record, because they come in one frame. Loads become
 // visible with the checkpoint that names them; a welcome drops those that no checkpoint named.
 import {
+  type Checkpoint,
+  type Cursor,
   count,
   type Down,
   decodeDown,
@@ -95,12 +97,22 @@ export function parseRecord(record: DiskRecord): Entry {
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
   if (headwater === formatVersion) return { type: 'header' }
-  throw new HeadwaterError(
-    'store-version',
-    `The store on this device has format ${headwater}; this app reads ${formatVersion}.`,
-    'Reload the page to get the newer app.',
-  )
+  throw new HeadwaterError('store-version', `This store has format ${headwater}; this app reads ${formatVersion}.`, 'Reload the page to get the newer app.')
 }
+
+const none = { granted: [], held: [] }
+
+/** A checkpoint that changes nothing. */
+export const emptyCheckpoint = (cursor: Cursor): Checkpoint => ({
+  type: 'checkpoint',
+  cursor,
+  replace: false,
+  loads: [],
+  left: none,
+  joined: none,
+  tables: new Map(),
+  outcomes: [],
+})
 
 /** Rows in a record, and characters, at which the next begins: the disk and `JSON.parse` take them piece by piece. */
 const rowsMax = 2_000
@@ -133,7 +145,7 @@ export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterabl
     }
     if (piece.length > 0) yield loadRecord(name, piece)
   }
-  yield encode({ type: 'checkpoint', cursor, replace: true, loads: [0], left: { granted: [], held: [] }, joined, tables: new Map(), outcomes: [] })
+  yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined })
   // Frames that follow have the columns of the last welcome.
   yield encode(welcome)
 }

@@ -51,5 +51,4 @@ export function areEqualRows(a: Row, b: Row): boolean {
 
 export const areEqual = (a: unknown, b: unknown): boolean => Object.is(a, b) || (typeof a === 'object' && typeof b === 'object' && equalJson(a, b))
 
-const corrupt = (what: string) =>
-  new HeadwaterError('corrupt', `A row ${what}.`, 'It was left out. The server speaks another version, or the data was damaged.')
+const corrupt = (what: string) => new HeadwaterError('corrupt', `A row ${what} and was left out.`)

@@ -160,7 +160,7 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
   let staged = new Map<number, Map<string, Row[]>>()
   let taken = new Set<number>()
   const assertNew = (load: number) => {
-    if (taken.has(load)) throw new HeadwaterError('malformed', `Load ${load} was named by a checkpoint before.`)
+    if (taken.has(load)) throw new HeadwaterError('malformed', `Load ${load} was named before.`)
   }
 
   function decode(name: string, values: Tuple): Row | null {

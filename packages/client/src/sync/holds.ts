@@ -37,14 +37,15 @@ const graceMs = 60_000
 interface Use {
   readonly scope: ScopeKey
   count: number
+  /** The server has been asked for it, and has not answered. */
+  isAsked: boolean
+  isDenied: boolean
   state: ReturnType<ScopeHandle['state']>
   readonly subscribers: Subscribers<[]>
 }
 
 export function createHolds({ schema, store, clock, report, onWanted, evict }: HoldsDeps): Holds {
   const uses = new Map<ScopeKey, Use>()
-  const denied = new Set<ScopeKey>()
-  const asked = new Set<ScopeKey>()
   const onDemandKinds = new Set(
     Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
   )
@@ -55,9 +56,9 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
-  const inUse = () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope)).map(({ scope }) => scope)
+  const inUse = () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope))
 
-  const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
+  const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : uses.get(scope)?.isDenied ? 'denied' : 'loading')
 
   function refresh(): void {
     for (const use of uses.values()) {
@@ -70,7 +71,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
   }
 
   function useOf(scope: ScopeKey): Use {
-    const use = uses.get(scope) ?? { scope, count: 0, state: stateOf(scope), subscribers: createSubscribers(report) }
+    const use = uses.get(scope) ?? { scope, count: 0, isAsked: false, isDenied: false, state: stateOf(scope), subscribers: createSubscribers(report) }
     uses.set(scope, use)
     return use
   }
@@ -83,7 +84,6 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
         // Offline, what is dropped could not be loaded again.
         if (isHere(use.scope) && isOnDemand(use.scope) && !evict(use.scope)) return wait()
         uses.delete(use.scope)
-        asked.delete(use.scope)
       })
     wait()
   }
@@ -106,24 +106,28 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       }
     },
     scopeState: (kind, key) => stateOf(scopeKey(kind, key)),
-    inUse,
+    inUse: () => inUse().map(({ scope }) => scope),
     greeted: (scopes) => {
-      asked.clear()
-      denied.clear()
-      for (const scope of scopes) asked.add(scope)
+      for (const use of uses.values()) {
+        use.isAsked = scopes.includes(use.scope)
+        use.isDenied = false
+      }
     },
     takeWanted: () => {
-      const wanted = inUse().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
-      for (const scope of wanted) asked.add(scope)
-      return wanted
+      const wanted = inUse().filter(({ scope, isAsked, isDenied }) => !isHere(scope) && !isDenied && !isAsked)
+      for (const use of wanted) use.isAsked = true
+      return wanted.map(({ scope }) => scope)
     },
     deny: (scopes) => {
-      for (const scope of scopes) denied.add(scope)
+      for (const scope of scopes) {
+        const use = uses.get(scope)
+        if (use) use.isDenied = true
+      }
       refresh()
     },
     follow: (isFirst) => {
       // A scope that is here may be taken away and asked for again; one that the greeting named and that is not here was not granted then.
-      for (const scope of asked) if (isFirst || isHere(scope)) asked.delete(scope)
+      for (const use of uses.values()) if (isFirst || isHere(use.scope)) use.isAsked = false
       refresh()
     },
     stateOf: (table) => {
@@ -131,8 +135,8 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       const isLoaded = store().cursor() !== null
       if (table.memberships.some(({ load }) => load === 'eager') || kinds.length === 0) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
       const states = inUse()
-        .filter((scope) => kinds.includes(scopeKind(scope)))
-        .map(stateOf)
+        .filter(({ scope }) => kinds.includes(scopeKind(scope)))
+        .map(({ scope }) => stateOf(scope))
       if (states.includes('loading')) return 'loading'
       return states.includes('ready') ? 'complete' : isLoaded ? 'partial' : 'loading'
     },
@@ -145,7 +149,7 @@ function readyOf(use: Use): Promise<void> {
       if (use.state === 'loading') return
       unsubscribe()
       if (use.state === 'ready') resolve()
-      else reject(new HeadwaterError('denied', `${use.scope} is not granted to this person.`))
+      else reject(new HeadwaterError('denied', `${use.scope} is not granted.`))
     }
     const unsubscribe = use.subscribers.add(settle)
     settle()

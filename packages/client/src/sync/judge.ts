@@ -1,4 +1,4 @@
-import type { Down, Welcome } from '@headwater/protocol'
+import type { Down, FailureCode, Welcome } from '@headwater/protocol'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Store } from '../store/store.ts'
 import type { EventType } from './machine.ts'
@@ -7,18 +7,15 @@ import type { EventType } from './machine.ts'
 export function judge(message: Down, outbox: Outbox, store: Store): EventType {
   if (message.type === 'welcome') return judgeWelcome(message, outbox, store)
   if (message.type !== 'failure') return message.type
-  switch (message.code) {
-    case 'version':
-    case 'wrong-user':
-      return 'refused'
-    case 'forked':
-      return 'copied'
-    case 'unauthenticated':
-    case 'draining':
-      return message.code
-    default:
-      return 'failed'
-  }
+  return failures[message.code] ?? 'failed'
+}
+
+const failures: Readonly<Partial<Record<FailureCode, EventType>>> = {
+  version: 'refused',
+  'wrong-user': 'refused',
+  forked: 'copied',
+  unauthenticated: 'unauthenticated',
+  draining: 'draining',
 }
 
 /**

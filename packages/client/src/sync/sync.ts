@@ -18,11 +18,12 @@ import type { Status } from '../api.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
+import { emptyCheckpoint } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
 import { backoffMsMax, type Effect, type EventType, firstState, type Phase, slowlyMs, step } from './machine.ts'
-import { pushesOf, pushFrame } from './push.ts'
+import { pushesOf } from './push.ts'
 import { createTimers } from './timers.ts'
 
 type Problem = Status['problem']
@@ -247,8 +248,8 @@ export function createSync(deps: SyncDeps): Sync {
     if (scopes.length > 0) send({ type: 'hold', scopes })
     const entries = outbox.sendable(sentUpTo)
     for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
-      socket?.send(pushFrame(push))
-      for (const entry of push) {
+      socket?.send(push.frame)
+      for (const entry of push.entries) {
         entry.sent()
         sentUpTo = entry.number ?? sentUpTo
       }
@@ -269,17 +270,7 @@ export function createSync(deps: SyncDeps): Sync {
     const cursor = store.cursor()
     if (state.phase !== 'live' || isApplying || cursor === null) return false
     send({ type: 'release', scopes: [scope] })
-    const none = { granted: [], held: [] }
-    const left: Checkpoint = {
-      type: 'checkpoint',
-      cursor,
-      replace: false,
-      loads: [],
-      left: { granted: [], held: [scope] },
-      joined: none,
-      tables: new Map(),
-      outcomes: [],
-    }
+    const left = { ...emptyCheckpoint(cursor), left: { granted: [], held: [scope] } }
     void outbox.receive(left, [], () => persist(encode(left), 1))
     return true
   }
@@ -312,6 +303,6 @@ function weightOf({ tables }: Checkpoint): number {
 
 const otherDatabase: Problem = {
   code: 'other-database',
-  message: 'The server has another database than the one that the pending changes were made for.',
-  hint: 'Nothing was sent. Bring the former database back, or sign out to drop what is pending.',
+  message: 'What is pending was made for another database, and was not sent.',
+  hint: 'Sign out to drop it.',
 }

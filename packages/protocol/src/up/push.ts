@@ -1,19 +1,6 @@
-import type { MutationId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { count, type Infer, json, list, literal, object, text } from '../shape.ts'
-
-/** One mutation as it travels. From the first time it is sent, its number and payload never change. */
-export const mutation = object({
-  /** 1, 2, 3 ... per device, without gaps. */
-  number: count,
-  id: text<MutationId>(limits.idLengthMax),
-  /** `projects.insert`, or the name of a mutator. */
-  name: text(limits.nameLengthMax),
-  args: json,
-  /** When it was made, by the device's clock, as `2026-11-21T03:43:43.123456Z`. Advisory: nothing is decided by it. */
-  at: text(40),
-})
-export type Mutation = Infer<typeof mutation>
+import { mutation } from '../mutation.ts'
+import { type Infer, list, literal, object } from '../shape.ts'
 
 /** Mutations in the order of their numbers. Sent again after a reconnect: the server applies each at most once. */
 export const push = object({ type: literal('push'), mutations: list(mutation, limits.mutationsPerPushMax) })
