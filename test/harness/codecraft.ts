@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { chromium, type Page } from 'playwright-core'
 
 const root = join(import.meta.dirname, '../..')
@@ -50,7 +51,11 @@ export async function startApp({
     '--json',
   ]
   const { DATABASE_URL: _, ...env } = process.env
-  const child = spawn(process.execPath, database === null ? args : [...args, '--database', database], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, database === null ? args : [...args, '--database', database], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
   let errors = ''
   child.stderr.on('data', (text) => {
     errors += text

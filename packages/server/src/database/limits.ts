@@ -3,7 +3,7 @@ import { assert } from '@headwater/protocol'
 /** Every limit of the databases, in one place. */
 export const limits = {
   /** Connections of the pool; the tail has two more of its own. */
-  sessionsMax: 10,
+  sessionsMax: 20,
   /** Callers that wait for a connection or a turn. Beyond it the caller is told `overloaded` instead of waiting for ever. */
   waitingMax: 10_000,
   connectMs: 10_000,
