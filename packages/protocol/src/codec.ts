@@ -1,7 +1,7 @@
 // Invariant: nothing that came over a socket is used before it passed through here, and nothing is checked twice.
 import { type Down, downShapes } from './down/down.ts'
 import { HeadwaterError } from './error.ts'
-import { limits } from './limits.ts'
+import * as limits from './limits.ts'
 import { malformed, type Shape } from './shape.ts'
 import { type Up, upShapes } from './up/up.ts'
 

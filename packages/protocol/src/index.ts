@@ -25,7 +25,7 @@ export {
   userId,
 } from './ids.ts'
 export { type Json, unstorable, unstorableText } from './json.ts'
-export { limits } from './limits.ts'
+export * as limits from './limits.ts'
 export { type Mutation, mutation } from './mutation.ts'
 export { count, type Infer, json, nullable, object, type Shape, text } from './shape.ts'
 export type { Hello } from './up/hello.ts'

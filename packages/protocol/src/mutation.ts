@@ -1,5 +1,5 @@
 import type { MutationId } from './ids.ts'
-import { limits } from './limits.ts'
+import * as limits from './limits.ts'
 import { count, type Infer, json, object, text } from './shape.ts'
 
 /** One mutation as it travels. From the first time it is sent, its number and payload never change. */

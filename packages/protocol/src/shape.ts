@@ -1,6 +1,6 @@
 import { HeadwaterError } from './error.ts'
 import { type Json, unstorable, unstorableText } from './json.ts'
-import { limits } from './limits.ts'
+import * as limits from './limits.ts'
 
 /** A shape checks a value that came from outside, once, and gives it its type. `form` says as data what it demands; the forms of all messages are pinned by a test. */
 export interface Shape<T> {

@@ -1,6 +1,7 @@
 // The one table of values. A column's value exists in two forms: the JavaScript value an app reads and writes, and the
 // encoded value (JSON) that travels, lies on disk and is handed to SQL. Both directions are here, and nowhere else.
-import { HeadwaterError, type Json, limits, unstorable, unstorableText } from '@headwater/protocol'
+import { HeadwaterError, type Json, unstorable, unstorableText } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 import type { ColumnDefinition, ColumnType } from './column.ts'
 import { validate } from './standard.ts'
 

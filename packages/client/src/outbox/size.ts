@@ -1,4 +1,5 @@
-import { HeadwaterError, type Json, limits, unstorable } from '@headwater/protocol'
+import { HeadwaterError, type Json, unstorable } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 
 /** Bytes of a text in UTF-8. */
 export const byteLength = (text: string): number => new TextEncoder().encode(text).length

@@ -13,7 +13,6 @@ import {
   HeadwaterError,
   type Infer,
   json,
-  limits,
   type Mutation,
   type MutationId,
   mutation,
@@ -24,6 +23,7 @@ import {
   text,
   type Welcome,
 } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { createEncoder } from './row.ts'

@@ -37,15 +37,14 @@ const graceMs = 60_000
 interface Use {
   readonly scope: ScopeKey
   count: number
-  /** The server has been asked for it, and has not answered. */
-  isAsked: boolean
-  isDenied: boolean
   state: ReturnType<ScopeHandle['state']>
   readonly subscribers: Subscribers<[]>
 }
 
 export function createHolds({ schema, store, clock, report, onWanted, evict }: HoldsDeps): Holds {
   const uses = new Map<ScopeKey, Use>()
+  const denied = new Set<ScopeKey>()
+  const asked = new Set<ScopeKey>()
   const onDemandKinds = new Set(
     Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
   )
@@ -56,9 +55,9 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
-  const inUse = () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope))
+  const inUse = () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope)).map(({ scope }) => scope)
 
-  const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : uses.get(scope)?.isDenied ? 'denied' : 'loading')
+  const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
 
   function refresh(): void {
     for (const use of uses.values()) {
@@ -71,7 +70,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
   }
 
   function useOf(scope: ScopeKey): Use {
-    const use = uses.get(scope) ?? { scope, count: 0, isAsked: false, isDenied: false, state: stateOf(scope), subscribers: createSubscribers(report) }
+    const use = uses.get(scope) ?? { scope, count: 0, state: stateOf(scope), subscribers: createSubscribers(report) }
     uses.set(scope, use)
     return use
   }
@@ -84,6 +83,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
         // Offline, what is dropped could not be loaded again.
         if (isHere(use.scope) && isOnDemand(use.scope) && !evict(use.scope)) return wait()
         uses.delete(use.scope)
+        asked.delete(use.scope)
       })
     wait()
   }
@@ -106,28 +106,24 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       }
     },
     scopeState: (kind, key) => stateOf(scopeKey(kind, key)),
-    inUse: () => inUse().map(({ scope }) => scope),
+    inUse,
     greeted: (scopes) => {
-      for (const use of uses.values()) {
-        use.isAsked = scopes.includes(use.scope)
-        use.isDenied = false
-      }
+      asked.clear()
+      denied.clear()
+      for (const scope of scopes) asked.add(scope)
     },
     takeWanted: () => {
-      const wanted = inUse().filter(({ scope, isAsked, isDenied }) => !isHere(scope) && !isDenied && !isAsked)
-      for (const use of wanted) use.isAsked = true
-      return wanted.map(({ scope }) => scope)
+      const wanted = inUse().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
+      for (const scope of wanted) asked.add(scope)
+      return wanted
     },
     deny: (scopes) => {
-      for (const scope of scopes) {
-        const use = uses.get(scope)
-        if (use) use.isDenied = true
-      }
+      for (const scope of scopes) denied.add(scope)
       refresh()
     },
     follow: (isFirst) => {
       // A scope that is here may be taken away and asked for again; one that the greeting named and that is not here was not granted then.
-      for (const use of uses.values()) if (isFirst || isHere(use.scope)) use.isAsked = false
+      for (const scope of asked) if (isFirst || isHere(scope)) asked.delete(scope)
       refresh()
     },
     stateOf: (table) => {
@@ -135,8 +131,8 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       const isLoaded = store().cursor() !== null
       if (table.memberships.some(({ load }) => load === 'eager') || kinds.length === 0) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
       const states = inUse()
-        .filter(({ scope }) => kinds.includes(scopeKind(scope)))
-        .map(({ scope }) => stateOf(scope))
+        .filter((scope) => kinds.includes(scopeKind(scope)))
+        .map(stateOf)
       if (states.includes('loading')) return 'loading'
       return states.includes('ready') ? 'complete' : isLoaded ? 'partial' : 'loading'
     },

@@ -1,4 +1,4 @@
-import { limits } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 import { type Entry, wireOf } from '../outbox/entry.ts'
 import { byteLength } from '../outbox/size.ts'
 

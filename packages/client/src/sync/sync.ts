@@ -1,18 +1,7 @@
 // Carries out what machine.ts decides. Frames are handled one after the other: while a checkpoint waits for mutators to run
 // again, the frames behind it wait too.
-import {
-  type Checkpoint,
-  type Down,
-  decodeDown,
-  deviceId,
-  encode,
-  limits,
-  protocolVersion,
-  type ScopeKey,
-  type Up,
-  userId,
-  type Welcome,
-} from '@headwater/protocol'
+import { type Checkpoint, type Down, decodeDown, deviceId, encode, protocolVersion, type ScopeKey, type Up, userId, type Welcome } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 import type { Schema } from '@headwater/schema'
 import type { Status } from '../api.ts'
 import type { Outbox } from '../outbox/outbox.ts'

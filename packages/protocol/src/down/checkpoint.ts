@@ -1,5 +1,5 @@
 import type { Cursor, ScopeKey } from '../ids.ts'
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { count, flag, type Infer, list, literal, map, nullable, object, text, tuples } from '../shape.ts'
 
 const scopes = list(text<ScopeKey>(limits.idLengthMax), limits.scopesPerMessageMax)

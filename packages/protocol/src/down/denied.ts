@@ -1,5 +1,5 @@
 import type { ScopeKey } from '../ids.ts'
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { type Infer, list, literal, object, text } from '../shape.ts'
 
 /** Scopes that were asked for with `hold` and are not granted to this person. The same whether they exist or not. */

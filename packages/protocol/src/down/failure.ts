@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { type Infer, literal, object, text } from '../shape.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { count, type Infer, literal, object, text, tuples } from '../shape.ts'
 
 /** A piece of a load. The device stages it; it becomes visible in the checkpoint that names its load. */

@@ -1,5 +1,5 @@
 import type { DatabaseId, HistoryId } from '../ids.ts'
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { count, flag, type Infer, list, literal, map, object, text } from '../shape.ts'
 
 /** The answer to `hello`. A checkpoint follows that brings the device level with the server. */

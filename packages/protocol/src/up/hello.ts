@@ -1,5 +1,5 @@
 import type { Cursor, DeviceId, ScopeKey, UserId } from '../ids.ts'
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { count, type Infer, list, literal, nullable, object, text } from '../shape.ts'
 
 /** The first message on every socket: who the device is, and what it has. */

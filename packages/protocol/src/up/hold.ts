@@ -1,5 +1,5 @@
 import type { ScopeKey } from '../ids.ts'
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { type Infer, list, literal, object, text } from '../shape.ts'
 
 /** Asks for the on-demand rows of scopes. Answered by `load` and a checkpoint that joins them, or by `denied`. */

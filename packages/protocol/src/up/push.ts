@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { mutation } from '../mutation.ts'
 import { type Infer, list, literal, object } from '../shape.ts'
 

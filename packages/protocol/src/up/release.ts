@@ -1,5 +1,5 @@
 import type { ScopeKey } from '../ids.ts'
-import { limits } from '../limits.ts'
+import * as limits from '../limits.ts'
 import { type Infer, list, literal, object, text } from '../shape.ts'
 
 /** The device has dropped the on-demand rows of these scopes; their changes need not be sent any more. */
