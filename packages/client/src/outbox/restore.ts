@@ -3,7 +3,7 @@
 import { HeadwaterError, type Mutation, type Outcome, type Welcome } from '@headwater/protocol'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
-import { type Entry, type Identity, type OutboxRecord, parseRecord, setAsideOf } from '../store/record.ts'
+import { type Entry, type Identity, type OutboxRecord, parseRecord, setAsideOf, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 
 export interface Restored {
@@ -27,12 +27,13 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
   let weight = 0
 
   function hear(entry: Entry): void {
+    if (entry.type === 'header') return
+    if (entry.type === 'outbox') {
+      isWhole &&= entry.isWhole
+      return outbox.hear(entry.outbox)
+    }
+    weight += weightOf(entry)
     switch (entry.type) {
-      case 'header':
-        return
-      case 'outbox':
-        isWhole &&= entry.isWhole
-        return outbox.hear(entry.outbox)
       case 'welcome':
         welcome = entry
         store.dropLoads()
@@ -40,10 +41,8 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
         isLevel &&= !store.lacks(entry.columns)
         return store.setColumns(entry.columns)
       case 'load':
-        weight += entry.rows.length
         return store.stage(entry)
       case 'checkpoint':
-        for (const changes of entry.tables.values()) weight += changes.put.length + changes.gone.length
         for (const outcome of entry.outcomes) outbox.settle(outcome)
         store.restore(store.prepare(entry, store.takeLoads(entry.loads)))
         isLevel ||= entry.replace

@@ -13,8 +13,11 @@ export interface StoredTable {
   readonly rows: Map<string, Row>
 }
 
-/** The decoded rows of one load, by table. */
-export type Loaded = ReadonlyMap<string, readonly Row[]>
+/** The decoded rows of a piece of a load. */
+export interface Loaded {
+  readonly table: string
+  readonly rows: readonly Row[]
+}
 
 /** What a checkpoint makes of the confirmed rows. */
 export interface Delta {
@@ -38,7 +41,7 @@ export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Load
   const scopes = changed(remaining, noLists, checkpoint.joined)
   if (checkpoint.replace) for (const name of base.tables.keys()) cleared.add(name)
   else if (remaining !== base.scopes) leave(base, checkpoint, remaining, layer)
-  for (const load of loads) for (const [name, rows] of load) for (const row of rows) put(base, scopes, layer, name, row)
+  for (const { table, rows } of loads) for (const row of rows) put(base, scopes, layer, table, row)
   for (const [name, changes] of checkpoint.tables) {
     if (!base.tables.has(name)) continue
     if (changes.cleared) {

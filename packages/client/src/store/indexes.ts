@@ -1,4 +1,4 @@
-import type { Change } from './change.ts'
+import type { Batch } from './change.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
 import type { Counters, Question } from './select.ts'
@@ -7,7 +7,8 @@ import { createSorted, type Sorted } from './sorted.ts'
 /** Ordered indexes over what is seen, one per table and order, built when first needed and kept up from then on. */
 export interface Indexes {
   of(question: Question, isNeeded: boolean): Sorted | null
-  follow(table: string, changes: readonly Change[]): void
+  /** null: what is seen has changed in ways not told, and indexes are built again by who needs them. */
+  follow(batch: Batch | null): void
   /** Drops the index that only this question used. */
   drop(question: Question, others: Iterable<{ readonly question: Question }>): void
 }
@@ -26,12 +27,15 @@ export function createIndexes(view: View, counters: Counters): Indexes {
 
   return {
     of: (question, isNeeded) => byTable.get(question.table)?.get(question.order) ?? (isNeeded ? build(question) : null),
-    follow: (table, changes) => {
-      byTable.get(table)?.forEach((index, order, orders) => {
-        // A change of most of the table costs more row by row than building again, if anybody ever needs it again.
-        if (changes.length > 1_000 && changes.length * 4 > index.size()) orders.delete(order)
-        else for (const { before, after } of changes) exchange(index, before, after)
-      })
+    follow: (batch) => {
+      if (batch === null) byTable.clear()
+      batch?.forEach((changes, table) =>
+        byTable.get(table)?.forEach((index, order, orders) => {
+          // A change of most of the table costs more row by row than building again, if anybody ever needs it again.
+          if (changes.length > 1_000 && changes.length * 4 > index.size()) orders.delete(order)
+          else for (const { before, after } of changes) exchange(index, before, after)
+        }),
+      )
     },
     drop: ({ table, order }, others) => {
       for (const { question } of others) if (question.table === table && question.order === order) return

@@ -3,7 +3,7 @@
 import type { QueryDefinition, TableDefinition } from '@headwater/schema'
 import type { LiveQuery, Result, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
-import type { Batch, Change } from './change.ts'
+import type { Batch } from './change.ts'
 import { createIndexes } from './indexes.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
@@ -14,10 +14,8 @@ import { createWindow } from './window.ts'
 export interface LiveQueries {
   /** Equal definitions share one. */
   live(definition: QueryDefinition): LiveQuery<Row>
-  /** Follows a batch that the view already shows, then runs subscribers. */
-  follow(batch: Batch): void
-  /** Answers every query from nothing: the view has changed without a batch. */
-  startAnew(): void
+  /** Follows a batch that the view already shows, then runs subscribers. null: the view has changed without a batch, and every query is answered from nothing. */
+  follow(batch: Batch | null): void
   /** Runs the subscribers of queries whose state is not what it was. */
   followStates(): void
 }
@@ -34,8 +32,7 @@ export interface LiveDeps {
 interface Active {
   readonly question: Question
   /** True if the result changed. */
-  follow(changes: readonly Change[] | undefined): boolean
-  startAnew(): void
+  follow(batch: Batch | null): boolean
   notify(): void
 }
 
@@ -60,17 +57,12 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     let state = deps.stateOf(definition.table)
     const self: Active = {
       question,
-      follow: (changes) => {
-        const isChanged = changes !== undefined && window.apply(changes)
+      follow: (batch) => {
+        const isChanged = window.apply(batch && (batch.get(definition.table) ?? []))
         const was = state
         state = deps.stateOf(definition.table)
         isDirty ||= isChanged
         return isChanged || state !== was
-      },
-      startAnew: () => {
-        window.fill()
-        isDirty = true
-        state = deps.stateOf(definition.table)
       },
       notify: subscribers.run,
     }
@@ -108,10 +100,9 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     return query
   }
 
-  function follow(batch: Batch): void {
-    for (const [table, changes] of batch) indexes.follow(table, changes)
-    const altered = [...active].filter((query) => query.follow(batch.get(query.question.table)))
-    notify(altered)
+  function follow(batch: Batch | null): void {
+    indexes.follow(batch)
+    notify([...active].filter((query) => query.follow(batch)))
   }
 
   return {
@@ -124,10 +115,6 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       return query
     },
     follow,
-    startAnew: () => {
-      for (const query of active) query.startAnew()
-      notify([...active])
-    },
     followStates: () => follow(new Map()),
   }
 }

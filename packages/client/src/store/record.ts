@@ -114,6 +114,13 @@ export const emptyCheckpoint = (cursor: Cursor): Checkpoint => ({
   outcomes: [],
 })
 
+/** How many rows a frame brings or takes, and itself. */
+export function weightOf(frame: Down): number {
+  let weight = frame.type === 'load' ? frame.rows.length : 1
+  if (frame.type === 'checkpoint') for (const { gone, put } of frame.tables.values()) weight += gone.length + put.length
+  return weight
+}
+
 /** Rows in a record, and characters, at which the next begins: the disk and `JSON.parse` take them piece by piece. */
 const rowsMax = 2_000
 const charactersMax = 4_000_000

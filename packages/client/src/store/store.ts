@@ -62,7 +62,6 @@ export function createStore(deps: StoreDeps): Store {
   const tables = new Map<string, StoredTable>(
     Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]),
   )
-  const confirmedRows = new Map([...tables].map(([name, { rows }]) => [name, rows]))
   const counters: Counters = { visited: 0, setUp: 0, indexed: 0 }
   const confirmed: View = {
     get: (table, key) => tables.get(table)?.rows.get(key),
@@ -112,11 +111,12 @@ export function createStore(deps: StoreDeps): Store {
 
   function compare(name: string, before: ReadonlyMap<string, Row | undefined>): readonly Change[] {
     const changes: Change[] = []
+    const above = overlay.get(name)
     for (const [key, was] of before) {
       const after = visible.get(name, key)
       if (was === after) continue
       // An equal row takes the object of before, wherever it lies, so that nobody sees a difference where there is none.
-      if (was && after && areEqualRows(was, after)) (overlay.get(name)?.get(key) ? overlay : confirmedRows).get(name)?.set(key, was)
+      if (was && after && areEqualRows(was, after)) (above?.get(key) ? above : tables.get(name)?.rows)?.set(key, was)
       else changes.push({ before: was, after })
     }
     return changes
@@ -135,7 +135,7 @@ export function createStore(deps: StoreDeps): Store {
     prepare: (checkpoint, loads) => deltaOf({ tables, scopes, decode: reading.decode }, checkpoint, loads),
     commit,
     restore,
-    startAnew: queries.startAnew,
+    startAnew: () => queries.follow(null),
     show: (layer) => change([layer], nothingCleared, () => merge(overlay, layer)),
     nothing: () => ({ layer: new Map(), cleared: new Set(tables.keys()), scopes: noScopes, cursor: null }),
     forgetCursor: () => {
@@ -157,7 +157,7 @@ function settle({ name, rows }: StoredTable, { layer, cleared }: Delta): void {
 function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error: unknown) => void) {
   let columns: WireColumns = new Map()
   let decoders = new Map<string, (values: Tuple) => Row>()
-  let staged = new Map<number, Map<string, Row[]>>()
+  let staged: (Loaded & { readonly load: number })[] = []
   let taken = new Set<number>()
   const assertNew = (load: number) => {
     if (taken.has(load)) throw new HeadwaterError('malformed', `Load ${load} was named before.`)
@@ -187,27 +187,26 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
     },
     stage: ({ load, table, rows }: Load) => {
       assertNew(load)
-      const pieces = staged.get(load) ?? new Map<string, Row[]>()
-      staged.set(load, pieces)
-      const kept = pieces.get(table) ?? []
-      pieces.set(table, kept)
+      const decoded: Row[] = []
       for (const values of rows) {
         const row = decode(table, values)
-        if (row) kept.push(row)
+        if (row) decoded.push(row)
       }
+      staged.push({ load, table, rows: decoded })
     },
-    takeLoads: (numbers: readonly number[]) =>
-      numbers.map((number) => {
+    takeLoads: (numbers: readonly number[]) => {
+      for (const number of numbers) {
         assertNew(number)
         taken.add(number)
-        const load = staged.get(number)
-        staged.delete(number)
-        return load ?? new Map()
-      }),
+      }
+      const named = staged.filter(({ load }) => taken.has(load))
+      staged = staged.filter(({ load }) => !taken.has(load))
+      return named
+    },
     dropLoads: () => {
-      staged = new Map()
+      staged = []
       taken = new Set()
     },
-    hasLoads: () => staged.size > 0,
+    hasLoads: () => staged.length > 0,
   }
 }

@@ -21,8 +21,8 @@ export interface Source {
 export interface Window {
   /** Starts anew from the source. */
   fill(): void
-  /** Follows changes that the source already has. True if what is shown changed. */
-  apply(changes: readonly Change[]): boolean
+  /** Follows changes that the source already has; null: any. True if what is shown changed. */
+  apply(changes: readonly Change[] | null): boolean
   /** What is shown, as an array of its own. */
   shown(): readonly Row[]
 }
@@ -95,7 +95,7 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
     fill,
     apply: (changes) => {
       let isShown = false
-      if (capacity === Number.POSITIVE_INFINITY && changes.length > Math.max(spliceMin, rows.length / 8)) return fillAnew()
+      if (changes === null || (capacity === Number.POSITIVE_INFINITY && changes.length > Math.max(spliceMin, rows.length / 8))) return fillAnew()
       for (const change of changes) isShown = splice(change) || isShown
       if (rows.length >= limit || end === null) return isShown
       const index = source.index(true)

@@ -7,7 +7,7 @@ import type { Status } from '../api.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
-import { emptyCheckpoint } from '../store/record.ts'
+import { emptyCheckpoint, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
@@ -52,10 +52,11 @@ export function createSync(deps: SyncDeps): Sync {
   let problem: Problem = null
   let welcome: Welcome | null = null
   let socket: Socket | null = null
-  let inbox: { readonly socket: number; readonly frame: string }[] = []
+  let inbox: (() => void)[] = []
   let heard = ''
   let isApplying = false
-  let forking: Promise<void> | null = null
+  // The new name of the device is on the disk before the server hears of it.
+  let forked = Promise.resolve()
   let isFirst = false
   let isWanted = false
   // Mutations up to this number were sent on this socket, or had reached the server before.
@@ -117,7 +118,7 @@ export function createSync(deps: SyncDeps): Sync {
     socket = ports.openSocket(deps.url, {
       onOpen: () => dispatch('opened', number),
       onMessage: (frame) => {
-        inbox.push({ socket: number, frame })
+        inbox.push(() => hear(number, frame))
         drain()
       },
       onClose: () => dispatch('closed', number),
@@ -136,8 +137,10 @@ export function createSync(deps: SyncDeps): Sync {
 
   function greet(): void {
     const number = state.socket
-    // The new name of the device is on the disk before the server hears of it.
-    if (forking) return void forking.then(() => state.socket === number && greet())
+    void forked.then(() => state.socket === number && hello())
+  }
+
+  function hello(): void {
     const { device, nonce, confirmed } = outbox.identity()
     const cursor = store.cursor()
     const { granted, held } = store.scopes()
@@ -158,11 +161,7 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   function drain(): void {
-    while (!isApplying) {
-      const next = inbox.shift()
-      if (next === undefined) return
-      if (next.socket === state.socket) hear(next.socket, next.frame)
-    }
+    while (!isApplying && inbox.length > 0) inbox.shift()?.()
   }
 
   function hear(number: number, frame: string): void {
@@ -178,7 +177,7 @@ export function createSync(deps: SyncDeps): Sync {
 
   const restart = () => void deps.journal()?.restart()
   // The record of a frame is the frame, as it came.
-  const persist = (frame: string, rows: number) => deps.journal()?.cache(frame, rows) ?? Promise.resolve()
+  const persist = (message: Down, frame = heard) => deps.journal()?.cache(frame, weightOf(message)) ?? Promise.resolve()
 
   function accept(message?: Down): void {
     if (message?.type !== 'welcome') return
@@ -186,7 +185,7 @@ export function createSync(deps: SyncDeps): Sync {
     store.dropLoads()
     store.setColumns(message.columns)
     outbox.welcomed(message)
-    persist(heard, 1)
+    persist(message)
     sentUpTo = message.last
   }
 
@@ -202,7 +201,7 @@ export function createSync(deps: SyncDeps): Sync {
       restart()
       throw error
     }
-    persist(heard, message.rows.length)
+    persist(message)
   }
 
   function apply(message: Checkpoint): void {
@@ -224,7 +223,7 @@ export function createSync(deps: SyncDeps): Sync {
     }
     isApplying = true
     try {
-      const waiting = outbox.receive(message, store.takeLoads(message.loads), () => persist(frame, weightOf(message)))
+      const waiting = outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
       if (waiting) waiting.then(applied, failed).then(drain)
       else applied()
     } catch (error) {
@@ -246,12 +245,8 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   function fork(isForgotten: boolean): void {
-    const persisted = outbox.fork(deviceId(deps.newId()), isForgotten).catch(deps.report)
-    forking = persisted
-    persisted.then(() => {
-      if (forking === persisted) forking = null
-      dispatch('forked')
-    })
+    forked = outbox.fork(deviceId(deps.newId()), isForgotten).catch(deps.report)
+    forked.then(() => dispatch('forked'))
   }
 
   /** Rows that nobody uses any more go, as if the server had taken them. */
@@ -260,7 +255,7 @@ export function createSync(deps: SyncDeps): Sync {
     if (state.phase !== 'live' || isApplying || cursor === null) return false
     send({ type: 'release', scopes: [scope] })
     const left = { ...emptyCheckpoint(cursor), left: { granted: [], held: [scope] } }
-    void outbox.receive(left, [], () => persist(encode(left), 1))
+    void outbox.receive(left, [], () => persist(left, encode(left)))
     return true
   }
 
@@ -282,12 +277,6 @@ export function createSync(deps: SyncDeps): Sync {
     welcome: () => welcome,
     isLoading: () => state.phase === 'levelling' && (store.cursor() === null || !welcome?.resumed),
   }
-}
-
-function weightOf({ tables }: Checkpoint): number {
-  let weight = 1
-  for (const { gone, put } of tables.values()) weight += gone.length + put.length
-  return weight
 }
 
 const otherDatabase: Problem = {
