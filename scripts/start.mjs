@@ -33,22 +33,30 @@ async function install() {
   )
 }
 
-/** The web app, if something that it is made of has changed since it was built. */
+/** What of the app and of the packages has changed since it was built. */
 async function build() {
-  const built = join(app, 'dist/index.html')
-  const sources = ['src', 'public', 'index.html', 'vite.config.ts', 'package.json'].map((path) => join(app, path))
-  const packages = ['protocol', 'schema', 'client', 'react'].map((name) => join(root, 'packages', name, 'src'))
-  const newestMs = Math.max(...[...sources, ...packages, join(root, 'package-lock.json')].map(newestIn))
-  if (existsSync(built) && modifiedMs(built) >= newestMs) return
-  say('Building the web app')
-  await run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', app, '--logLevel', 'warn'], 'The web app could not be built.')
+  const lock = join(root, 'package-lock.json')
+  const sourcesOf = (names) => names.map((name) => join(root, 'packages', name, 'src'))
+  const ownSources = ['src', 'public', 'index.html', 'vite.config.ts', 'package.json'].map((path) => join(app, path))
+  if (isOlder(join(app, 'dist/index.html'), [...ownSources, ...sourcesOf(['protocol', 'schema', 'client', 'react']), lock])) {
+    say('Building the web app')
+    await run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', app, '--logLevel', 'warn'], 'The web app could not be built.')
+  }
+  if (isOlder(join(root, 'packages/cli/dist/main.js'), [...sourcesOf(['protocol', 'schema', 'server', 'cli']), join(root, 'scripts/build.mjs'), lock])) {
+    say('Building the server')
+    await run(process.execPath, [join(root, 'scripts/build.mjs')], 'The server could not be built.')
+  }
+}
+
+function isOlder(built, sources) {
+  return !existsSync(built) || modifiedMs(built) < Math.max(...sources.map(newestIn))
 }
 
 /** Hands over to `headwater dev`, which prints the URL: signals go to it, its exit code is ours. */
 async function serve(args) {
-  const command = ['--conditions=@headwater/source', '--import', 'tsx', '--import', pathToFileURL(join(root, 'scripts/with-parent.mjs')).href]
+  const command = ['--import', pathToFileURL(join(root, 'scripts/with-parent.mjs')).href]
   const folder = args.some((arg) => arg === '--app' || arg.startsWith('--app=')) ? [] : ['--app', app]
-  const child = spawn(process.execPath, [...command, join(root, 'packages/cli/src/run.ts'), 'dev', ...folder, ...args], {
+  const child = spawn(process.execPath, [...command, join(root, 'packages/cli/bin/headwater.js'), 'dev', ...folder, ...args], {
     cwd: root,
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // Ctrl-C reaches a whole group, and npm passes it on once more: in a group of its own the server hears it from here only, once.

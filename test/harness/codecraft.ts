@@ -40,6 +40,9 @@ export async function startApp({
     '--conditions=@headwater/source',
     '--import',
     'tsx',
+    // A run of the tests that is killed takes its servers along.
+    '--import',
+    pathToFileURL(join(root, 'scripts/with-parent.mjs')).href,
     'packages/cli/src/run.ts',
     'dev',
     '--app',
@@ -57,7 +60,7 @@ export async function startApp({
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let errors = ''
-  child.stderr.on('data', (text) => {
+  child.stderr?.on('data', (text) => {
     errors += text
   })
   const line = await firstLine(child, () => errors)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
 import {
@@ -12,7 +13,7 @@ import {
   seedOnce,
 } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { appFolder, forgetRunning, loadConfig, saveRunning } from '../app.ts'
+import { type AppFolder, appFolder, forgetRunning, loadConfig, saveRunning } from '../app.ts'
 import { explain } from '../explain.ts'
 import { pages } from '../pages.ts'
 import { paint } from '../paint.ts'
@@ -32,17 +33,21 @@ export const dev = defineCommand({
   run: async ({ args }) => {
     const [port, sqlPort] = [portOf(args.port), portOf(args.sqlPort) ?? 0]
     const app = appFolder(args.app, args.data)
-    const config = await loadConfig(app)
-    const database = args.database ?? process.env.DATABASE_URL ?? config.database ?? (await openEmbedded({ directory: app.database }))
+    const url = args.database ?? process.env.DATABASE_URL
+    const [config, embedded] = await both(loadConfig(app), url === undefined ? openEarly(app) : null)
+    const database = url ?? config.database ?? embedded ?? (await openEmbedded({ directory: app.database }))
+    if (database !== embedded) await embedded?.close()
     const server = await createServer({ ...config, database, onTrouble })
     let gateway: Gateway | null = null
     try {
       if (config.seed) await seedOnce(server.database, config.seed)
       gateway = isEmbedded(database) ? await openGateway(database, { port: sqlPort }) : null
       const sql = gateway === null ? null : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
-      const { url } = await listen(server, port, pages(app, config))
-      await saveRunning(app, { pid: process.pid, url, database: sql ?? (typeof database === 'string' ? database : '') })
-      process.stdout.write(args.json ? `${JSON.stringify({ url, database: sql, kind: server.database.kind })}\n` : greeting(server, url, sql))
+      const address = await listen(server, port, pages(app, config))
+      await saveRunning(app, { pid: process.pid, url: address.url, database: sql ?? (typeof database === 'string' ? database : '') })
+      process.stdout.write(
+        args.json ? `${JSON.stringify({ url: address.url, database: sql, kind: server.database.kind })}\n` : greeting(server, address.url, sql),
+      )
       await stopped()
     } finally {
       await gateway?.close()
@@ -51,6 +56,18 @@ export const dev = defineCommand({
     }
   },
 })
+
+/** An embedded database that is there is most likely the one: it is opened while the app's code is read. */
+const openEarly = (app: AppFolder) => (existsSync(app.database) ? openEmbedded({ directory: app.database }) : null)
+
+/** Both, or the first failure with nothing left open. */
+async function both(config: Promise<Config>, opening: Promise<EmbeddedDatabase> | null): Promise<[Config, EmbeddedDatabase | null]> {
+  const [read, opened] = await Promise.allSettled([config, opening])
+  if (read.status === 'fulfilled' && opened.status === 'fulfilled') return [read.value, opened.value]
+  if (opened.status === 'fulfilled') await opened.value?.close()
+  // One of the two was rejected.
+  throw [read, opened].find((one) => one.status === 'rejected')?.reason
+}
 
 const isEmbedded = (database: string | Database): database is EmbeddedDatabase => typeof database !== 'string' && database.kind === 'embedded'
 
