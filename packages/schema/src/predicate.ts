@@ -76,10 +76,9 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
     if (operator !== 'eq' && operator !== 'ne') throw hasNo(name, column, `${operator} null`)
     return { type: 'isNull', column: name, negated: operator === 'ne' }
   }
-  if (column.type === 'json' && operator !== 'eq') throw hasNo(name, column, operator)
-  if (operator === 'contains' || operator === 'startsWith') {
-    if (column.type !== 'text' && column.type !== 'enumeration') throw hasNo(name, column, operator)
-  }
+  const isText = column.type === 'text' || column.type === 'enumeration'
+  const isMeant = operator === 'contains' || operator === 'startsWith' ? isText : operator === 'eq' || column.type !== 'json'
+  if (!isMeant) throw hasNo(name, column, operator)
   // oneOf() is the one maker of `in`, and takes an array.
   const operands = operator === 'in' ? (operand as readonly unknown[]) : [operand]
   // Encoding checks the operand as a write would be; a text to look for may be shorter or longer than what is stored.

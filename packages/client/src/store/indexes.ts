@@ -13,6 +13,8 @@ export interface Indexes {
   drop(question: Question, others: Iterable<{ readonly question: Question }>): void
 }
 
+const changesMax = 10_000
+
 export function createIndexes(view: View, counters: Counters): Indexes {
   const byTable = new Map<string, Map<string, Sorted>>()
 
@@ -31,8 +33,8 @@ export function createIndexes(view: View, counters: Counters): Indexes {
       if (batch === null) byTable.clear()
       batch?.forEach((changes, table) =>
         byTable.get(table)?.forEach((index, order, orders) => {
-          // A change of most of the table costs more row by row than building again, if anybody ever needs it again.
-          if (changes.length > 1_000 && changes.length * 4 > index.size()) orders.delete(order)
+          // Row by row, so many cost more than building the index again, if anybody ever needs it again.
+          if (changes.length > changesMax) orders.delete(order)
           else for (const { before, after } of changes) exchange(index, before, after)
         }),
       )
@@ -44,7 +46,7 @@ export function createIndexes(view: View, counters: Counters): Indexes {
   }
 }
 
-function exchange(index: Sorted, before: Row | undefined, after: Row | undefined): void {
+function exchange(index: Sorted, before: Row | null, after: Row | null): void {
   if (before) index.remove(before)
   if (after) index.add(after)
 }

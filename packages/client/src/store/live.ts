@@ -52,18 +52,18 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       counters,
     )
     const subscribers = createSubscribers(deps.report, rest)
-    let result: Result<Row> | null = null
-    let isDirty = true
-    let state = deps.stateOf(definition.table)
+    let result: Result<Row> = { rows: [], state: 'loading' }
+    /** True if the result is another now. */
+    function update(isChanged: boolean): boolean {
+      const rows = isChanged ? keep(result.rows, window.shown()) : result.rows
+      const state = deps.stateOf(definition.table)
+      if (rows === result.rows && state === result.state) return false
+      result = { rows, state }
+      return true
+    }
     const self: Active = {
       question,
-      follow: (batch) => {
-        const isChanged = window.apply(batch && (batch.get(definition.table) ?? []))
-        const was = state
-        state = deps.stateOf(definition.table)
-        isDirty ||= isChanged
-        return isChanged || state !== was
-      },
+      follow: (batch) => update(window.apply(batch && (batch.get(definition.table) ?? []))),
       notify: subscribers.run,
     }
     function rest(): void {
@@ -71,7 +71,6 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
         if (!subscribers.isEmpty() || !active.delete(self)) return
         if (shared.get(text) === query) shared.delete(text)
         indexes.drop(question, active)
-        isDirty = true
       })
     }
     function wake(): void {
@@ -79,16 +78,13 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       active.add(self)
       if (!shared.has(text)) shared.set(text, query)
       window.fill()
+      update(true)
       rest()
     }
     const query: LiveQuery<Row> = {
       result: () => {
         wake()
-        state = deps.stateOf(definition.table)
-        if (result && !isDirty && result.state === state) return result
-        const rows = isDirty ? keep(result?.rows, window.shown()) : (result?.rows ?? [])
-        isDirty = false
-        if (result?.rows !== rows || result.state !== state) result = { rows, state }
+        update(false)
         return result
       },
       subscribe: (run) => {
@@ -120,8 +116,8 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
 }
 
 /** The array of before where it holds the same rows. */
-function keep(before: readonly Row[] | undefined, rows: readonly Row[]): readonly Row[] {
-  return before?.length === rows.length && before.every((row, at) => row === rows[at]) ? before : rows
+function keep(before: readonly Row[], rows: readonly Row[]): readonly Row[] {
+  return before.length === rows.length && before.every((row, at) => row === rows[at]) ? before : rows
 }
 
 /** A subscriber that writes has its notifications run after those under way. */

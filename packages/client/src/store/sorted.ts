@@ -6,7 +6,6 @@ import { type Compare, positionOf } from './top.ts'
 const chunkMax = 512
 
 export interface Sorted {
-  size(): number
   /** Only rows that are not in it. */
   add(row: Row): void
   /** Only rows that are in it. */
@@ -20,7 +19,6 @@ export function createSorted(rows: Row[], compare: Compare): Sorted {
   rows.sort(compare)
   const chunks: Row[][] = []
   for (let at = 0; at < rows.length; at += chunkMax / 2) chunks.push(rows.slice(at, at + chunkMax / 2))
-  let size = rows.length
 
   /** The first chunk whose last row does not come before `row`; the last chunk if all do. */
   function chunkOf(row: Row): number {
@@ -35,11 +33,9 @@ export function createSorted(rows: Row[], compare: Compare): Sorted {
   }
 
   return {
-    size: () => size,
     add: (row) => {
       const at = chunkOf(row)
       const chunk = chunks[at]
-      size++
       if (chunk === undefined) {
         chunks.push([row])
         return
@@ -51,7 +47,6 @@ export function createSorted(rows: Row[], compare: Compare): Sorted {
       const at = chunkOf(row)
       const chunk = chunks[at] ?? []
       chunk.splice(positionOf(chunk, row, compare), 1)
-      size--
       if (chunk.length === 0) chunks.splice(at, 1)
     },
     after: (from, visit) => {

@@ -6,7 +6,7 @@ import type { LiveQuery, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Change } from './change.ts'
 import { type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
-import { copyOf, type Layer, merge, nothingCleared, over, type View } from './layer.ts'
+import { copyOf, type Layer, merge, nothingCleared, over, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
 import { areEqualRows, createDecoder, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
@@ -97,23 +97,19 @@ export function createStore(deps: StoreDeps): Store {
 
   /** Lets live queries follow what `apply` does to rows in the layers and in cleared tables. */
   function change(layers: readonly Layer[], cleared: ReadonlySet<string>, apply: () => void): void {
-    const befores = new Map<string, Map<string, Row | undefined>>()
-    for (const name of new Set([...layers.flatMap((layer) => [...layer.keys()]), ...cleared])) {
-      const before = new Map<string, Row | undefined>()
-      const note = (_: unknown, key: string) => before.set(key, visible.get(name, key))
-      for (const layer of layers) layer.get(name)?.forEach(note)
-      if (cleared.has(name)) tables.get(name)?.rows.forEach(note)
-      befores.set(name, before)
-    }
+    const befores: Layer = new Map()
+    const note = (name: string, key: string) => setIn(befores, name, key, visible.get(name, key) ?? null)
+    for (const layer of layers) for (const [name, rows] of layer) for (const key of rows.keys()) note(name, key)
+    for (const name of cleared) for (const key of tables.get(name)?.rows.keys() ?? []) note(name, key)
     apply()
     queries.follow(new Map([...befores].map(([name, before]) => [name, compare(name, before)])))
   }
 
-  function compare(name: string, before: ReadonlyMap<string, Row | undefined>): readonly Change[] {
+  function compare(name: string, before: ReadonlyMap<string, Row | null>): readonly Change[] {
     const changes: Change[] = []
     const above = overlay.get(name)
     for (const [key, was] of before) {
-      const after = visible.get(name, key)
+      const after = visible.get(name, key) ?? null
       if (was === after) continue
       // An equal row takes the object of before, wherever it lies, so that nobody sees a difference where there is none.
       if (was && after && areEqualRows(was, after)) (above?.get(key) ? above : tables.get(name)?.rows)?.set(key, was)

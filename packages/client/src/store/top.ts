@@ -9,14 +9,11 @@ export interface Top {
   add(row: Row): void
   /** In order. */
   rows(): Row[]
-  /** True if rows were left out. */
-  isCut(): boolean
 }
 
 export function createTop(capacity: number, compare: Compare): Top {
   let kept: Row[] = []
   let worst: Row | undefined
-  let isCut = false
   // Rows gather before they are sorted and cut: each row costs one comparison and its part of a sort. Rows that come in the opposite of
   // the order (the latest first, of a table that grew) all gather; sorting many at once, which are one run, costs them one comparison more.
   const gatheredMax = Math.max(capacity * 2, gatheredMin)
@@ -25,7 +22,6 @@ export function createTop(capacity: number, compare: Compare): Top {
     if (kept.length <= capacity) return
     kept = kept.slice(0, capacity)
     worst = kept[capacity - 1]
-    isCut = true
   }
   return {
     add: (row) => {
@@ -37,7 +33,6 @@ export function createTop(capacity: number, compare: Compare): Top {
       cut()
       return kept
     },
-    isCut: () => isCut,
   }
 }
 

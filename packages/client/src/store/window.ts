@@ -21,7 +21,7 @@ export interface Source {
 export interface Window {
   /** Starts anew from the source. */
   fill(): void
-  /** Follows changes that the source already has; null: any. True if what is shown changed. */
+  /** Follows changes that the source already has; null: any. True if what is shown may have changed. */
   apply(changes: readonly Change[] | null): boolean
   /** What is shown, as an array of its own. */
   shown(): readonly Row[]
@@ -32,8 +32,8 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
   let rows: Row[] = []
   let end: Row | null = null
 
-  const isInside = (row: Row | undefined): row is Row => {
-    if (row === undefined) return false
+  const isInside = (row: Row | null): row is Row => {
+    if (row === null) return false
     counters.visited++
     return matches(row) && (end === null || compare(row, end) <= 0)
   }
@@ -43,13 +43,14 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
     rows = []
     end = null
     if (index) return extend(index, 'setUp')
-    const top = createTop(capacity, compare)
+    // One row more than there is room for tells that there are more.
+    const top = createTop(capacity + 1, compare)
     source.each((row) => {
       counters.setUp++
       if (matches(row)) top.add(row)
     })
     rows = top.rows()
-    if (top.isCut()) end = rows.at(-1) ?? null
+    cut()
   }
 
   /** Takes in rows behind the end until the window is full. */
@@ -84,18 +85,15 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
     return isShown
   }
 
-  /** Where most of a long result changes, answering anew costs less than moving its rows about. */
-  function fillAnew(): boolean {
-    const before = rows
-    fill()
-    return before.length !== rows.length || before.some((row, at) => row !== rows[at])
-  }
-
   return {
     fill,
     apply: (changes) => {
       let isShown = false
-      if (changes === null || (capacity === Number.POSITIVE_INFINITY && changes.length > Math.max(spliceMin, rows.length / 8))) return fillAnew()
+      // Where most of a long result changes, answering anew costs less than moving its rows about.
+      if (changes === null || (capacity === Number.POSITIVE_INFINITY && changes.length > Math.max(spliceMin, rows.length / 8))) {
+        fill()
+        return true
+      }
       for (const change of changes) isShown = splice(change) || isShown
       if (rows.length >= limit || end === null) return isShown
       const index = source.index(true)
