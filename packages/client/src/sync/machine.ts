@@ -14,6 +14,7 @@ export type EventType =
   | 'start'
   | 'stop'
   | 'online'
+  | 'offline'
   | 'wanted'
   | 'forked'
   | 'applied'
@@ -111,7 +112,7 @@ type Row = Readonly<Partial<Record<EventType, Outcome>>>
 const connect: Outcome = ['connecting', 'connect']
 const resume: Outcome = ['waiting', 'close', 'backoff']
 const stop: Row = { stop: ['stopped', 'close'] }
-const broken: Row = { ...stop, closed: resume, silence: resume, malformed: resume }
+const broken: Row = { ...stop, offline: resume, closed: resume, silence: resume, malformed: resume }
 const failures: Row = {
   ...broken,
   failed: ['waiting', 'close', 'complain', 'backoff'],

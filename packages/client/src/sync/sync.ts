@@ -263,7 +263,7 @@ export function createSync(deps: SyncDeps): Sync {
     holds,
     start: () => {
       stopListening = ports.network.onChange(() => {
-        if (ports.network.isOnline()) dispatch('online')
+        dispatch(ports.network.isOnline() ? 'online' : 'offline')
       })
       dispatch('start')
     },
