@@ -92,6 +92,16 @@ describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
     expect(order).toBe('One 1,One 2,One 3')
   })
 
+  test('a browser that goes offline says so at once, and is level again when it is back', async () => {
+    const status = one.page().getByTestId('sync-status')
+    await one.page().context().setOffline(true)
+    await expect.poll(() => status.getAttribute('data-online'), { timeout: 5_000 }).toBe('false')
+    expect(await createProject(one.page(), 'Without a network')).toBe(true)
+    await one.page().context().setOffline(false)
+    await untilSynced(one.page())
+    await untilTitled(other.page(), 'Without a network')
+  })
+
   test('S1 somebody else sees nothing of it', async () => {
     const stranger = await openBrowser()
     const frames: string[] = []

@@ -26,8 +26,10 @@ export const chance: Chance = {
 const network: Network = {
   isOnline: () => globalThis.navigator?.onLine ?? true,
   onChange: (run) => {
-    globalThis.addEventListener?.('online', run)
-    return () => globalThis.removeEventListener?.('online', run)
+    for (const event of ['online', 'offline']) globalThis.addEventListener?.(event, run)
+    return () => {
+      for (const event of ['online', 'offline']) globalThis.removeEventListener?.(event, run)
+    }
   },
 }
 
