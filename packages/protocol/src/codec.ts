@@ -2,7 +2,7 @@
 import { type Down, downShapes } from './down/down.ts'
 import { HeadwaterError } from './error.ts'
 import * as limits from './limits.ts'
-import { malformed, type Shape } from './shape.ts'
+import { check, malformed, type Shape } from './shape.ts'
 import { type Up, upShapes } from './up/up.ts'
 
 /** The version of the protocol that this code speaks. `SPEC.md` has the history. */
@@ -23,7 +23,7 @@ function decode<M>(frame: string, shapes: Readonly<Record<string, Shape<unknown>
   const shape = typeof type === 'string' && Object.hasOwn(shapes, type) ? shapes[type] : undefined
   if (shape === undefined) return malformed('', 'of a known type')
   // The shape was found by its type among the members of the union.
-  return shape.check(value, '') as M
+  return check(shape, value) as M
 }
 
 function parse(frame: string): unknown {

@@ -2,36 +2,24 @@ import { HeadwaterError } from './error.ts'
 import { type Json, unstorable, unstorableText } from './json.ts'
 import * as limits from './limits.ts'
 
-/** A shape checks a value that came from outside, once, and gives it its type. `form` says as data what it demands; the forms of all messages are pinned by a test. */
-export interface Shape<T> {
-  readonly form: Form
-  readonly check: (value: unknown, path: string) => T
+/** What a value that comes from outside must be, as data. The shapes of all messages are pinned by a test. */
+export type Shape<T> = Form & {
+  /** Type only, never set. */
+  readonly infer?: T
 }
-export type Infer<S> = S extends Shape<infer T> ? T : never
+export type Infer<S> = S extends { readonly infer?: infer T } ? Exclude<T, undefined> : never
 
 type AnyShape = Shape<unknown>
 type Fields = Readonly<Record<string, AnyShape>>
-export type Form =
-  | string
-  | { readonly nullable: AnyShape }
-  | { readonly list: AnyShape; readonly lengthMax: number }
-  | { readonly map: AnyShape }
-  | { readonly fields: Fields }
-
-export function malformed(path: string, expected: string): never {
-  throw new HeadwaterError('malformed', `${path || 'the message'} is not ${expected}`)
-}
-
-/** A shape without others in it: `holds` must be true of every value of the type, and of no other. */
-/* @__NO_SIDE_EFFECTS__ */
-const leaf = <T>(form: string, holds: (value: unknown) => boolean): Shape<T> => ({
-  form,
-  // What makes it a T is what `holds` says.
-  check: (value, path) => (holds(value) ? (value as T) : malformed(path, `a ${form}`)),
-})
+type Form =
+  /** `holds` is true of every value of the type, and of no other. */
+  | { readonly type: 'leaf'; readonly name: string; readonly holds: (value: unknown) => boolean }
+  | { readonly type: 'nullable'; readonly of: AnyShape }
+  | { readonly type: 'list'; readonly of: AnyShape; readonly lengthMax: number }
+  | { readonly type: 'map'; readonly of: AnyShape }
+  | { readonly type: 'object'; readonly of: Fields }
 
 /** A text that PostgreSQL can store: ids and names become parameters of statements, which fail on a NUL or a lone surrogate. What a branded id means is checked where it is used. */
-/* @__NO_SIDE_EFFECTS__ */
 export const text = <T extends string = string>(lengthMax: number) =>
   leaf<T>(`text(${lengthMax})`, (value) => typeof value === 'string' && value.length <= lengthMax && unstorableText(value) === null)
 
@@ -49,54 +37,58 @@ export const tuple = leaf<readonly Json[]>('tuple', Array.isArray)
 /* @__NO_SIDE_EFFECTS__ */
 export const literal = <const T extends string>(...allowed: readonly T[]) => leaf<T>(allowed.join('|'), (value) => allowed.some((one) => one === value))
 
-/* @__NO_SIDE_EFFECTS__ */
-export const nullable = <T>(shape: Shape<T>): Shape<T | null> => ({
-  form: { nullable: shape },
-  check: (value, path) => (value === null ? null : shape.check(value, path)),
-})
+export const nullable = <T>(of: Shape<T>): Shape<T | null> => ({ type: 'nullable', of })
 
-/* @__NO_SIDE_EFFECTS__ */
-export const list = <T>(shape: Shape<T>, lengthMax: number): Shape<readonly T[]> => ({
-  form: { list: shape, lengthMax },
-  check: (value, path) => items(value, path, lengthMax).map((item, i) => shape.check(item, `${path}[${i}]`)),
-})
-
-/** Rows or keys, as `list(tuple)`: a load has a hundred thousand, so that the list is not copied, and no path is made for what is right. */
-/* @__NO_SIDE_EFFECTS__ */
-export const tuples = (lengthMax: number): Shape<readonly (readonly Json[])[]> => ({
-  form: { list: tuple, lengthMax },
-  check: (value, path) => {
-    for (const item of items(value, path, lengthMax)) if (!Array.isArray(item)) malformed(path, 'a list of arrays')
-    // Seen one by one; and what JSON.parse made holds nothing but JSON.
-    return value as readonly (readonly Json[])[]
-  },
-})
+export const list = <T>(of: Shape<T>, lengthMax: number): Shape<readonly T[]> => ({ type: 'list', of, lengthMax })
 
 /** A Map, and not an object, where keys come from outside. */
-/* @__NO_SIDE_EFFECTS__ */
-export const map = <T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> => ({
-  form: { map: shape },
-  check: (value, path) => new Map(Object.entries(members(value, path)).map(([key, item]) => [key, shape.check(item, `${path}.${key}`)])),
-})
+export const map = <T>(of: Shape<T>): Shape<ReadonlyMap<string, T>> => ({ type: 'map', of })
 
 /** Members that a shape does not name are dropped: a newer peer may send more. */
-/* @__NO_SIDE_EFFECTS__ */
-export const object = <F extends Fields>(fields: F): Shape<{ readonly [K in keyof F]: Infer<F[K]> }> => ({
-  form: { fields },
-  check: (value, path) => {
-    const source = members(value, path)
-    const checked: Record<string, unknown> = {}
-    for (const key in fields) checked[key] = fields[key]?.check(source[key], path ? `${path}.${key}` : key)
-    // Every field was just checked by the shape its type is inferred from.
-    return checked as { readonly [K in keyof F]: Infer<F[K]> }
-  },
-})
+export const object = <F extends Fields>(of: F): Shape<{ readonly [K in keyof F]: Infer<F[K]> }> => ({ type: 'object', of })
 
-const items = (value: unknown, path: string, lengthMax: number): readonly unknown[] =>
-  Array.isArray(value) && value.length <= lengthMax ? value : malformed(path, `a list of at most ${lengthMax}`)
+/* @__NO_SIDE_EFFECTS__ */
+function leaf<T>(name: string, holds: (value: unknown) => boolean): Shape<T> {
+  return { type: 'leaf', name, holds }
+}
+
+/** The value, which has the shape. Throws `malformed` with the path of what has not. */
+export function check<T>(shape: Shape<T>, value: unknown, path = ''): T {
+  // Each case of `checked` answers what the constructor of its shape above promises.
+  return checked(shape, value, path) as T
+}
+
+function checked(shape: AnyShape, value: unknown, path: string): unknown {
+  switch (shape.type) {
+    case 'leaf':
+      return shape.holds(value) ? value : malformed(path, `a ${shape.name}`)
+    case 'nullable':
+      return value === null ? null : checked(shape.of, value, path)
+    case 'list': {
+      const { of, lengthMax } = shape
+      if (!Array.isArray(value) || value.length > lengthMax) return malformed(path, `a list of at most ${lengthMax}`)
+      // A load has a hundred thousand rows: they are not copied, and no path is made for what is right.
+      if (of.type === 'leaf' && value.every(of.holds)) return value
+      return value.map((item, i) => checked(of, item, `${path}[${i}]`))
+    }
+    case 'map':
+      return new Map(Object.entries(members(value, path)).map(([key, item]) => [key, checked(shape.of, item, `${path}.${key}`)]))
+    case 'object': {
+      const source = members(value, path)
+      const known: Record<string, unknown> = {}
+      // Every key of the shape has a shape.
+      for (const key in shape.of) known[key] = checked(shape.of[key] as AnyShape, source[key], path ? `${path}.${key}` : key)
+      return known
+    }
+  }
+}
 
 function members(value: unknown, path: string): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) malformed(path, 'an object')
   // Object.entries and single reads only ever see own members of what JSON.parse made.
   return value as Readonly<Record<string, unknown>>
+}
+
+export function malformed(path: string, expected: string): never {
+  throw new HeadwaterError('malformed', `${path || 'the message'} is not ${expected}`)
 }

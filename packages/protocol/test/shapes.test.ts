@@ -23,11 +23,19 @@ test('every shape is found by the type it demands', () => {
 })
 
 /** All that a shape demands, as a text. */
-function nameOf({ form }: Shape<unknown>): string {
-  if (typeof form === 'string') return form
-  if ('nullable' in form) return `${nameOf(form.nullable)}?`
-  if ('list' in form) return `[${nameOf(form.list)}](${form.lengthMax})`
-  if ('map' in form) return `{*:${nameOf(form.map)}}`
-  const fields = Object.entries(form.fields).map(([key, shape]) => `${key}:${nameOf(shape)}`)
-  return `{${fields.join(',')}}`
+function nameOf(shape: Shape<unknown>): string {
+  switch (shape.type) {
+    case 'leaf':
+      return shape.name
+    case 'nullable':
+      return `${nameOf(shape.of)}?`
+    case 'list':
+      return `[${nameOf(shape.of)}](${shape.lengthMax})`
+    case 'map':
+      return `{*:${nameOf(shape.of)}}`
+    case 'object':
+      return `{${Object.entries(shape.of)
+        .map(([key, of]) => `${key}:${nameOf(of)}`)
+        .join(',')}}`
+  }
 }

@@ -74,8 +74,7 @@ function compareScalars(a: unknown, b: unknown): number {
 }
 
 function compareFloats(a: unknown, b: unknown): number {
-  if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : 1
-  return Number.isNaN(b) ? -1 : compareScalars(a, b)
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || compareScalars(a, b)
 }
 
 function compareLists(a: ArrayLike<unknown>, b: ArrayLike<unknown>, compare: (a: unknown, b: unknown) => number): number {
@@ -87,12 +86,13 @@ function compareLists(a: ArrayLike<unknown>, b: ArrayLike<unknown>, compare: (a:
   return a.length - b.length
 }
 
-const numericRank = (text: string) => (text === 'NaN' ? 3 : text === 'Infinity' ? 2 : text === '-Infinity' ? -2 : 0)
+/** NaN and the infinities; 0 for what has digits. */
+const wordOf = (text: string) => (/\d/.test(text) ? 0 : Number(text))
 
 /** Exact, whatever the number of digits: `1.10` equals `1.1`, as in SQL. */
 function compareNumerics(a: string, b: string): number {
-  const rank = numericRank(a) - numericRank(b)
-  if (rank !== 0 || numericRank(a) !== 0) return rank
+  const order = compareFloats(wordOf(a), wordOf(b))
+  if (order !== 0 || wordOf(a) !== 0) return order
   const scale = Math.max(scaleOf(a), scaleOf(b))
   return compareScalars(unscaled(a, scale), unscaled(b, scale))
 }

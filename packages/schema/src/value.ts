@@ -33,11 +33,6 @@ export const isPlain = (column: ColumnDefinition): boolean => decoders[column.ty
 /** undefined: not of the column's type. */
 type Encode = (value: unknown, column: ColumnDefinition, name: string) => Json | undefined
 
-const matching =
-  (pattern: RegExp): Encode =>
-  (value) =>
-    typeof value === 'string' && pattern.test(value) ? value : undefined
-
 const encoders: Record<ColumnType, Encode> = {
   text: encodeText,
   // defineSchema gave it the type of the key that it refers to, if there is one.
@@ -46,7 +41,7 @@ const encoders: Record<ColumnType, Encode> = {
   // To 32 bits and back: -0 becomes 0.
   integer: (value) => (typeof value === 'number' && (value | 0) === value ? value | 0 : undefined),
   bigint: (value) => (typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? String(value) : undefined),
-  numeric: matching(/^(-?\d{1,131072}(\.\d{1,16383})?|NaN|-?Infinity)$/),
+  numeric: (value) => (typeof value === 'string' && numericPattern.test(value) ? value : undefined),
   // JSON has no word for -0, NaN and the infinities.
   float: (value) => (typeof value !== 'number' ? undefined : Object.is(value, -0) ? '-0' : Number.isFinite(value) ? value : String(value)),
   json: (value, _, name) => {
@@ -75,6 +70,7 @@ const decoders: Partial<Record<ColumnType, Decode>> = {
   },
 }
 
+const numericPattern = /^(-?\d{1,131072}(\.\d{1,16383})?|NaN|-?Infinity)$/
 const timestampPattern = /^([\d-]+)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
@@ -94,7 +90,7 @@ function encodeTimestamp(value: unknown): Json | undefined {
   return isCalendarDay(day) ? `${text.slice(0, 19)}${(fraction || '.').padEnd(7, '0')}Z` : undefined
 }
 
-const isInfinite = (text: string) => text === 'infinity' || text === '-infinity'
+const isInfinite = (text: string) => /^-?infinity$/.test(text)
 
 /** PostgreSQL has no year 0, and the 31st of February is no day. By arithmetic: a Date would cost most of what writing a row costs. */
 function isCalendarDay(text: string): boolean {

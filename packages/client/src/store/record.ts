@@ -6,6 +6,7 @@
 import {
   type Checkpoint,
   type Cursor,
+  check,
   count,
   type Down,
   decodeDown,
@@ -51,7 +52,7 @@ const setAside = object({ id: text<MutationId>(limits.idLengthMax), name: anyTex
 
 /** What happened to the outbox. With an identity, the record says all there is, and takes the place of what was before. */
 export interface OutboxRecord {
-  readonly identity?: Identity
+  readonly identity?: Identity | undefined
   readonly made?: readonly Mutation[]
   readonly setAside?: readonly SetAside[]
   /** Mutations set aside that were discarded or tried again. */
@@ -83,15 +84,15 @@ export function parseRecord(record: DiskRecord): Entry {
   const keep = <T>(items: unknown, shape: Shape<T>): T[] =>
     (Array.isArray(items) ? items : []).flatMap((item) => {
       try {
-        return [shape.check(item, '')]
+        return [check(shape, item)]
       } catch {
         isWhole = false
         return []
       }
     })
-  const [whose] = outbox.identity === undefined ? [] : keep([outbox.identity], identity)
-  const parsed = { made: keep(outbox.made, mutation), setAside: keep(outbox.setAside, setAside), discarded: keep(outbox.discarded, anyText) }
-  return { type: 'outbox', outbox: whose ? { identity: whose, ...parsed } : parsed, isWhole }
+  const [whose] = keep(outbox.identity && [outbox.identity], identity)
+  const parsed = { identity: whose, made: keep(outbox.made, mutation), setAside: keep(outbox.setAside, setAside), discarded: keep(outbox.discarded, anyText) }
+  return { type: 'outbox', outbox: parsed, isWhole }
 }
 
 function parseHeader(record: DiskRecord): Entry {
@@ -121,9 +122,8 @@ export function weightOf(frame: Down): number {
   return weight
 }
 
-/** Rows in a record, and characters, at which the next begins: the disk and `JSON.parse` take them piece by piece. */
-const rowsMax = 2_000
-const charactersMax = 4_000_000
+/** Characters in a record at which the next begins, some two thousand rows: the disk and `JSON.parse` take them piece by piece. */
+const charactersMax = 500_000
 
 /** The store as records that give the same store when read. Not to be changed while they are read. */
 export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterable<DiskRecord> {
@@ -145,7 +145,7 @@ export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterabl
       const text = JSON.stringify(encodeRow(row))
       piece.push(text)
       characters += text.length
-      if (piece.length < rowsMax && characters < charactersMax) continue
+      if (characters < charactersMax) continue
       yield loadRecord(name, piece)
       piece = []
       characters = 0

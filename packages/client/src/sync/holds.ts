@@ -3,7 +3,7 @@ import type { Schema, TableDefinition } from '@headwater/schema'
 import type { ResultState, ScopeHandle } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Store } from '../store/store.ts'
-import { createSubscribers, type Subscribers } from '../store/subscribers.ts'
+import { createSubscribers } from '../store/subscribers.ts'
 
 /** The scopes that this device uses, and what is known of each. */
 export interface Holds {
@@ -34,17 +34,12 @@ export interface HoldsDeps {
 /** A page that is left and opened again within this time loads nothing. */
 const graceMs = 60_000
 
-interface Use {
-  readonly scope: ScopeKey
-  count: number
-  state: ReturnType<ScopeHandle['state']>
-  readonly subscribers: Subscribers<[]>
-}
-
 export function createHolds({ schema, store, clock, report, onWanted, evict }: HoldsDeps): Holds {
-  const uses = new Map<ScopeKey, Use>()
+  // How often each is used. 0: by nobody, since less than the grace.
+  const uses = new Map<ScopeKey, number>()
   const denied = new Set<ScopeKey>()
   const asked = new Set<ScopeKey>()
+  const subscribers = createSubscribers(report)
   const onDemandKinds = new Set(
     Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
   )
@@ -55,52 +50,61 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
-  const inUse = () => [...uses.values()].filter(({ scope, count }) => count > 0 && isOnDemand(scope)).map(({ scope }) => scope)
+  const inUse = () => [...uses.keys()].filter((scope) => uses.get(scope) && isOnDemand(scope))
 
   const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
 
   function refresh(): void {
-    for (const use of uses.values()) {
-      const state = stateOf(use.scope)
-      if (state === use.state) continue
-      use.state = state
-      use.subscribers.run()
-    }
+    subscribers.run()
     store().followStates()
   }
 
-  function useOf(scope: ScopeKey): Use {
-    const use = uses.get(scope) ?? { scope, count: 0, state: stateOf(scope), subscribers: createSubscribers(report) }
-    uses.set(scope, use)
-    return use
+  function use(scope: ScopeKey, change: number): void {
+    const count = (uses.get(scope) ?? 0) + change
+    uses.set(scope, count)
+    if (count === 0) wait(scope)
   }
 
-  function release(use: Use): void {
-    if (--use.count > 0) return
-    const wait = () =>
-      clock.timer(graceMs, () => {
-        if (use.count > 0 || uses.get(use.scope) !== use) return
-        // Offline, what is dropped could not be loaded again.
-        if (isHere(use.scope) && isOnDemand(use.scope) && !evict(use.scope)) return wait()
-        uses.delete(use.scope)
-        asked.delete(use.scope)
-      })
-    wait()
+  function wait(scope: ScopeKey): void {
+    clock.timer(graceMs, () => {
+      if (uses.get(scope) !== 0) return
+      // Offline, what is dropped could not be loaded again.
+      if (isHere(scope) && isOnDemand(scope) && !evict(scope)) return wait(scope)
+      uses.delete(scope)
+      asked.delete(scope)
+    })
+  }
+
+  function readyOf(scope: ScopeKey): Promise<void> {
+    const ready = new Promise<void>((resolve, reject) => {
+      const settle = () => {
+        const state = stateOf(scope)
+        if (state === 'loading') return
+        unsubscribe()
+        if (state === 'ready') resolve()
+        else reject(new HeadwaterError('denied', `${scope} is not granted.`))
+      }
+      const unsubscribe = subscribers.add(settle)
+      settle()
+    })
+    // Who only reads the state must not die of an unhandled rejection.
+    ready.catch(() => {})
+    return ready
   }
 
   return {
     scope: (kind, key) => {
-      const use = useOf(scopeKey(kind, key))
-      use.count++
+      const scope = scopeKey(kind, key)
+      use(scope, 1)
       store().followStates()
-      if (use.state === 'loading') onWanted()
+      if (stateOf(scope) === 'loading') onWanted()
       let isReleased = false
       return {
-        state: () => use.state,
-        subscribe: use.subscribers.add,
-        ready: readyOf(use),
+        state: () => stateOf(scope),
+        subscribe: subscribers.add,
+        ready: readyOf(scope),
         release: () => {
-          if (!isReleased) release(use)
+          if (!isReleased) use(scope, -1)
           isReleased = true
         },
       }
@@ -113,7 +117,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       for (const scope of scopes) asked.add(scope)
     },
     takeWanted: () => {
-      const wanted = inUse().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
+      const wanted = inUse().filter((scope) => stateOf(scope) === 'loading' && !asked.has(scope))
       for (const scope of wanted) asked.add(scope)
       return wanted
     },
@@ -126,33 +130,16 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       for (const scope of asked) if (isFirst || isHere(scope)) asked.delete(scope)
       refresh()
     },
-    stateOf: (table) => {
-      const kinds = table.memberships.map(({ kind }) => kind)
+    stateOf: ({ memberships }) => {
       const isLoaded = store().cursor() !== null
-      if (table.memberships.some(({ load }) => load === 'eager') || kinds.length === 0) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
+      if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager')) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
       const states = inUse()
-        .filter((scope) => kinds.includes(scopeKind(scope)))
+        .filter((scope) => memberships.some(({ kind }) => kind === scopeKind(scope)))
         .map(stateOf)
       if (states.includes('loading')) return 'loading'
       return states.includes('ready') ? 'complete' : isLoaded ? 'partial' : 'loading'
     },
   }
-}
-
-function readyOf(use: Use): Promise<void> {
-  const ready = new Promise<void>((resolve, reject) => {
-    const settle = () => {
-      if (use.state === 'loading') return
-      unsubscribe()
-      if (use.state === 'ready') resolve()
-      else reject(new HeadwaterError('denied', `${use.scope} is not granted.`))
-    }
-    const unsubscribe = use.subscribers.add(settle)
-    settle()
-  })
-  // Who only reads the state must not die of an unhandled rejection.
-  ready.catch(() => {})
-  return ready
 }
 
 const hasRows = (store: Store) => [...store.tables.values()].some(({ rows }) => rows.size > 0)

@@ -1,6 +1,6 @@
 import type { Cursor, ScopeKey } from '../ids.ts'
 import * as limits from '../limits.ts'
-import { count, flag, type Infer, list, literal, map, nullable, object, text, tuples } from '../shape.ts'
+import { count, flag, type Infer, list, literal, map, nullable, object, text, tuple } from '../shape.ts'
 
 const scopes = list(text<ScopeKey>(limits.idLengthMax), limits.scopesPerMessageMax)
 
@@ -16,8 +16,8 @@ export type Outcome = Infer<typeof outcome>
 /** The changes of one table. `cleared` first (the table was truncated), then `gone` (keys), then `put` (whole rows). */
 export const tableChanges = object({
   cleared: flag,
-  gone: tuples(1_000_000),
-  put: tuples(1_000_000),
+  gone: list(tuple, 1_000_000),
+  put: list(tuple, 1_000_000),
 })
 export type TableChanges = Infer<typeof tableChanges>
 

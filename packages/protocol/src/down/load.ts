@@ -1,11 +1,11 @@
 import * as limits from '../limits.ts'
-import { count, type Infer, literal, object, text, tuples } from '../shape.ts'
+import { count, type Infer, list, literal, object, text, tuple } from '../shape.ts'
 
 /** A piece of a load. The device stages it; it becomes visible in the checkpoint that names its load. */
 export const load = object({
   type: literal('load'),
   load: count,
   table: text(limits.nameLengthMax),
-  rows: tuples(1_000_000),
+  rows: list(tuple, 1_000_000),
 })
 export type Load = Infer<typeof load>
