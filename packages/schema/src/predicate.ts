@@ -14,7 +14,8 @@ export interface Test<T> {
   readonly operator: Operator
   readonly operand: T | readonly T[] | null
 }
-const testMark = Symbol('test')
+// Of the whole process: an app may load this package twice, once by each kind of import.
+const testMark = Symbol.for('headwater.test')
 const test = <T>(operator: Operator, operand: T | readonly T[] | null): Test<T> => Object.assign(Object.create({ [testMark]: true }), { operator, operand })
 
 export const eq = <T>(operand: T) => test('eq', operand)
