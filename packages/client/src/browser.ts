@@ -26,10 +26,9 @@ export const chance: Chance = {
 const network: Network = {
   isOnline: () => globalThis.navigator?.onLine ?? true,
   onChange: (run) => {
-    for (const event of ['online', 'offline']) globalThis.addEventListener?.(event, run)
-    return () => {
-      for (const event of ['online', 'offline']) globalThis.removeEventListener?.(event, run)
-    }
+    const following = new AbortController()
+    for (const type of ['online', 'offline']) globalThis.addEventListener?.(type, run, { signal: following.signal })
+    return () => following.abort()
   },
 }
 

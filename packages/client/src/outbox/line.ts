@@ -66,8 +66,13 @@ export function createLine(deps: LineDeps): Line {
     // A subscriber may have called a mutation.
     if (at < entries.length) return proceed()
     isBusy = false
-    // What waited may make it busy again, and then the others wait on.
-    while (!isBusy && waiting.length > 0) waiting.shift()?.()
+    for (const resolve of waiting.splice(0)) resolve()
+  }
+
+  /** Who waited first comes first, and may make it busy again: then the others wait on. */
+  async function later(run: () => void): Promise<void> {
+    while (isBusy) await new Promise<void>((resolve) => waiting.push(resolve))
+    run()
   }
 
   /** Undefined if it is over, as with every built-in. */
@@ -143,7 +148,7 @@ export function createLine(deps: LineDeps): Line {
       entries = [...before, ...entries]
       replay(null)
     },
-    idle: () => (isBusy ? new Promise((resolve) => void waiting.push(resolve)) : Promise.resolve()),
+    idle: () => later(() => {}),
     abandon: () => {
       const called = entries
       entries = []
@@ -155,18 +160,9 @@ export function createLine(deps: LineDeps): Line {
         const delta = prepare()
         const gone = entries.filter(isSettled)
         entries = entries.filter((entry) => !isSettled(entry))
-        replay({ delta, below: over(store.confirmed, delta.layer, delta.cleared), done: () => done(gone) })
+        replay({ delta, below: over(store.confirmed, delta.layer), done: () => done(gone) })
       }
-      if (!isBusy) return receive()
-      return new Promise((resolve, reject) => {
-        waiting.push(() => {
-          try {
-            resolve(receive())
-          } catch (error) {
-            reject(error)
-          }
-        })
-      })
+      return isBusy ? later(receive) : receive()
     },
   }
 }

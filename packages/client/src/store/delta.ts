@@ -22,7 +22,6 @@ export interface Loaded {
 /** What a checkpoint makes of the confirmed rows. */
 export interface Delta {
   readonly layer: Layer
-  readonly cleared: ReadonlySet<string>
   readonly scopes: Scopes
   readonly cursor: Cursor | null
 }
@@ -36,25 +35,28 @@ export interface Base {
 
 export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Loaded[]): Delta {
   const layer: Layer = new Map()
-  const cleared = new Set<string>()
   const remaining = checkpoint.replace ? noScopes : changed(base.scopes, checkpoint.left, noLists)
   const scopes = changed(remaining, noLists, checkpoint.joined)
-  if (checkpoint.replace) for (const name of base.tables.keys()) cleared.add(name)
+  if (checkpoint.replace) for (const table of base.tables.values()) clear(table, layer)
   else if (remaining !== base.scopes) leave(base, checkpoint, remaining, layer)
   for (const { table, rows } of loads) for (const row of rows) put(base, scopes, layer, table, row)
   for (const [name, changes] of checkpoint.tables) {
-    if (!base.tables.has(name)) continue
-    if (changes.cleared) {
-      cleared.add(name)
-      layer.delete(name)
-    }
+    const table = base.tables.get(name)
+    if (table === undefined) continue
+    if (changes.cleared) clear(table, layer)
     for (const key of changes.gone) setIn(layer, name, keyOfTuple(key), null)
     for (const values of changes.put) {
       const row = base.decode(name, values)
       if (row) put(base, scopes, layer, name, row)
     }
   }
-  return { layer, cleared, scopes, cursor: checkpoint.cursor }
+  return { layer, scopes, cursor: checkpoint.cursor }
+}
+
+/** All rows of the table go, those in the layer included. */
+export function clear({ name, rows }: StoredTable, layer: Layer): void {
+  layer.delete(name)
+  for (const key of rows.keys()) setIn(layer, name, key, null)
 }
 
 const noLists = { granted: [], held: [] }

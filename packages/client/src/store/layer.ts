@@ -10,18 +10,16 @@ export interface View {
 /** Per table and key the row above, or null where the row below is deleted. */
 export type Layer = Map<string, Map<string, Row | null>>
 
-export const nothingCleared: ReadonlySet<string> = new Set()
-
-/** What is seen from above the layer. Of tables in `cleared` nothing below the layer is seen. */
-export function over(below: View, layer: Layer, cleared: ReadonlySet<string> = nothingCleared): View {
+/** What is seen from above the layer. */
+export function over(below: View, layer: Layer): View {
   return {
     get: (table, key) => {
       const above = layer.get(table)?.get(key)
-      return above === undefined ? (cleared.has(table) ? undefined : below.get(table, key)) : (above ?? undefined)
+      return above === undefined ? below.get(table, key) : (above ?? undefined)
     },
     each: (table, run) => {
       const rows = layer.get(table)
-      if (!cleared.has(table)) below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run)
+      below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run)
       rows?.forEach((row, key) => row && run(row, key))
     },
   }

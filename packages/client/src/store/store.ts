@@ -5,8 +5,8 @@ import { type QueryDefinition, type Schema, type TableDefinition, tableOf } from
 import type { LiveQuery, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Change } from './change.ts'
-import { type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
-import { copyOf, type Layer, merge, nothingCleared, over, setIn, type View } from './layer.ts'
+import { clear, type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
+import { copyOf, type Layer, merge, over, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
 import { areEqualRows, createDecoder, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
@@ -82,25 +82,22 @@ export function createStore(deps: StoreDeps): Store {
   const reading = createReading(tables, deps.report)
 
   function commit(delta: Delta | null, next: Layer): void {
-    const layers = delta ? [overlay, next, delta.layer] : [overlay, next]
-    change(layers, delta?.cleared ?? nothingCleared, () => {
+    change(delta ? [overlay, next, delta.layer] : [overlay, next], () => {
       if (delta) restore(delta)
       exchange(next)
     })
   }
 
   function restore(delta: Delta): void {
-    for (const table of tables.values()) settle(table, delta)
+    for (const [name, rows] of delta.layer) settle(rows, tables.get(name)?.rows)
     scopes = delta.scopes
     cursor = delta.cursor
   }
 
-  /** Lets live queries follow what `apply` does to rows in the layers and in cleared tables. */
-  function change(layers: readonly Layer[], cleared: ReadonlySet<string>, apply: () => void): void {
+  /** Lets live queries follow what `apply` does to rows in the layers. */
+  function change(layers: readonly Layer[], apply: () => void): void {
     const befores: Layer = new Map()
-    const note = (name: string, key: string) => setIn(befores, name, key, visible.get(name, key) ?? null)
-    for (const layer of layers) for (const [name, rows] of layer) for (const key of rows.keys()) note(name, key)
-    for (const name of cleared) for (const key of tables.get(name)?.rows.keys() ?? []) note(name, key)
+    for (const layer of layers) for (const [name, rows] of layer) for (const key of rows.keys()) setIn(befores, name, key, visible.get(name, key) ?? null)
     apply()
     queries.follow(new Map([...befores].map(([name, before]) => [name, compare(name, before)])))
   }
@@ -132,8 +129,12 @@ export function createStore(deps: StoreDeps): Store {
     commit,
     restore,
     startAnew: () => queries.follow(null),
-    show: (layer) => change([layer], nothingCleared, () => merge(overlay, layer)),
-    nothing: () => ({ layer: new Map(), cleared: new Set(tables.keys()), scopes: noScopes, cursor: null }),
+    show: (layer) => change([layer], () => merge(overlay, layer)),
+    nothing: () => {
+      const layer: Layer = new Map()
+      for (const table of tables.values()) clear(table, layer)
+      return { layer, scopes: noScopes, cursor: null }
+    },
     forgetCursor: () => {
       cursor = null
       queries.followStates()
@@ -144,9 +145,8 @@ export function createStore(deps: StoreDeps): Store {
   }
 }
 
-function settle({ name, rows }: StoredTable, { layer, cleared }: Delta): void {
-  if (cleared.has(name)) rows.clear()
-  layer.get(name)?.forEach((row, key) => (row ? rows.set(key, row) : rows.delete(key)))
+function settle(changes: ReadonlyMap<string, Row | null>, rows?: Map<string, Row>): void {
+  changes.forEach((row, key) => (row ? rows?.set(key, row) : rows?.delete(key)))
 }
 
 /** Rows as they come from the wire, by the columns that the last welcome named. */

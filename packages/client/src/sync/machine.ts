@@ -80,7 +80,7 @@ export interface State {
 export interface Event {
   readonly type: EventType
   /** Where it came from, if it came from a socket. */
-  readonly socket?: number
+  readonly socket?: number | undefined
 }
 
 export const firstState: State = { phase: 'stopped', attempt: 0, socket: 0 }

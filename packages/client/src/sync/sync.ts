@@ -76,7 +76,7 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   function dispatch(type: EventType, number?: number, message?: Down): void {
-    const decided = step(state, number === undefined ? { type } : { type, socket: number })
+    const decided = step(state, { type, socket: number })
     state = decided.state
     for (const effect of decided.effects) carryOut[effect](message)
     deps.onChange()
