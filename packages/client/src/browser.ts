@@ -63,7 +63,7 @@ const openState = 1
 
 export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefined): OpenSocket {
   return (url, events) => {
-    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here: in Node, use nodePorts of @headwater/client/node.')
+    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here: pass nodePorts.')
     const socket = new Socket(url)
     let isClosed = false
     const end = () => {

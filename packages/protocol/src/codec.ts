@@ -16,7 +16,7 @@ export const encode = (message: Up | Down): string => JSON.stringify(message, (_
 
 function decode<M>(frame: string, shapes: Readonly<Record<string, Shape<unknown>>>, bytesMax: number): M {
   // One UTF-16 unit is at least one byte: a frame that is longer than this in units is too large in bytes as well.
-  if (frame.length > bytesMax) throw new HeadwaterError('too-large', `A message of ${frame.length} characters exceeds ${bytesMax} bytes.`)
+  if (frame.length > bytesMax) throw new HeadwaterError('too-large', `A message has more than ${bytesMax} bytes.`)
   const value = parse(frame)
   // Of what is no object there is no type.
   const { type } = Object(value) as { readonly type?: unknown }

@@ -8,7 +8,7 @@ export function unstorable(value: unknown, depthMax: number, path = 'the value')
   if (value === null || typeof value === 'boolean') return null
   if (typeof value === 'string') return unstorableText(value, path)
   if (typeof value === 'number' && Number.isFinite(value)) return null
-  if (typeof value !== 'object') return `${path} is ${typeof value === 'number' ? value : typeof value}, which JSON cannot hold`
+  if (typeof value !== 'object') return `${path} is ${typeof value === 'number' ? value : typeof value}, and not JSON`
   if (depthMax === 0) return `${path} is nested too deep`
   return Array.isArray(value) ? unstorableItem(value, depthMax, path) : unstorableMember(value, depthMax, path)
 }
@@ -37,4 +37,4 @@ const unstorableUnit = /[\0\ud800-\udfff]/u
 
 /** Says why PostgreSQL cannot store a text, or null if it can: no NUL, and every surrogate has its partner. */
 export const unstorableText = (text: string, path = 'the text'): string | null =>
-  unstorableUnit.test(text) ? `${path} contains ${text.includes('\0') ? 'a NUL character' : 'half a character (a lone surrogate)'}` : null
+  unstorableUnit.test(text) ? `${path} contains ${text.includes('\0') ? 'a NUL character' : 'half a character'}` : null

@@ -14,6 +14,6 @@ export function HeadwaterProvider({ client, children }: { readonly client: AnyCl
 
 export function useProvidedClient(): AnyClient {
   const client = useContext(ClientContext)
-  if (client === null) throw new HeadwaterError('no-client', 'There is no client here: wrap the app in <HeadwaterProvider client={client}>.')
+  if (client === null) throw new HeadwaterError('no-client', 'There is no HeadwaterProvider around this component.')
   return client
 }

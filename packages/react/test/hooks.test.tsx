@@ -186,6 +186,6 @@ test('without a provider the error says what to do', async () => {
   const Lost = () => <p>{useStatus().phase}</p>
   await expect(act(async () => root.render(<Lost />))).rejects.toMatchObject({
     code: 'no-client',
-    message: 'There is no client here: wrap the app in <HeadwaterProvider client={client}>.',
+    message: 'There is no HeadwaterProvider around this component.',
   })
 })

@@ -152,6 +152,7 @@ export function createLine(deps: LineDeps): Line {
     abandon: () => {
       const called = entries
       entries = []
+      isBusy = false
       store.commit(null, new Map())
       return called
     },

@@ -199,9 +199,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       return deps.keep(whole())
     },
     sendable: (after) => {
-      const behind = line.entries().filter(({ number }) => number !== null && number > after)
-      const stop = behind.findIndex(({ isWritten }) => !isWritten)
-      return stop < 0 ? behind : behind.slice(0, stop)
+      const behind: Entry[] = []
+      for (const entry of line.entries()) {
+        if (entry.number === null || !entry.isWritten) break
+        if (entry.number > after) behind.push(entry)
+      }
+      return behind
     },
     last: () => last,
     pending: () => line.entries().length,
@@ -215,7 +218,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)
     },
-    settled: () => (line.entries().some(({ number }) => number === null) ? line.idle() : Promise.resolve()),
+    settled: line.idle,
   }
 }
 

@@ -10,6 +10,6 @@ export function copyOf(name: string, args: unknown): Json {
   if (why !== null) throw new HeadwaterError('invalid', `${why}.`)
   const text = JSON.stringify(args)
   const bytes = byteLength(name + text)
-  if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes; a mutation has at most ${limits.mutationBytesMax}.`)
+  if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes of at most ${limits.mutationBytesMax}.`)
   return JSON.parse(text)
 }

@@ -35,8 +35,8 @@ export interface Base {
 
 export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Loaded[]): Delta {
   const layer: Layer = new Map()
-  const remaining = checkpoint.replace ? noScopes : changed(base.scopes, checkpoint.left, noLists)
-  const scopes = changed(remaining, noLists, checkpoint.joined)
+  const remaining = checkpoint.replace ? noScopes : changed(base.scopes, checkpoint.left, 'delete')
+  const scopes = changed(remaining, checkpoint.joined, 'add')
   if (checkpoint.replace) for (const table of base.tables.values()) clear(table, layer)
   else if (remaining !== base.scopes) leave(base, checkpoint, remaining, layer)
   for (const { table, rows } of loads) for (const row of rows) put(base, scopes, layer, table, row)
@@ -58,8 +58,6 @@ export function clear({ name, rows }: StoredTable, layer: Layer): void {
   layer.delete(name)
   for (const key of rows.keys()) setIn(layer, name, key, null)
 }
-
-const noLists = { granted: [], held: [] }
 
 /** Rows that no scope contains which the device still holds go. */
 function leave(base: Base, checkpoint: Checkpoint, remaining: Scopes, layer: Layer): void {

@@ -35,7 +35,11 @@ export function createIndexes(view: View, counters: Counters): Indexes {
         byTable.get(table)?.forEach((index, order, orders) => {
           // Row by row, so many cost more than building the index again, if anybody ever needs it again.
           if (changes.length > changesMax) orders.delete(order)
-          else for (const { before, after } of changes) exchange(index, before, after)
+          else
+            for (const { before, after } of changes) {
+              if (before) index.remove(before)
+              if (after) index.add(after)
+            }
         }),
       )
     },
@@ -44,9 +48,4 @@ export function createIndexes(view: View, counters: Counters): Indexes {
       byTable.get(table)?.delete(order)
     },
   }
-}
-
-function exchange(index: Sorted, before: Row | null, after: Row | null): void {
-  if (before) index.remove(before)
-  if (after) index.add(after)
 }

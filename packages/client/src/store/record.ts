@@ -98,7 +98,7 @@ export function parseRecord(record: DiskRecord): Entry {
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
   if (headwater === formatVersion) return { type: 'header' }
-  throw new HeadwaterError('store-version', `This store has format ${headwater}; this app reads ${formatVersion}.`, 'Reload the page to get the newer app.')
+  throw new HeadwaterError('store-version', `This store has format ${headwater}; this app reads ${formatVersion}.`, 'Reload the page.')
 }
 
 const none = { granted: [], held: [] }

@@ -22,13 +22,13 @@ export function keyOfRow(table: TableDefinition, row: Row): string {
 export function createDecoder(table: TableDefinition, wire: readonly string[]): (values: Tuple) => Row {
   const parts = Object.entries(table.columns).map(([name, column]) => ({ name, column, at: wire.indexOf(name), isPlain: isPlain(column) }))
   return (values) => {
-    if (values.length !== wire.length) throw corrupt(`has ${values.length} values instead of ${wire.length}`)
+    if (values.length !== wire.length) throw corrupt()
     const row: Record<string, unknown> = {}
     for (const { name, column, at, isPlain } of parts) {
       const encoded = at < 0 ? null : (values[at] ?? null)
       row[name] = isPlain || encoded === null ? encoded : decodeValue(column, encoded)
     }
-    for (const name of table.key) if (row[name] === null || typeof row[name] === 'object') throw corrupt(`has no ${name}`)
+    for (const name of table.key) if (row[name] === null || typeof row[name] === 'object') throw corrupt()
     return row
   }
 }
@@ -51,4 +51,4 @@ export function areEqualRows(a: Row, b: Row): boolean {
 
 export const areEqual = (a: unknown, b: unknown): boolean => Object.is(a, b) || (typeof a === 'object' && typeof b === 'object' && equalJson(a, b))
 
-const corrupt = (what: string) => new HeadwaterError('corrupt', `A row ${what} and was left out.`)
+const corrupt = () => new HeadwaterError('corrupt', 'A row that is not of its table was left out.')

@@ -23,11 +23,15 @@ export function belongs(table: TableDefinition, row: Row, scopes: Scopes): boole
   return false
 }
 
-/** The same object where nothing changes: most checkpoints touch no scope, and a device can hold ten thousand. */
-export function changed(scopes: Scopes, left: ScopeLists, joined: ScopeLists): Scopes {
-  const granted = changedSet(scopes.granted, left.granted, joined.granted)
-  const held = changedSet(scopes.held, left.held, joined.held)
-  return granted === scopes.granted && held === scopes.held ? scopes : { granted, held }
+/** Scopes with the lists added or deleted. The same object where nothing changes: most checkpoints touch no scope, and a device can hold ten thousand. */
+export function changed(scopes: Scopes, lists: ScopeLists, change: 'add' | 'delete'): Scopes {
+  const next = (set: ReadonlySet<ScopeKey>, list: readonly ScopeKey[]): ReadonlySet<ScopeKey> => {
+    const copy = new Set(set)
+    for (const scope of list) copy[change](scope)
+    return copy
+  }
+  const { granted, held } = lists
+  return granted.length + held.length === 0 ? scopes : { granted: next(scopes.granted, granted), held: next(scopes.held, held) }
 }
 
 /** True if rows of the table may be in one of these scopes. */
@@ -35,11 +39,3 @@ export const concerns = (table: TableDefinition, { granted, held }: ScopeLists):
   table.memberships.some(({ kind, load }) => (load === 'eager' ? granted : held).some((scope) => scopeKind(scope) === kind))
 
 const setOf = (scopes: Scopes, load: LoadKind) => (load === 'eager' ? scopes.granted : scopes.held)
-
-function changedSet(set: ReadonlySet<ScopeKey>, left: readonly ScopeKey[], joined: readonly ScopeKey[]): ReadonlySet<ScopeKey> {
-  if (left.length === 0 && joined.length === 0) return set
-  const next = new Set(set)
-  for (const scope of left) next.delete(scope)
-  for (const scope of joined) next.add(scope)
-  return next
-}

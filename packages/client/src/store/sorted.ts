@@ -22,31 +22,27 @@ export function createSorted(rows: Row[], compare: Compare): Sorted {
 
   /** The first chunk whose last row does not come before `row`; the last chunk if all do. */
   function chunkOf(row: Row): number {
-    let [low, high] = [0, Math.max(0, chunks.length - 1)]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const last = chunks[middle]?.at(-1)
-      if (last !== undefined && compare(last, row) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
+    const at = positionOf(chunks, (chunk) => {
+      const last = chunk.at(-1)
+      return last !== undefined && compare(last, row) < 0
+    })
+    return Math.min(at, Math.max(0, chunks.length - 1))
   }
+
+  const placeIn = (chunk: readonly Row[], row: Row) => positionOf(chunk, (one) => compare(one, row) < 0)
 
   return {
     add: (row) => {
       const at = chunkOf(row)
-      const chunk = chunks[at]
-      if (chunk === undefined) {
-        chunks.push([row])
-        return
-      }
-      chunk.splice(positionOf(chunk, row, compare), 0, row)
+      const chunk = chunks[at] ?? []
+      chunk.splice(placeIn(chunk, row), 0, row)
+      if (chunk.length === 1) chunks.splice(at, 0, chunk)
       if (chunk.length > chunkMax) chunks.splice(at + 1, 0, chunk.splice(chunkMax / 2))
     },
     remove: (row) => {
       const at = chunkOf(row)
       const chunk = chunks[at] ?? []
-      chunk.splice(positionOf(chunk, row, compare), 1)
+      chunk.splice(placeIn(chunk, row), 1)
       if (chunk.length === 0) chunks.splice(at, 1)
     },
     after: (from, visit) => {

@@ -36,13 +36,13 @@ export function createTop(capacity: number, compare: Compare): Top {
   }
 }
 
-/** Where the row is, or where it belongs: the number of rows that come before it. */
-export function positionOf(rows: readonly Row[], row: Row, compare: Compare): number {
-  let [low, high] = [0, rows.length]
+/** The number of items that come before a place: `isBefore` is true of those, and of none behind them. */
+export function positionOf<T>(items: readonly T[], isBefore: (item: T) => boolean): number {
+  let [low, high] = [0, items.length]
   while (low < high) {
     const middle = (low + high) >>> 1
     // middle lies between two bounds of the array.
-    if (compare(rows[middle] as Row, row) < 0) low = middle + 1
+    if (isBefore(items[middle] as T)) low = middle + 1
     else high = middle
   }
   return low

@@ -38,6 +38,8 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
     return matches(row) && (end === null || compare(row, end) <= 0)
   }
 
+  const placeOf = (row: Row) => positionOf(rows, (one) => compare(one, row) < 0)
+
   function fill(): void {
     const index = source.index(false)
     rows = []
@@ -72,12 +74,12 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
   function splice({ before, after }: Change): boolean {
     let isShown = false
     if (isInside(before)) {
-      const at = positionOf(rows, before, compare)
+      const at = placeOf(before)
       rows.splice(at, 1)
       isShown = at < limit
     }
     if (isInside(after)) {
-      const at = positionOf(rows, after, compare)
+      const at = placeOf(after)
       rows.splice(at, 0, after)
       isShown ||= at < limit
       cut()

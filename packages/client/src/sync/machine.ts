@@ -121,20 +121,23 @@ const failures: Row = {
   refused: ['stopped', 'close', 'complain'],
   copied: ['waiting', 'close', 'fork'],
 }
-const welcomed = (phase: Phase): Row => ({
-  ...failures,
-  ping: [phase, 'ping', 'pingLater'],
-  wanted: [phase, 'talk'],
-  applied: ['live', 'recover', 'talk'],
-  load: [phase, 'listen', 'take'],
-  checkpoint: [phase, 'listen', 'take'],
-  denied: [phase, 'listen', 'take'],
-  pong: [phase, 'listen'],
-  accepted: resume,
-  reload: resume,
-  adopt: resume,
-  'other-database': resume,
-})
+function welcomed(phase: Phase): Row {
+  const take: Outcome = [phase, 'listen', 'take']
+  return {
+    ...failures,
+    ping: [phase, 'ping', 'pingLater'],
+    wanted: [phase, 'talk'],
+    applied: ['live', 'recover', 'talk'],
+    load: take,
+    checkpoint: take,
+    denied: take,
+    pong: [phase, 'listen'],
+    accepted: resume,
+    reload: resume,
+    adopt: resume,
+    'other-database': resume,
+  }
+}
 
 const table: Readonly<Record<Phase, Row>> = {
   stopped: { ...stop, start: connect },
