@@ -15,9 +15,9 @@ import type { Row } from './store/row.ts'
  *     const client = createClient({ schema, mutators, url: '/', user: session.userId })
  */
 export function createClient<S extends Schema, const M extends Mutators<S> = Record<never, never>>(options: ClientOptions<S, M>): Client<S, M> {
-  const { schema, url, user } = options
+  const { schema } = options
   const mutators: Mutators = options.mutators ?? {}
-  const engine = createEngine({ schema, mutators, url, user, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() })
+  const engine = createEngine({ ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() })
   const { outbox, sync, status, setAside } = engine
   return {
     query: asking(engine, schema),

@@ -37,7 +37,8 @@ export interface EngineOptions {
   readonly page: string | undefined
 }
 
-export function createEngine({ schema, mutators, url, user, ports, page }: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): Engine {
+  const { url, user, ports, page } = options
   const { clock } = ports
   const newId = createIds(ports)
   // Nobody is left to tell of a listener that throws.
@@ -53,11 +54,9 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
   const setAside = createValue<readonly SetAside[]>([], report)
   const isPartly = (table: TableDefinition) =>
     store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
-  const store: Store = createStore({ schema, clock, report, stateOf: (table) => sync.holds.stateOf(table) })
+  const store: Store = createStore({ ...options, clock, report, stateOf: (table) => sync.holds.stateOf(table) })
   const outbox = createOutbox({
-    schema,
-    mutators,
-    user,
+    ...options,
     store,
     clock,
     newId,
@@ -67,7 +66,7 @@ export function createEngine({ schema, mutators, url, user, ports, page }: Engin
     onChange: refresh,
     onWritten: () => sync.wanted(),
   })
-  const sync: Sync = createSync({ schema, user, url: socketUrl(url, page), ports, store, outbox, journal: () => journal, newId, onChange: refresh, report })
+  const sync: Sync = createSync({ ...options, url: socketUrl(url, page), store, outbox, journal: () => journal, newId, onChange: refresh, report })
 
   function refresh(): void {
     const problem = obstacle ?? trouble

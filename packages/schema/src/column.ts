@@ -29,16 +29,16 @@ export interface ColumnDefinition {
   /** The database decides the value; what the device shows until then is a guess. */
   readonly isProvisional: boolean
   /** text: the longest, in code points. */
-  readonly lengthMax?: number
+  readonly lengthMax?: number | undefined
   /** enumeration: the allowed texts. */
-  readonly values?: readonly string[]
+  readonly values?: readonly string[] | undefined
   /** array: the type of an element. */
   readonly element?: ColumnDefinition
   /** reference: the table, and what happens to this row when the referenced one is deleted. */
   readonly table?: string
   readonly onDelete?: 'cascade' | 'restrict' | 'setNull'
   /** json: checks a value before it is written. */
-  readonly validator?: StandardSchema<unknown>
+  readonly validator?: StandardSchema<unknown> | undefined
 }
 
 /** `Input` is what may be written where it is wider than what is read. */
@@ -82,7 +82,7 @@ export const boolean = () => column<boolean>({ type: 'boolean' })
 /** PostgreSQL `jsonb`; any JSON. A JSON null is stored as SQL null. The validator, if any, is run before a write. */
 export const json = <T = Json>(validator?: StandardSchema<T>) =>
   // The validator's type is only read by inference; at run time it takes whatever is written.
-  column<T>({ type: 'json', ...(validator && { validator: validator as StandardSchema<unknown> }) })
+  column<T>({ type: 'json', validator: validator as StandardSchema<unknown> | undefined })
 /** PostgreSQL `timestamptz`; a string `2026-11-21T03:43:43.123456Z`, to the microsecond, always UTC. A Date may be written. */
 export const timestamp = () => column<string, string | Date>({ type: 'timestamp' })
 /** PostgreSQL `date`; a string `2026-11-21`. */

@@ -83,8 +83,8 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
   // oneOf() is the one maker of `in`, and takes an array.
   const operands = operator === 'in' ? (operand as readonly unknown[]) : [operand]
   // Encoding checks the operand as a write would be; a text to look for may be shorter or longer than what is stored.
-  const { lengthMax: _, values: __, validator: ___, ...loose } = column
-  const normal = operands.map((one) => normalize(loose.type === 'enumeration' ? { ...loose, type: 'text' } : loose, one, name))
+  const loose: ColumnDefinition = { ...column, type: isText ? 'text' : column.type, lengthMax: undefined, validator: undefined }
+  const normal = operands.map((one) => normalize(loose, one, name))
   return { type: 'compare', column: name, operator, operand: operator === 'in' ? normal : normal[0] }
 }
 

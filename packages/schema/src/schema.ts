@@ -36,5 +36,5 @@ function resolve(column: ColumnDefinition, tables: Tables): ColumnDefinition {
   const key = target?.columns[target.key[0] ?? '']
   if (key === undefined) return column
   const { type, lengthMax, values } = resolve(key, tables)
-  return { ...column, type, ...(lengthMax !== undefined && { lengthMax }), ...(values && { values }) }
+  return { ...column, type, lengthMax, values }
 }

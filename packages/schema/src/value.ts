@@ -49,8 +49,9 @@ const encoders: Record<ColumnType, Encode> = {
     // unstorable() has walked the whole value.
     return value as Json
   },
-  timestamp: encodeTimestamp,
-  date: (value) => (typeof value === 'string' && (isInfinite(value) || isCalendarDay(value)) ? value : undefined),
+  // An invalid Date has no text.
+  timestamp: (value) => encodeDay(value instanceof Date && Number.isFinite(value.getTime()) ? value.toISOString() : value, true),
+  date: (value) => encodeDay(value, false),
   bytes: (value) => (value instanceof Uint8Array ? toBase64(value) : undefined),
   uuid: (value) => (typeof value === 'string' && uuidPattern.test(value) ? value.toLowerCase() : undefined),
   enumeration: (value, { values }) => values?.find((one) => one === value),
@@ -71,7 +72,7 @@ const decoders: Partial<Record<ColumnType, Decode>> = {
 }
 
 const numericPattern = /^(-?\d{1,131072}(\.\d{1,16383})?|NaN|-?Infinity)$/
-const timestampPattern = /^([\d-]+)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/
+const dayPattern = /^(\d{4})-(\d\d)-(\d\d)(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z)?$/
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 function encodeText(value: unknown, { lengthMax = Number.POSITIVE_INFINITY }: ColumnDefinition, name: string): Json | undefined {
@@ -81,24 +82,21 @@ function encodeText(value: unknown, { lengthMax = Number.POSITIVE_INFINITY }: Co
   return value
 }
 
-function encodeTimestamp(value: unknown): Json | undefined {
-  // An invalid Date has no text.
-  const text = value instanceof Date && Number.isFinite(value.getTime()) ? value.toISOString() : value
+/** A day, with a time of it or without. */
+function encodeDay(text: unknown, hasTime: boolean): Json | undefined {
   if (typeof text !== 'string') return undefined
-  if (isInfinite(text)) return text
-  const [, day = '', , fraction = ''] = timestampPattern.exec(text) ?? []
-  return isCalendarDay(day) ? `${text.slice(0, 19)}${(fraction || '.').padEnd(7, '0')}Z` : undefined
+  if (/^-?infinity$/.test(text)) return text
+  const [, year, month, day, time, , fraction = '.'] = dayPattern.exec(text) ?? []
+  if ((time !== undefined) !== hasTime || !isCalendarDay(Number(year), Number(month), Number(day))) return undefined
+  return hasTime ? `${text.slice(0, 19)}${fraction.padEnd(7, '0')}Z` : text
 }
 
-const isInfinite = (text: string) => /^-?infinity$/.test(text)
-
 /** PostgreSQL has no year 0, and the 31st of February is no day. By arithmetic: a Date would cost most of what writing a row costs. */
-function isCalendarDay(text: string): boolean {
-  const [year, month, day] = [Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8))]
+function isCalendarDay(year: number, month: number, day: number): boolean {
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
   // Long and short months take turns, and July and August are both long.
   const days = month === 2 ? (isLeap ? 29 : 28) : 30 + ((month + (month >> 3)) % 2)
-  return /^\d{4}-\d\d-\d\d$/.test(text) && year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days
+  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days
 }
 
 // array() gave it one.

@@ -18,14 +18,13 @@ export interface Draft {
 
 export interface DraftDeps {
   readonly schema: Schema
-  readonly below: View
   /** True if a row of the table can exist that this device does not hold. */
   readonly isPartly: (table: TableDefinition) => boolean
 }
 
-export function createDraft({ schema, below, isPartly }: DraftDeps): Draft {
+export function createDraft({ schema, isPartly }: DraftDeps, below: View): Draft {
   const layer: Layer = new Map()
-  const view = over(below, layer)
+  const view = over(below, () => layer)
   let isOpen = true
 
   function put({ table, definition, verb, row, expect }: BuiltIn): void {

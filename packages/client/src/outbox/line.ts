@@ -77,7 +77,7 @@ export function createLine(deps: LineDeps): Line {
 
   /** Undefined if it is over, as with every built-in. */
   function start(entry: Entry): Promise<void> | undefined {
-    const draft = deps.draftOver(over(turn?.below ?? store.confirmed, settled))
+    const draft = deps.draftOver(over(turn?.below ?? store.confirmed, () => settled))
     const end = (error: unknown, isFailed: boolean) => {
       draft.close()
       settle(entry, draft.layer, error, isFailed)
@@ -161,7 +161,7 @@ export function createLine(deps: LineDeps): Line {
         const delta = prepare()
         const gone = entries.filter(isSettled)
         entries = entries.filter((entry) => !isSettled(entry))
-        replay({ delta, below: over(store.confirmed, delta.layer), done: () => done(gone) })
+        replay({ delta, below: over(store.confirmed, () => delta.layer), done: () => done(gone) })
       }
       return isBusy ? later(receive) : receive()
     },

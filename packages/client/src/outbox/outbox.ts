@@ -15,7 +15,6 @@ import { type Mutators, type Schema, type TableDefinition, validate } from '@hea
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { Loaded } from '../store/delta.ts'
-import type { View } from '../store/layer.ts'
 import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn } from './builtin.ts'
@@ -74,13 +73,12 @@ export interface OutboxDeps {
 }
 
 export function createOutbox(deps: OutboxDeps): Outbox {
-  const { schema, store, clock } = deps
+  const { store } = deps
   let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
   let last = 0
   let setAside: readonly SetAside[] = []
 
-  const draftOver = (below: View) => createDraft({ schema, below, isPartly: deps.isPartly })
-  const line = createLine({ store, clock, draftOver, run, onQueued, onRefused: refuse })
+  const line = createLine({ ...deps, draftOver: (below) => createDraft(deps, below), run, onQueued, onRefused: refuse })
 
   function run(entry: Entry, draft: Draft): Promise<void> | undefined {
     if (isBuiltIn(entry.name)) {
@@ -89,7 +87,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     }
     const mutator = mutatorOf(entry.name)
     const args = validate(mutator.args, entry.args, entry.name)
-    return mutator.run(createTx({ schema, user: deps.user, counters: store.counters }, draft, entry), args)
+    return mutator.run(createTx(deps, draft, entry), args)
   }
 
   function mutatorOf(name: string) {
@@ -160,7 +158,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const entry = createEntry({ id: mutationId(deps.newId()), name, args, at: timeOf(clock) }, null, retried)
+      const entry = createEntry({ id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock) }, null, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending

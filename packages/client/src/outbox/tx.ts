@@ -1,19 +1,20 @@
 import { type Json, type UserId, userId } from '@headwater/protocol'
 import { derivedId, type Mutator, type QueryDefinition, queryOf, type Schema, type Tx } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
-import { type Counters, questionOf, select } from '../store/select.ts'
+import { questionOf, select } from '../store/select.ts'
+import type { Store } from '../store/store.ts'
 import { eachVerb, encodeBuiltIn } from './builtin.ts'
 import type { Draft } from './draft.ts'
 
 export interface TxDeps {
   readonly schema: Schema
   readonly user: string
-  readonly counters: Counters
+  readonly store: Pick<Store, 'counters'>
 }
 
 /** What a mutator works with on a device: everything settles in microtasks, so that it is done before the next frame. */
 export function createTx(
-  { schema, user, counters }: TxDeps,
+  { schema, user, store }: TxDeps,
   draft: Draft,
   mutation: { readonly id: string; readonly at: string },
 ): Parameters<Mutator<Schema, Json>['run']>[0] {
@@ -23,7 +24,7 @@ export function createTx(
   const ask = (definition: QueryDefinition, limit = definition.limit) => {
     draft.assertOpen()
     const table = schema.definitions[definition.table]
-    return table ? select(draft.view, questionOf(table, { ...definition, limit }), counters) : []
+    return table ? select(draft.view, questionOf(table, { ...definition, limit }), store.counters) : []
   }
   for (const [name, table] of Object.entries(schema.definitions)) {
     members[name] = eachVerb((verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values)))

@@ -10,15 +10,15 @@ export interface View {
 /** Per table and key the row above, or null where the row below is deleted. */
 export type Layer = Map<string, Map<string, Row | null>>
 
-/** What is seen from above the layer. */
-export function over(below: View, layer: Layer): View {
+/** What is seen from above the layer, whichever it is at the time. */
+export function over(below: View, layer: () => Layer): View {
   return {
     get: (table, key) => {
-      const above = layer.get(table)?.get(key)
+      const above = layer().get(table)?.get(key)
       return above === undefined ? below.get(table, key) : (above ?? undefined)
     },
     each: (table, run) => {
-      const rows = layer.get(table)
+      const rows = layer().get(table)
       below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run)
       rows?.forEach((row, key) => row && run(row, key))
     },

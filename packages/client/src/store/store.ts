@@ -70,13 +70,7 @@ export function createStore(deps: StoreDeps): Store {
   let overlay: Layer = new Map()
   let scopes: Scopes = noScopes
   let cursor: Cursor | null = null
-  let seen = over(confirmed, overlay)
-  // The overlay is exchanged from time to time: this view is of whichever it is.
-  const visible: View = { get: (table, key) => seen.get(table, key), each: (table, run) => seen.each(table, run) }
-  const exchange = (next: Layer) => {
-    overlay = next
-    seen = over(confirmed, overlay)
-  }
+  const visible = over(confirmed, () => overlay)
   const tableNamed = (name: string) => tableOf(deps.schema, name)
   const queries = createLiveQueries({ ...deps, view: visible, tableOf: tableNamed, stateOf: (name) => deps.stateOf(tableNamed(name)), counters })
   const reading = createReading(tables, deps.report)
@@ -84,7 +78,7 @@ export function createStore(deps: StoreDeps): Store {
   function commit(delta: Delta | null, next: Layer): void {
     change(delta ? [overlay, next, delta.layer] : [overlay, next], () => {
       if (delta) restore(delta)
-      exchange(next)
+      overlay = next
     })
   }
 
@@ -123,7 +117,9 @@ export function createStore(deps: StoreDeps): Store {
     cursor: () => cursor,
     scopes: () => scopes,
     overlay: () => overlay,
-    splitOverlay: () => exchange(copyOf(overlay)),
+    splitOverlay: () => {
+      overlay = copyOf(overlay)
+    },
     ...reading,
     prepare: (checkpoint, loads) => deltaOf({ tables, scopes, decode: reading.decode }, checkpoint, loads),
     commit,

@@ -1,7 +1,7 @@
 import { HeadwaterError, type ScopeKey, scopeKey, scopeKind } from '@headwater/protocol'
 import type { Schema, TableDefinition } from '@headwater/schema'
 import type { ResultState, ScopeHandle } from '../api.ts'
-import type { Clock } from '../ports.ts'
+import type { Ports } from '../ports.ts'
 import type { Store } from '../store/store.ts'
 import { createSubscribers } from '../store/subscribers.ts'
 
@@ -23,8 +23,8 @@ export interface Holds {
 
 export interface HoldsDeps {
   readonly schema: Schema
-  readonly store: () => Store
-  readonly clock: Clock
+  readonly store: Store
+  readonly ports: Pick<Ports, 'clock'>
   readonly report: (error: unknown) => void
   readonly onWanted: () => void
   /** Nobody has used the scope for a while. False: not now. */
@@ -34,7 +34,7 @@ export interface HoldsDeps {
 /** A page that is left and opened again within this time loads nothing. */
 const graceMs = 60_000
 
-export function createHolds({ schema, store, clock, report, onWanted, evict }: HoldsDeps): Holds {
+export function createHolds({ schema, store, ports, report, onWanted, evict }: HoldsDeps): Holds {
   // How often each is used. 0: by nobody, since less than the grace.
   const uses = new Map<ScopeKey, number>()
   const denied = new Set<ScopeKey>()
@@ -46,7 +46,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
   const isOnDemand = (scope: ScopeKey) => onDemandKinds.has(scopeKind(scope))
 
   function isHere(scope: ScopeKey): boolean {
-    const { granted, held } = store().scopes()
+    const { granted, held } = store.scopes()
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
@@ -56,7 +56,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
 
   function refresh(): void {
     subscribers.run()
-    store().followStates()
+    store.followStates()
   }
 
   function use(scope: ScopeKey, change: number): void {
@@ -66,7 +66,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
   }
 
   function wait(scope: ScopeKey): void {
-    clock.timer(graceMs, () => {
+    ports.clock.timer(graceMs, () => {
       if (uses.get(scope) !== 0) return
       // Offline, what is dropped could not be loaded again.
       if (isHere(scope) && isOnDemand(scope) && !evict(scope)) return wait(scope)
@@ -96,7 +96,7 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
     scope: (kind, key) => {
       const scope = scopeKey(kind, key)
       use(scope, 1)
-      store().followStates()
+      store.followStates()
       if (stateOf(scope) === 'loading') onWanted()
       let isReleased = false
       return {
@@ -131,8 +131,8 @@ export function createHolds({ schema, store, clock, report, onWanted, evict }: H
       refresh()
     },
     stateOf: ({ memberships }) => {
-      const isLoaded = store().cursor() !== null
-      if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager')) return isLoaded ? 'complete' : hasRows(store()) ? 'partial' : 'loading'
+      const isLoaded = store.cursor() !== null
+      if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager')) return isLoaded ? 'complete' : hasRows(store) ? 'partial' : 'loading'
       const states = inUse()
         .filter((scope) => memberships.some(({ kind }) => kind === scopeKind(scope)))
         .map(stateOf)

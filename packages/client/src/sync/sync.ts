@@ -64,7 +64,7 @@ export function createSync(deps: SyncDeps): Sync {
   let stopListening = () => {}
 
   const carryOut = effects()
-  const holds = createHolds({ schema: deps.schema, store: () => store, clock: ports.clock, report: deps.report, onWanted: want, evict })
+  const holds = createHolds({ ...deps, onWanted: want, evict })
 
   function want(): void {
     if (isWanted) return
