@@ -54,38 +54,29 @@ export function createEngine(options: EngineOptions): Engine {
   const setAside = createValue<readonly SetAside[]>([], report)
   const isPartly = (table: TableDefinition) =>
     store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
-  const store: Store = createStore({ ...options, clock, report, stateOf: (table) => sync.holds.stateOf(table) })
+  const shared = { ...options, clock, newId, report, onChange: refresh }
+  const store: Store = createStore({ ...shared, stateOf: (table) => sync.holds.stateOf(table) })
   const outbox = createOutbox({
-    ...options,
+    ...shared,
     store,
-    clock,
-    newId,
     isPartly,
     keep: (record) => journal?.keep(record) ?? Promise.reject(trouble),
     obstacle: () => obstacle,
-    onChange: refresh,
     onWritten: () => sync.wanted(),
   })
-  const sync: Sync = createSync({ ...options, url: socketUrl(url, page), store, outbox, journal: () => journal, newId, onChange: refresh, report })
+  const sync: Sync = createSync({ ...shared, url: socketUrl(url, page), store, outbox, journal: () => journal })
 
   function refresh(): void {
     const problem = obstacle ?? trouble
+    const phase = sync.phase()
     status.set({
-      online: sync.phase() === 'live',
-      phase: phaseOf(),
+      online: phase === 'live',
+      phase: obstacle ? 'stopped' : isStarting ? 'starting' : phase,
       pending: outbox.pending(),
       setAside: outbox.setAside().length,
       problem: problem ? { code: problem.code, message: problem.message, hint: problem.hint } : sync.problem(),
     })
     setAside.set(outbox.setAside())
-  }
-
-  function phaseOf(): Status['phase'] {
-    if (obstacle) return 'stopped'
-    if (isStarting) return 'starting'
-    if (sync.isLoading()) return 'loading'
-    const phase = sync.phase()
-    return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
   }
 
   function onTrouble(error: HeadwaterError | null): void {
@@ -123,7 +114,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function close(): Promise<void> {
     await ready.catch(() => {})
-    obstacle = new HeadwaterError('closed', 'The client is closed.')
+    obstacle = new HeadwaterError('closed', 'This store is closed.')
     sync.stop()
     await outbox.settled()
     await journal?.close().catch(report)

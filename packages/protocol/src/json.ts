@@ -10,12 +10,9 @@ export function unstorable(value: unknown, depthMax: number, path = 'the value')
   if (typeof value === 'number' && Number.isFinite(value)) return null
   if (typeof value !== 'object') return `${path} is ${typeof value === 'number' ? value : typeof value}, and not JSON`
   if (depthMax === 0) return `${path} is nested too deep`
-  return Array.isArray(value) ? unstorableItem(value, depthMax, path) : unstorableMember(value, depthMax, path)
-}
-
-function unstorableItem(items: readonly unknown[], depthMax: number, path: string): string | null {
-  for (let i = 0; i < items.length; i++) {
-    const why = unstorable(items[i], depthMax - 1, `${path}[${i}]`)
+  if (!Array.isArray(value)) return unstorableMember(value, depthMax, path)
+  for (let i = 0; i < value.length; i++) {
+    const why = unstorable(value[i], depthMax - 1, `${path}[${i}]`)
     if (why !== null) return why
   }
   return null
@@ -25,8 +22,7 @@ function unstorableMember(members: object, depthMax: number, path: string): stri
   const prototype = Object.getPrototypeOf(members)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return `${path} is not a plain object`
   for (const [key, member] of Object.entries(members)) {
-    if (member === undefined) continue
-    const why = unstorableText(key, `a key in ${path}`) ?? unstorable(member, depthMax - 1, `${path}.${key}`)
+    const why = member === undefined ? null : (unstorableText(key, `a key in ${path}`) ?? unstorable(member, depthMax - 1, `${path}.${key}`))
     if (why !== null) return why
   }
   return null

@@ -58,7 +58,7 @@ function build<C extends Columns, Key extends string>(definition: TableDefinitio
 /** The definition of a column. Throws an error of this code if the table has none of that name. */
 export function columnOf(table: TableDefinition, name: string, code: 'query' | 'invalid'): ColumnDefinition {
   const column = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined
-  if (column === undefined) throw new HeadwaterError(code, `There is no column ${name}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+  if (column === undefined) throw new HeadwaterError(code, `There is no column ${name}.`)
   return column
 }
 

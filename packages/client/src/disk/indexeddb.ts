@@ -107,7 +107,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     close: () =>
       queue(async () => {
         database?.close()
-        failure = closed = new HeadwaterError('disk', 'The store is closed.')
+        failure = closed = new HeadwaterError('disk', 'This store is closed.')
       }),
   }
 }
@@ -137,7 +137,7 @@ const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'close
 function failureOf(error: unknown): HeadwaterError {
   if (error instanceof HeadwaterError) return error
   const what = nameOf(error)
-  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'The browser has no room for this store.', 'Free some space.')
+  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'There is no room for this store.', 'Free some space.')
   // Taken by another tab (Constraint), or not to be had at all: no IndexedDB (Reference, Type), or none in this mode (the others).
   const isBlocked = /^(Constraint|Reference|Type|Security|InvalidState|NotAllowed|Version)Error$/.test(what)
   return new HeadwaterError(isBlocked ? 'disk-blocked' : 'disk', `IndexedDB: ${what}`, 'Reload the page.')

@@ -27,7 +27,7 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
   let weight = 0
 
   function hear(entry: Entry): void {
-    if (entry.type === 'header') return
+    if (entry === null) return
     if (entry.type === 'outbox') {
       isWhole &&= entry.isWhole
       return outbox.hear(entry.outbox)

@@ -6,6 +6,7 @@ import { createSorted, type Sorted } from './sorted.ts'
 
 /** Ordered indexes over what is seen, one per table and order, built when first needed and kept up from then on. */
 export interface Indexes {
+  /** All rows of the question's table in its order: built by the first who needs it if `isNeeded`, otherwise only if it is there. null as well where one key alone can match. */
   of(question: Question, isNeeded: boolean): Sorted | null
   /** null: what is seen has changed in ways not told, and indexes are built again by who needs them. */
   follow(batch: Batch | null): void
@@ -28,7 +29,10 @@ export function createIndexes(view: View, counters: Counters): Indexes {
   }
 
   return {
-    of: (question, isNeeded) => byTable.get(question.table)?.get(question.order) ?? (isNeeded ? build(question) : null),
+    of: (question, isNeeded) => {
+      if (question.onlyKey !== null) return null
+      return byTable.get(question.table)?.get(question.order) ?? (isNeeded ? build(question) : null)
+    },
     follow: (batch) => {
       if (batch === null) byTable.clear()
       batch?.forEach((changes, table) =>

@@ -7,7 +7,7 @@ import type { Batch } from './change.ts'
 import { createIndexes } from './indexes.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
-import { type Counters, eachCandidate, type Question, questionOf, textOf } from './select.ts'
+import { type Counters, type Question, questionOf, textOf } from './select.ts'
 import { createSubscribers } from './subscribers.ts'
 import { createWindow } from './window.ts'
 
@@ -46,11 +46,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
   /** Sets up on first use, and gives up what it holds a macrotask after nobody subscribes: React unsubscribes and subscribes again in one. */
   function create(text: string, definition: QueryDefinition): LiveQuery<Row> {
     const question = questionOf(deps.tableOf(definition.table), definition)
-    const window = createWindow(
-      question,
-      { each: (run) => eachCandidate(view, question, run), index: (isNeeded) => (question.onlyKey === null ? indexes.of(question, isNeeded) : null) },
-      counters,
-    )
+    const window = createWindow(question, view, indexes, counters)
     const subscribers = createSubscribers(deps.report, rest)
     let result: Result<Row> = { rows: [], state: 'loading' }
     /** True if the result is another now. */

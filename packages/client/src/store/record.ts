@@ -59,7 +59,8 @@ export interface OutboxRecord {
   readonly discarded?: readonly string[]
 }
 
-export type Entry = { readonly type: 'header' } | { readonly type: 'outbox'; readonly outbox: OutboxRecord; readonly isWhole: boolean } | Down
+/** null: the header, of a format that can be read. */
+export type Entry = null | { readonly type: 'outbox'; readonly outbox: OutboxRecord; readonly isWhole: boolean } | Down
 
 const outboxMark = '{"outbox":'
 
@@ -97,7 +98,7 @@ export function parseRecord(record: DiskRecord): Entry {
 
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
-  if (headwater === formatVersion) return { type: 'header' }
+  if (headwater === formatVersion) return null
   throw new HeadwaterError('store-version', `This store has format ${headwater}; this app reads ${formatVersion}.`, 'Reload the page.')
 }
 

@@ -2,8 +2,10 @@
 // shown is its first `limit` rows. A limited window keeps slack behind the limit, so that most deletions need no other row.
 
 import type { Change } from './change.ts'
+import type { Indexes } from './indexes.ts'
+import type { View } from './layer.ts'
 import type { Row } from './row.ts'
-import type { Counters, Question } from './select.ts'
+import { type Counters, eachCandidate, type Question } from './select.ts'
 import type { Sorted } from './sorted.ts'
 import { createTop, positionOf } from './top.ts'
 
@@ -11,23 +13,17 @@ const slackMin = 32
 /** So many changes are always followed one by one. */
 const spliceMin = 64
 
-export interface Source {
-  /** Every row that can match, in no order. */
-  each(run: (row: Row) => void): void
-  /** All rows of the table in the question's order: built by the first who needs it if `isNeeded`, otherwise only if it is there. */
-  index(isNeeded: boolean): Sorted | null
-}
-
 export interface Window {
-  /** Starts anew from the source. */
+  /** Starts anew from the view. */
   fill(): void
-  /** Follows changes that the source already has; null: any. True if what is shown may have changed. */
+  /** Follows changes that the view already shows; null: any. True if what is shown may have changed. */
   apply(changes: readonly Change[] | null): boolean
   /** What is shown, as an array of its own. */
   shown(): readonly Row[]
 }
 
-export function createWindow({ matches, compare, limit }: Question, source: Source, counters: Counters): Window {
+export function createWindow(question: Question, view: View, indexes: Indexes, counters: Counters): Window {
+  const { matches, compare, limit } = question
   const capacity = limit + Math.max(limit, slackMin)
   let rows: Row[] = []
   let end: Row | null = null
@@ -41,13 +37,13 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
   const placeOf = (row: Row) => positionOf(rows, (one) => compare(one, row) < 0)
 
   function fill(): void {
-    const index = source.index(false)
+    const index = indexes.of(question, false)
     rows = []
     end = null
     if (index) return extend(index, 'setUp')
     // One row more than there is room for tells that there are more.
     const top = createTop(capacity + 1, compare)
-    source.each((row) => {
+    eachCandidate(view, question, (row) => {
       counters.setUp++
       if (matches(row)) top.add(row)
     })
@@ -98,7 +94,7 @@ export function createWindow({ matches, compare, limit }: Question, source: Sour
       }
       for (const change of changes) isShown = splice(change) || isShown
       if (rows.length >= limit || end === null) return isShown
-      const index = source.index(true)
+      const index = indexes.of(question, true)
       if (index) extend(index, 'visited')
       return true
     },

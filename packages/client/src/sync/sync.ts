@@ -11,7 +11,7 @@ import { emptyCheckpoint, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
-import { backoffMsMax, type Effect, type EventType, firstState, type Phase, slowlyMs, step } from './machine.ts'
+import { backoffMsMax, type Effect, type EventType, firstState, slowlyMs, step } from './machine.ts'
 import { pushesOf } from './push.ts'
 import { createTimers } from './timers.ts'
 
@@ -23,12 +23,11 @@ export interface Sync {
   stop(): void
   /** There may be something to send. */
   wanted(): void
-  phase(): Phase
+  /** `loading`: from a welcome that is followed by a first load until that is there. */
+  phase(): Status['phase']
   problem(): Problem
   /** What the server said last of its columns and itself; null before. */
   welcome(): Welcome | null
-  /** True from a welcome that is followed by a first load until that is there. */
-  isLoading(): boolean
 }
 
 export interface SyncDeps {
@@ -249,6 +248,12 @@ export function createSync(deps: SyncDeps): Sync {
     forked.then(() => dispatch('forked'))
   }
 
+  function phase(): Status['phase'] {
+    const { phase } = state
+    if (phase === 'levelling' && (store.cursor() === null || !welcome?.resumed)) return 'loading'
+    return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
+  }
+
   /** Rows that nobody uses any more go, as if the server had taken them. */
   function evict(scope: ScopeKey): boolean {
     const cursor = store.cursor()
@@ -272,15 +277,14 @@ export function createSync(deps: SyncDeps): Sync {
       dispatch('stop')
     },
     wanted: want,
-    phase: () => state.phase,
+    phase,
     problem: () => problem,
     welcome: () => welcome,
-    isLoading: () => state.phase === 'levelling' && (store.cursor() === null || !welcome?.resumed),
   }
 }
 
 const otherDatabase: Problem = {
   code: 'other-database',
-  message: 'What is pending was made for another database, and was not sent.',
+  message: 'What is pending was made for another database, and is not sent.',
   hint: 'Sign out to drop it.',
 }
