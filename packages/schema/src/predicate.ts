@@ -97,17 +97,17 @@ const isTest = (asked: unknown): asked is Test<unknown> => typeof asked === 'obj
 
 /** Kleene's and, or: the deciding value wins, then unknown. An empty `and` is true, an empty `or` false. */
 function fold(parts: readonly Evaluate[], deciding: boolean): Evaluate {
-  const [only] = parts
-  if (only && parts.length === 1) return only
-  return (row) => {
-    let isUnknown = false
-    for (const part of parts) {
-      const value = part(row)
+  const [first = () => !deciding, ...others] = parts
+  // Two by two: faster over many rows than a loop in each.
+  return others.reduce<Evaluate>(
+    (before, part) => (row) => {
+      const value = before(row)
       if (value === deciding) return deciding
-      if (value === null) isUnknown = true
-    }
-    return isUnknown ? null : !deciding
-  }
+      const next = part(row)
+      return value === null && next !== deciding ? null : next
+    },
+    first,
+  )
 }
 
 function compare(column: ColumnDefinition, name: string, operator: Operator, operand: unknown): Evaluate {

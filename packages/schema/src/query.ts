@@ -54,15 +54,16 @@ export function compareRows(
   table: TableDefinition,
   order: readonly OrderBy[],
 ): (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>) => number {
-  const parts = order.flatMap(({ column, direction }) => {
-    const definition = table.columns[column]
-    // Made once, and not per comparison: a live query over a large table compares hundreds of thousands of times.
-    return definition ? [{ column, compare: orderOf(definition), sign: direction === 'asc' ? 1 : -1 }] : []
+  // Made once, and not per comparison: a live query over a large table compares hundreds of thousands of times.
+  const compares = order.map(({ column, direction }) => {
+    const compare = orderOf(columnOf(table, column, 'query'))
+    const sign = direction === 'asc' ? 1 : -1
+    return (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>) => compare(a[column], b[column]) * sign
   })
   return (a, b) => {
-    for (const { column, compare, sign } of parts) {
-      const compared = compare(a[column], b[column])
-      if (compared !== 0) return compared * sign
+    for (const compare of compares) {
+      const compared = compare(a, b)
+      if (compared !== 0) return compared
     }
     return 0
   }

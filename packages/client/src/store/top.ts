@@ -2,7 +2,7 @@ import type { Row } from './row.ts'
 
 export type Compare = (a: Row, b: Row) => number
 
-const gatheredMin = 4_096
+const gatheredMin = 1_024
 
 /** The first `capacity` rows in an order, of rows that come in none: memory and work follow the capacity, not the table. */
 export interface Top {
