@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// The app's headwater.config.ts is TypeScript, which Node 20 does not read by itself.
 import { register } from 'tsx/esm/api'
+// Before tsx is registered: what is built needs no second look at each of its files.
+import { main } from '../dist/main.js'
 
+// The app's headwater.config.ts is TypeScript, which Node 20 does not read by itself.
 register()
-const { main } = await import('../dist/main.js')
 await main(process.argv.slice(2))
