@@ -128,6 +128,21 @@ describe('R5: a live query equals the same query run from scratch', () => {
     )
   }, 30_000)
 
+  test('when rows come from the disk after a limited query has made its index', () => {
+    const { store, show } = setUp()
+    const live = store.live(query.orderBy('rank').limit(5).definition)
+    live.subscribe(() => {})
+    const rows = Array.from({ length: 100 }, (_, at) => item(`i${at}`, 'a', at * 2))
+    show(...rows)
+    // The slack behind the limit is used up: from here on there is an index.
+    for (const { id } of rows.slice(0, 50)) show({ id })
+    expect(store.counters.indexed).toBeGreaterThan(0)
+    const read = Array.from({ length: 100 }, (_, at) => item(`d${at}`, 'a', at * 2 + 1))
+    store.restore({ ...store.nothing(), layer: new Map([['items', new Map(read.map((row) => [String(row.id), row]))]]) })
+    store.startAnew()
+    expect(live.result().rows).toEqual(scratch([...rows.slice(50), ...read], query.orderBy('rank').limit(5).definition))
+  })
+
   test('when most of a long result changes at once', () => {
     const { store, show } = setUp()
     const live = store.live(query.orderBy('rank').definition)
