@@ -183,6 +183,21 @@ describe.each(databases)('the road on $name', ({ open }) => {
     expect(bob.frames.slice(seen).join('\n')).not.toContain('After bob')
   })
 
+  test('S1 a device that claims to have held a scope is told nothing of it, not even which rows are gone', async () => {
+    const [ada, eve] = [await connect('ada'), await connect('eve')]
+    const id = uuid()
+    const scopes = [`project:${id}`, 'user:ada'] as never[]
+    await confirmed(ada, ada.push('createProject', { id, title: 'Hidden', lines: ['a'] }))
+    eve.close()
+    await confirmed(ada, ada.push('projects.update', { row: { id, title: 'Hidden still' } }))
+    const liar = openWire({ url: server.url, user: 'eve', id: eve.id, keys, from: eve })
+    const { hello } = liar
+    liar.hello = () => hello({ granted: scopes, held: scopes })
+    await liar.until(() => liar.messages.some((message) => message.type === 'checkpoint'), 'the catch-up')
+    const checkpoint = liar.messages.find((message) => message.type === 'checkpoint')
+    expect(checkpoint?.type === 'checkpoint' && checkpoint.tables.size).toBe(0)
+  })
+
   test('on-demand rows come when they are asked for, and are denied to others in the same words', async () => {
     const [ada, eve] = [await connect('ada'), await connect('eve')]
     const id = uuid()

@@ -176,7 +176,8 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       outcomes: isAttached ? [] : batch.outcomes.filter((one) => one.device === device && !isVisible(one.xid, found.snapshot)),
     }))
     // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device.
-    const concerns = new Set([...found.wanted, ...found.before])
+    // Not what the device says it held: it may say anything, and rows of a scope that is left go by themselves.
+    const concerns = new Set(found.wanted)
     const { changes, cleared } = lastOf([found.missed, ...since], concerns)
     const joined = wanted.filter((stream) => !found.before.includes(stream))
     cursor = feed.cursor()
