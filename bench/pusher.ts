@@ -32,7 +32,7 @@ export async function openPusher(url: string, user: string): Promise<Pusher> {
     })
   await new Promise((resolve) => socket.once('open', resolve))
   const level = next()
-  const who = { user: userId(user), device: deviceId(randomUUID()), nonce: null, cursor: null, confirmed: 0, granted: [], held: [] }
+  const who = { user: userId(user), device: deviceId(randomUUID()), nonce: null, cursor: null, confirmed: 0, granted: [], held: [], grants: null, mark: null }
   socket.send(encode({ type: 'hello', version: protocolVersion, ...who }))
   await level
   return {

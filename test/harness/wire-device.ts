@@ -133,6 +133,8 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
           confirmed: Math.max(0, ...outcomes.keys()),
           granted,
           held: [],
+          grants: null,
+          mark: null,
           ...over,
         }),
       )

@@ -157,7 +157,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     for (const [table, rows] of tables) {
       const mine = [...rows.values()].filter((row) => isFor(table, row, only)).map((row) => tupleOf(table, row))
       for (let at = 0; at < mine.length || at === 0; at += pieceMax)
-        session.wire.send(encode({ type: 'load', load: number, table, rows: mine.slice(at, at + pieceMax) }))
+        session.wire.send(encode({ type: 'load', load: number, table, columns: null, rows: mine.slice(at, at + pieceMax), mark: null, total: null }))
     }
     return [number]
   }
@@ -187,6 +187,9 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
         left: { granted: grantsLeft, held: heldLeft },
         joined: { granted: newGrants, held: newHeld },
         tables: changes,
+        grants: null,
+        more: null,
+        checks: null,
         outcomes: outcomes.map(({ outcome }) => outcome).filter(({ number }) => number > (confirmedOf.get(session) ?? 0)),
       }),
     )
@@ -228,6 +231,8 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
       nonce: `n${++nonces}`,
       resumed: isResumed,
       reason: isResumed ? '' : 'new',
+      continued: null,
+      offer: null,
       last: device.last,
       columns: new Map([...tables.keys()].map((name) => [name, columnsOf(name)])),
     }
@@ -349,7 +354,7 @@ function netChanges(
     const gone = writes
       .filter(({ before, after }) => before && isFor(name, before, session) && !isFor(name, after, session))
       .map(({ before }) => keyTuple(name, before ?? {}))
-    if (put.length || gone.length || cleared.has(name)) changes.set(name, { cleared: cleared.has(name), gone, put })
+    if (put.length || gone.length || cleared.has(name)) changes.set(name, { cleared: cleared.has(name), gone, put, parts: null })
   }
   return changes
 }

@@ -1,5 +1,5 @@
 export { decodeDown, decodeUp, encode, protocolVersion } from './codec.ts'
-export { type Checkpoint, checkpoint, type Outcome, type TableChanges } from './down/checkpoint.ts'
+export { type Checkpoint, type Checksum, checkpoint, type Outcome, type Part, type Roles, type TableChanges } from './down/checkpoint.ts'
 export type { Denied } from './down/denied.ts'
 export { type Down, downShapes } from './down/down.ts'
 export { type Failure, type FailureCode, failureCodes } from './down/failure.ts'

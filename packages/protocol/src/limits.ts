@@ -14,6 +14,9 @@ export const pushBytesMax = 786_432
 export const mutationsInFlightMax = 256
 export const jsonDepthMax = 32
 export const scopesPerMessageMax = 20_000
+export const columnsMax = 1_000
+/** Of one person in one scope. */
+export const rolesMax = 100
 export const idLengthMax = 200
 export const nameLengthMax = 200
 /** Two snapshots of a database with some thousand transactions in progress. */

@@ -37,6 +37,7 @@ export const tuple = leaf<readonly Json[]>('tuple', Array.isArray)
 /* @__NO_SIDE_EFFECTS__ */
 export const literal = <const T extends string>(...allowed: readonly T[]) => leaf<T>(allowed.join('|'), (value) => allowed.some((one) => one === value))
 
+/** A member that is missing is null: a peer that does not know it leaves it out. */
 export const nullable = <T>(of: Shape<T>): Shape<T | null> => ({ type: 'nullable', of })
 
 export const list = <T>(of: Shape<T>, lengthMax: number): Shape<readonly T[]> => ({ type: 'list', of, lengthMax })
@@ -63,7 +64,7 @@ function checked(shape: AnyShape, value: unknown, path: string): unknown {
     case 'leaf':
       return shape.holds(value) ? value : malformed(path, `a ${shape.name}`)
     case 'nullable':
-      return value === null ? null : checked(shape.of, value, path)
+      return value === null || value === undefined ? null : checked(shape.of, value, path)
     case 'list': {
       const { of, lengthMax } = shape
       if (!Array.isArray(value) || value.length > lengthMax) return malformed(path, `a list of at most ${lengthMax}`)

@@ -56,6 +56,8 @@ export const ups: { readonly [Type in Up['type']]: fc.Arbitrary<Extract<Up, { ty
     confirmed: count,
     granted: scopes,
     held: scopes,
+    grants: fc.option(text()),
+    mark: fc.option(text()),
   }),
   push: fc.record({
     type: fc.constant('push'),
@@ -72,6 +74,14 @@ const outcome: fc.Arbitrary<Checkpoint['outcomes'][number]> = fc.record({
   code: fc.option(text()),
   reason: fc.option(text()),
 })
+const places = fc.array(count, { maxLength: 3 })
+const part = fc.record({ columns: places, put: fc.array(tuple, { maxLength: 2 }) })
+const checksum: fc.Arbitrary<NonNullable<Checkpoint['checks']>[number]> = fc.record({
+  scope: text(20).map((key) => scopeKey('project', key)),
+  load: fc.constantFrom('granted', 'held'),
+  count,
+  sum: count,
+})
 const heldAndGranted = fc.record({ granted: scopes, held: scopes })
 
 export const downs: { readonly [Type in Down['type']]: fc.Arbitrary<Extract<Down, { type: Type }>> } = {
@@ -83,10 +93,20 @@ export const downs: { readonly [Type in Down['type']]: fc.Arbitrary<Extract<Down
     nonce: text(),
     resumed: fc.boolean(),
     reason: text(),
+    continued: fc.option(fc.boolean()),
+    offer: fc.option(fc.boolean()),
     last: count,
     columns: keyed(fc.array(text(), { maxLength: 4 })),
   }),
-  load: fc.record({ type: fc.constant('load'), load: count, table: text(), rows: fc.array(tuple, { maxLength: 3 }) }),
+  load: fc.record({
+    type: fc.constant('load'),
+    load: count,
+    table: text(),
+    columns: fc.option(places),
+    rows: fc.array(tuple, { maxLength: 3 }),
+    mark: fc.option(text()),
+    total: fc.option(count),
+  }),
   checkpoint: fc.record({
     type: fc.constant('checkpoint'),
     cursor: text().map(cursor),
@@ -94,7 +114,17 @@ export const downs: { readonly [Type in Down['type']]: fc.Arbitrary<Extract<Down
     loads: fc.array(count, { maxLength: 3 }),
     left: heldAndGranted,
     joined: heldAndGranted,
-    tables: keyed(fc.record({ cleared: fc.boolean(), gone: fc.array(tuple, { maxLength: 2 }), put: fc.array(tuple, { maxLength: 2 }) })),
+    tables: keyed(
+      fc.record({
+        cleared: fc.boolean(),
+        gone: fc.array(tuple, { maxLength: 2 }),
+        put: fc.array(tuple, { maxLength: 2 }),
+        parts: fc.option(fc.array(part, { maxLength: 2 })),
+      }),
+    ),
+    grants: fc.option(fc.record({ tag: text(), replace: fc.boolean(), roles: keyed(fc.array(text(), { maxLength: 2 })) })),
+    more: fc.option(fc.boolean()),
+    checks: fc.option(fc.array(checksum, { maxLength: 2 })),
     outcomes: fc.array(outcome, { maxLength: 3 }),
   }),
   denied: fc.record({ type: fc.constant('denied'), scopes }),
@@ -107,18 +137,21 @@ export const anyDown: fc.Arbitrary<Down> = fc.oneof(...Object.values(downs))
 
 /** One valid frame of each kind, with something in every list and map. */
 export const upFrames: Readonly<Record<Up['type'], string>> = {
-  hello: '{"type":"hello","version":1,"user":"ada","device":"d1","nonce":"n","cursor":"c","confirmed":3,"granted":["user:ada"],"held":["project:1"]}',
+  hello:
+    '{"type":"hello","version":1,"user":"ada","device":"d1","nonce":"n","cursor":"c","grants":"t","mark":"m","confirmed":3,"granted":["user:ada"],"held":["project:1"]}',
   push: '{"type":"push","mutations":[{"number":1,"id":"m1","name":"projects.insert","args":{"row":{"id":"1"}},"at":"2026-11-21T03:43:43.123456Z"}]}',
   hold: '{"type":"hold","scopes":["project:1"]}',
   release: '{"type":"release","scopes":["project:1"]}',
   ping: '{"type":"ping"}',
 }
 export const downFrames: Readonly<Record<Down['type'], string>> = {
-  welcome: '{"type":"welcome","version":1,"database":"d","history":"h","nonce":"n","resumed":true,"reason":"","last":4,"columns":{"projects":["id","title"]}}',
-  load: '{"type":"load","load":1,"table":"projects","rows":[["1","A title"]]}',
+  welcome:
+    '{"type":"welcome","version":1,"database":"d","history":"h","nonce":"n","resumed":true,"reason":"","continued":false,"offer":false,"last":4,"columns":{"projects":["id","title"]}}',
+  load: '{"type":"load","load":1,"table":"projects","columns":[0,1],"rows":[["1","A title"]],"mark":"m","total":9}',
   checkpoint:
     '{"type":"checkpoint","cursor":"c","replace":false,"loads":[1],"left":{"granted":["user:a"],"held":[]},"joined":{"granted":[],"held":["project:1"]},' +
-    '"tables":{"projects":{"cleared":false,"gone":[["2"]],"put":[["1","A title"]]}},"outcomes":[{"number":1,"type":"refused","code":"unique","reason":"There is one."}]}',
+    '"tables":{"projects":{"cleared":false,"gone":[["2"]],"put":[["1","A title"]],"parts":[{"columns":[0],"put":[["3"]]}]}},"grants":{"tag":"t","replace":true,"roles":{"user:ada":["owner"]}},' +
+    '"more":false,"checks":[{"scope":"user:ada","load":"granted","count":1,"sum":7}],"outcomes":[{"number":1,"type":"refused","code":"unique","reason":"There is one."}]}',
   denied: '{"type":"denied","scopes":["project:2"]}',
   pong: '{"type":"pong"}',
   failure: `{"type":"failure","code":"draining","message":"${'m'.repeat(limits.nameLengthMax)}","hint":""}`,

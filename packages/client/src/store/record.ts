@@ -113,6 +113,9 @@ export const emptyCheckpoint = (cursor: Cursor): Checkpoint => ({
   left: none,
   joined: none,
   tables: new Map(),
+  grants: null,
+  more: null,
+  checks: null,
   outcomes: [],
 })
 

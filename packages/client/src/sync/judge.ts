@@ -15,6 +15,8 @@ const failures: Readonly<Partial<Record<FailureCode, EventType>>> = {
   'wrong-user': 'refused',
   forked: 'copied',
   unauthenticated: 'unauthenticated',
+  // Nobody but the keeper of the database can end it, as nobody but the person can sign in.
+  held: 'unauthenticated',
   draining: 'draining',
 }
 

@@ -156,6 +156,8 @@ export function createSync(deps: SyncDeps): Sync {
       confirmed,
       granted: cursor === null ? [] : [...granted],
       held: asked,
+      grants: null,
+      mark: null,
     })
   }
 

@@ -13,11 +13,31 @@ export const outcome = object({
 })
 export type Outcome = Infer<typeof outcome>
 
-/** The changes of one table. `cleared` first (the table was truncated), then `gone` (keys), then `put` (whole rows). */
+/** Rows of which the person may see these columns alone, by their place in the columns that `welcome` names; the key is among them. The row on the device becomes just this. */
+export const part = object({ columns: list(count, limits.columnsMax), put: list(tuple, 1_000_000) })
+export type Part = Infer<typeof part>
+
+/** The roles by which a person holds scopes. */
+export const roles = object({
+  /** Names all of them. Given in the next hello: while it stays the same, nothing is sent again. */
+  tag: text(limits.idLengthMax),
+  /** True: scopes that are not named are not held. False: only what has changed is named. */
+  replace: flag,
+  /** Scope to roles; none: not held any more. */
+  roles: map(list(text(limits.nameLengthMax), limits.rolesMax)),
+})
+export type Roles = Infer<typeof roles>
+
+/** What the rows of a scope add up to for this person: `load` says which of its rows, `sum` is of `client/store/checksum.ts`. */
+export const checksum = object({ scope: text<ScopeKey>(limits.idLengthMax), load: literal('granted', 'held'), count, sum: count })
+export type Checksum = Infer<typeof checksum>
+
+/** The changes of one table. `cleared` first (the table was truncated), then `gone` (keys), then `put` (whole rows) and `parts`. */
 export const tableChanges = object({
   cleared: flag,
   gone: list(tuple, 1_000_000),
   put: list(tuple, 1_000_000),
+  parts: nullable(list(part, 1_000)),
 })
 export type TableChanges = Infer<typeof tableChanges>
 
@@ -34,6 +54,12 @@ export const checkpoint = object({
   /** Scopes that the device holds from here on. */
   joined: object({ granted: scopes, held: scopes }),
   tables: map(tableChanges),
+  /** Roles that changed, theirs or of scopes lost and gained; null: none did. Applied with `left`, before anything else: columns that no role shows any more go. */
+  grants: nullable(roles),
+  /** True: the greeting is not answered yet, further loads follow. */
+  more: nullable(flag),
+  /** What the device holds adds up to this, now. */
+  checks: nullable(list(checksum, limits.scopesPerMessageMax)),
   /** What became of this device's mutations in this batch. */
   outcomes: list(outcome, 100_000),
 })

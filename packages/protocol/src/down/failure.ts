@@ -7,10 +7,22 @@ import { type Infer, literal, object, text } from '../shape.ts'
  * - `malformed`, `too-large`: a message broke the protocol. The device resumes, with backoff.
  * - `version`: the server does not speak this version. The device waits for a newer app.
  * - `unauthenticated`, `wrong-user`: the session is not this person's. The device waits for a sign-in; its outbox stays.
+ * - `held`: the database is not the one it was, and serves nobody until its keeper says what it is. The device resumes, slowly.
  * - `forked`: the device's store was copied or the server lost its row. The device takes a new id and greets again.
  * - `unavailable`, `draining`, `internal`: the server cannot, for now. The device resumes, with backoff.
  */
-export const failureCodes = ['malformed', 'too-large', 'version', 'unauthenticated', 'wrong-user', 'forked', 'unavailable', 'draining', 'internal'] as const
+export const failureCodes = [
+  'malformed',
+  'too-large',
+  'version',
+  'unauthenticated',
+  'wrong-user',
+  'forked',
+  'held',
+  'unavailable',
+  'draining',
+  'internal',
+] as const
 export type FailureCode = (typeof failureCodes)[number]
 
 export const failure = object({

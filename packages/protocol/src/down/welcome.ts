@@ -1,6 +1,6 @@
 import type { DatabaseId, HistoryId } from '../ids.ts'
 import * as limits from '../limits.ts'
-import { count, flag, type Infer, list, literal, map, object, text } from '../shape.ts'
+import { count, flag, type Infer, list, literal, map, nullable, object, text } from '../shape.ts'
 
 /** The answer to `hello`. A checkpoint follows that brings the device level with the server. */
 export const welcome = object({
@@ -14,9 +14,13 @@ export const welcome = object({
   resumed: flag,
   /** Why not resumed: `new`, or what the resume check found (`ahead`, `fingerprint`, `pruned`, `history`, `unreadable`). Empty when resumed. */
   reason: text(limits.nameLengthMax),
+  /** True: the load that the hello's mark belongs to goes on; what came of it stays staged. */
+  continued: nullable(flag),
+  /** True: the database lost its newest past in a failover. The device offers again the confirmed mutations that it remembers. */
+  offer: nullable(flag),
   /** The highest mutation number of this device that the database has carried out or refused. */
   last: count,
   /** Per table, the columns of a row on the wire, in order. */
-  columns: map(list(text(limits.nameLengthMax), 1_000)),
+  columns: map(list(text(limits.nameLengthMax), limits.columnsMax)),
 })
 export type Welcome = Infer<typeof welcome>

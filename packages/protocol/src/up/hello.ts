@@ -13,11 +13,15 @@ export const hello = object({
   nonce: nullable(text(limits.idLengthMax)),
   /** null: the device holds nothing and wants a first load. */
   cursor: nullable(text<Cursor>(limits.cursorLengthMax)),
+  /** The tag of the roles it knows; null: none. */
+  grants: nullable(text(limits.idLengthMax)),
+  /** The mark of the last piece of a load that no checkpoint named yet; null: there is none. */
+  mark: nullable(text(limits.cursorLengthMax)),
   /** Every mutation up to this number is known to be confirmed. */
   confirmed: count,
   /** Scopes whose eager rows the device holds at its cursor. */
   granted: list(text<ScopeKey>(limits.idLengthMax), limits.scopesPerMessageMax),
-  /** Scopes whose on-demand rows it holds at its cursor or, without a cursor, wants. */
+  /** Scopes whose on-demand rows it holds at its cursor or, without a cursor, wants; what the screen waits for first. */
   held: list(text<ScopeKey>(limits.idLengthMax), limits.scopesPerMessageMax),
 })
 export type Hello = Infer<typeof hello>

@@ -16,7 +16,7 @@ export interface Parts {
 
 /** `holds` tells which streams the device holds after the checkpoint: a changed row that is in none of them goes. */
 export function checkpointFrame(parts: Parts, holds: (stream: StreamKey) => boolean): string {
-  const head: Omit<Checkpoint, 'tables'> = {
+  const head: Omit<Checkpoint, 'tables' | 'grants' | 'more' | 'checks'> = {
     type: 'checkpoint',
     cursor: parts.cursor,
     replace: parts.replace ?? false,

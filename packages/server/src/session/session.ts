@@ -128,6 +128,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
       nonce,
       resumed: resume === 'ok',
       reason,
+      continued: null,
+      offer: null,
       last: Math.max(last, greeted),
       columns,
     })
