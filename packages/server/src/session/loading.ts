@@ -1,0 +1,231 @@
+// How a device gets rows that it does not hold yet: loads at a snapshot of their own, revealed where the device has come to that snapshot.
+import { HeadwaterError, type Hello, type Outcome, type ScopeKey } from '@headwater/protocol'
+import { checkCursor } from '../feed/cursor.ts'
+import type { Batch } from '../feed/feed.ts'
+import { readStep } from '../feed/log.ts'
+import { nestedKeys, settleNested } from '../feed/nested.ts'
+import { type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { includes, isVisible, type Snapshot, snapshotOf } from '../feed/snapshot.ts'
+import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
+import type { Transaction } from '../ports.ts'
+import { loadRows } from '../scopes/load.ts'
+import { checkpointFrame, loadFrame } from './frame.ts'
+import type { Attached, GrantsAlong, Holding, Subscriber, SubscriberDeps } from './subscriber.ts'
+
+export interface Loads {
+  /** See `Subscriber`. */
+  attach: Subscriber['attach']
+  hold: Subscriber['hold']
+  /** Loads streams and reveals them. Answers those that are not granted. */
+  join(streams: readonly StreamKey[]): Promise<readonly StreamKey[]>
+  /** The streams of a scope that has just been granted. */
+  streamsOf(scope: ScopeKey): readonly StreamKey[]
+  /** A batch, in order: kept for the loads under way. */
+  keep(batch: Batch<GrantsAlong>): void
+  areUnderWay(): boolean
+}
+
+/** A load under way: what happens after its snapshot is kept until it is revealed. */
+interface Loading {
+  readonly batches: Batch<GrantsAlong>[]
+}
+
+interface Revealed {
+  readonly snapshot: Snapshot
+  readonly load: number
+  readonly replace: boolean
+  readonly wanted: readonly StreamKey[]
+  readonly before: readonly StreamKey[]
+  readonly outcomes: readonly Outcome[]
+  readonly missed: Net
+}
+
+export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
+  const { feed, schema, database } = deps
+  const { device, user } = holding
+  const encoders = encodersOf(schema)
+  const loadings = new Set<Loading>()
+  let loads = 0
+
+  async function attach(hello: Hello, onWelcome: (attached: Attached) => void): Promise<void> {
+    for (const scope of hello.held) holding.asked.add(scope)
+    const loading = begin()
+    const load = ++loads
+    const frames = createFrames(deps)
+    const found = await database.transaction('read', async (transaction) => {
+      const snapshot = await snapshotIn(transaction)
+      const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot)
+      const resume = checked?.resume ?? 'new'
+      const before =
+        resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))] : []
+      holding.granted = await grantedIn(transaction)
+      const wanted = [
+        ...[...holding.granted].map((scope) => streamKey('eager', scope)),
+        ...hello.held.filter((scope) => holding.granted.has(scope)).map((scope) => streamKey('onDemand', scope)),
+      ]
+      const outcomes = await outcomesIn(transaction, hello)
+      onWelcome({ resume, last: outcomes.last })
+      const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
+      const missed = since === null ? noNet : await netSince(transaction, since)
+      const known = new Set(before)
+      await loadRows(
+        transaction,
+        schema,
+        wanted.filter((stream) => !known.has(stream)),
+        (table, rows) => frames.add(loadFrame(load, table, rows)),
+      )
+      return { snapshot, resume, wanted, before, outcomes: outcomes.list, missed }
+    })
+    await frames.flush()
+    await feed.reach()
+    const later = loading.batches.findLast((batch) => batch.along?.has(user) && !includes(found.snapshot, batch.snapshot))
+    const gained = [...(later?.along?.get(user)?.keys() ?? [])].filter((scope) => !holding.granted.has(scope))
+    if (later) holding.granted = new Set(later.along?.get(user)?.keys())
+    reveal(loading, { ...found, load, replace: found.resume !== 'ok' })
+    holding.isAttached = true
+    join(gained.flatMap(streamsOf)).catch(deps.onFailure)
+  }
+
+  async function hold(scopes: readonly ScopeKey[]): Promise<readonly ScopeKey[]> {
+    for (const scope of scopes) holding.asked.add(scope)
+    const denied = await join(scopes.map((scope) => streamKey('onDemand', scope)).filter((stream) => !holding.held.has(stream)))
+    return denied.map(streamScope)
+  }
+
+  /** Everything since a snapshot, net, in the transaction's own. */
+  async function netSince(transaction: Transaction, since: Snapshot): Promise<Net> {
+    const { rows } = await readStep(transaction, since)
+    const net = netOf(rows, encoders)
+    return { ...net, changes: await settleNested(transaction, schema, encoders, nestedKeys(rows), net.changes) }
+  }
+
+  /** Loads streams at a snapshot of their own and reveals them where the device has come to that snapshot. Answers those that are not granted there. */
+  async function join(streams: readonly StreamKey[]): Promise<readonly StreamKey[]> {
+    if (streams.length === 0) return []
+    const loading = begin()
+    const load = ++loads
+    const frames = createFrames(deps)
+    const { snapshot, wanted } = await database.transaction('read', async (transaction) => {
+      const at = await snapshotIn(transaction)
+      const now = await grantedIn(transaction)
+      const allowed = streams.filter((stream) => now.has(streamScope(stream)))
+      await loadRows(transaction, schema, allowed, (table, rows) => frames.add(loadFrame(load, table, rows)))
+      return { snapshot: at, wanted: allowed }
+    })
+    await frames.flush()
+    await feed.reach()
+    reveal(loading, { snapshot, load, replace: false, wanted, before: [], outcomes: [], missed: noNet })
+    return streams.filter((stream) => !wanted.includes(stream))
+  }
+
+  /** Everything up to the feed's position has been delivered; what the load missed since its snapshot is in the kept batches. */
+  function reveal(loading: Loading, found: Revealed): void {
+    loadings.delete(loading)
+    const wanted = found.wanted.filter((stream) => holding.granted.has(streamScope(stream)))
+    for (const stream of wanted) holding.held.add(stream)
+    holding.listen(wanted)
+    const since = loading.batches.map((batch) => ({
+      changes: batch.changes.filter((change) => !isVisible(change.xid, found.snapshot)),
+      cleared: batch.cleared.filter(({ xid }) => !isVisible(xid, found.snapshot)),
+      outcomes: holding.isAttached ? [] : batch.outcomes.filter((one) => one.device === device && !isVisible(one.xid, found.snapshot)),
+    }))
+    // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device.
+    // Not what the device says it held: it may say anything, and rows of a scope that is left go by themselves.
+    const concerns = new Set(found.wanted)
+    const { changes, cleared } = lastOf([found.missed, ...since], concerns)
+    const joined = wanted.filter((stream) => !found.before.includes(stream))
+    holding.cursor = feed.cursor()
+    holding.transmit(
+      checkpointFrame(
+        {
+          cursor: feed.cursor(),
+          replace: found.replace,
+          loads: [found.load],
+          left: found.before.filter((stream) => !wanted.includes(stream)),
+          joined,
+          cleared,
+          changes,
+          outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
+        },
+        (stream) => holding.held.has(stream),
+      ),
+    )
+  }
+
+  function begin(): Loading {
+    const loading: Loading = { batches: [] }
+    loadings.add(loading)
+    return loading
+  }
+
+  const streamsOf = (scope: ScopeKey) => [streamKey('eager', scope), ...(holding.asked.has(scope) ? [streamKey('onDemand', scope)] : [])]
+
+  async function grantedIn(transaction: Transaction): Promise<ReadonlySet<ScopeKey>> {
+    const answer = await deps.grantReader.of(transaction, [user])
+    return new Set(answer.get(user)?.keys())
+  }
+
+  /** What the device does not know yet of its mutations, and its highest number. */
+  async function outcomesIn(transaction: Transaction, hello: Hello): Promise<{ readonly last: number; readonly list: readonly Outcome[] }> {
+    const rows = await transaction.query(
+      `select number::text as number, outcome as type, code, reason from headwater.mutations where device = $1 and number > $2::text::bigint order by headwater.mutations.number`,
+      [device, String(hello.confirmed)],
+    )
+    // headwater.mutations has a check on the outcome.
+    const list = rows.map((row) => ({ number: Number(row.number), type: row.type, code: row.code ?? null, reason: row.reason ?? null }) as Outcome)
+    return { last: Math.max(hello.confirmed, list.at(-1)?.number ?? 0), list }
+  }
+
+  return {
+    attach,
+    hold,
+    join,
+    streamsOf,
+    keep: (batch) => {
+      for (const loading of loadings) loading.batches.push(batch)
+    },
+    areUnderWay: () => loadings.size > 0,
+  }
+}
+
+const noNet: Net = { changes: [], outcomes: [], cleared: [] }
+
+/** Per row its last change, of those that concern one of the streams; and what was truncated, with what came after it. */
+function lastOf(
+  parts: readonly Pick<Batch<GrantsAlong>, 'changes' | 'cleared'>[],
+  streams: ReadonlySet<StreamKey>,
+): { changes: readonly Change[]; cleared: readonly string[] } {
+  const last = new Map<string, Change>()
+  const cleared = new Set<string>()
+  for (const part of parts) {
+    for (const { table } of part.cleared) {
+      cleared.add(table)
+      for (const [id, change] of last) if (change.table === table) last.delete(id)
+    }
+    for (const change of part.changes) {
+      const id = `${change.table} ${change.key}`
+      if (last.has(id) || [...change.before, ...change.after].some((stream) => streams.has(stream))) last.set(id, change)
+    }
+  }
+  return { changes: [...last.values()], cleared: [...cleared] }
+}
+
+/** On a database with one connection the transaction must not wait for a slow device: the frames are kept and sent after it. */
+function createFrames({ database, send }: SubscriberDeps) {
+  const kept: string[] = []
+  return {
+    add: async (frame: string) => {
+      if (database.kind === 'embedded') kept.push(frame)
+      else await send(frame)
+    },
+    flush: async () => {
+      for (const frame of kept) await send(frame)
+    },
+  }
+}
+
+async function snapshotIn(transaction: Transaction): Promise<Snapshot> {
+  const rows = await transaction.query('select pg_current_snapshot()::text as snapshot, pg_is_in_recovery() as standby')
+  if (rows[0]?.standby !== false) throw new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary.')
+  return snapshotOf(String(rows[0].snapshot))
+}
