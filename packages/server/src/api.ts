@@ -18,10 +18,33 @@ export interface AuthenticateRequest {
 }
 
 /**
- * Per kind of scope, a relation `("user", key, role)` as SQL: who holds which scope of the kind, and as what. Column names
- * are read as they stand; `user` and `key` may be of any type that casts to text.
+ * By SQL name of a table, the columns of its rows that name people (`user`) and keys of scopes (`key`). With `user` alone a changed row concerns
+ * all that these people hold of the kind, with `key` alone everybody who holds or gets one of these keys, with both these people's share in
+ * these keys.
  */
-export type Grants = Readonly<Record<string, Sql>>
+export type GrantBy = Readonly<Record<string, { readonly user?: string | readonly string[]; readonly key?: string | readonly string[] }>>
+
+/** Made with `sql`, or with `grant` where a change of a table that it reads is to be followed precisely. */
+export interface Grant extends Sql {
+  readonly by?: GrantBy
+}
+
+/**
+ * Per kind of scope, a relation `("user", key, role)` as SQL: who holds which scope of the kind, and as what. Column names
+ * are read as they stand; `user` and `key` may be of any type that casts to text. A fourth column `until`, a timestamptz, ends a grant at that
+ * moment of the database's clock; null: never.
+ */
+export type Grants = Readonly<Record<string, Grant>>
+
+/** That a person holds a scope. */
+export interface Holding {
+  readonly user: string
+  readonly kind: string
+  readonly key: string
+  readonly role: string | null
+  /** RFC 3339, in UTC; null: without an end. */
+  readonly until: string | null
+}
 
 export interface ServerOptions<S extends Schema = Schema, M extends Mutators<S> = Mutators<S>> {
   readonly schema: S
@@ -61,6 +84,10 @@ export interface Server {
   /** Takes the upgrades of an HTTP server that the app made itself. */
   attach(http: HttpServer): void
   status(): Promise<ServerStatus>
+  /** Who holds a scope now, once per role, ordered by person. Rejects with `grants` for a kind that there are no grants of. */
+  holders(kind: string, key: string): Promise<readonly Holding[]>
+  /** What a person holds now, once per role, ordered by kind and key. */
+  grantsOf(user: string): Promise<readonly Holding[]>
   /** Finishes the mutations under way, tells the devices to reconnect elsewhere, closes. */
   close(): Promise<void>
 }
@@ -68,6 +95,8 @@ export interface Server {
 /** What the database holds, and who is connected to this server. */
 export interface ServerStatus extends DatabaseStatus {
   readonly connected: { readonly devices: number; readonly people: number }
+  /** How often a person's grants were worked out again since the start of this server, because a table that they read has changed or time has passed. */
+  readonly regranted: number
 }
 
 /** What `headwater.config.ts` exports: the server's options, and what `headwater dev` needs besides. */

@@ -24,6 +24,20 @@ export const limits = {
   /** One `load` message, about. */
   loadBytes: 262_144,
   loadRowsMax: 2_000,
+  /** Working out grants: up to this many people or keys are looked up one by one. */
+  lookupsMax: 64,
+  /** A batch that concerns more people and keys than this concerns everybody. */
+  affectedMax: 10_000,
+  /** Working out a kind for everybody because its grants do not say whom a change concerns: longer than this is reported, so often at most. */
+  everybodyMsMax: 200,
+  everybodyReportMs: 60_000,
+  /** People whose grants may have ended, or whom it is the turn of, in one step. */
+  peopleDueMax: 500,
+  /** Everybody connected is looked at once in this time, a few at a time, so often at most. */
+  sweepRoundMs: 180_000,
+  sweepMsMin: 5_000,
+  /** A timer of grants that end is set for no longer than this. */
+  endTimerMsMax: 3_600_000,
   /** A device that does not read is waited for up to this many bytes, and cut off after this long. */
   bufferedBytesMax: 8_388_608,
   /** With this much unread it is cut off at once. */

@@ -1,112 +1,134 @@
-import { HeadwaterError, type ScopeKey, scopeKey, type UserId, userId } from '@headwater/protocol'
-import type { Schema } from '@headwater/schema'
-import type { Grants, Sql } from '../api.ts'
-import type { LogRow } from '../feed/log.ts'
-import type { Parameter, Transaction } from '../ports.ts'
-import { literal, quoted } from '../sql/name.ts'
+// Who holds which scopes, by the app's own SQL. What counts is judged by the database: its rows, and its clock.
+import { HeadwaterError, type ScopeKey, scopeKey, scopeKind, type UserId, userId } from '@headwater/protocol'
+import type { Grants, Holding, Sql } from '../api.ts'
+import { limits } from '../limits.ts'
+import type { Database, Parameter, SqlRow, Transaction } from '../ports.ts'
+import { literal } from '../sql/name.ts'
 import { shifted } from '../sql/tag.ts'
+import type { Relation } from './relation.ts'
 
 /** Which scopes a person holds, and with which roles, in one snapshot. */
 export type Granted = ReadonlyMap<ScopeKey, ReadonlySet<string>>
 
-/** What the grants read: per SQL table name, the columns. */
-export type Dependencies = ReadonlyMap<string, ReadonlySet<string>>
+/** What is now known anew of a person's grants: all of these kinds, and these scopes. What of it is not in `granted` is not held. */
+export interface Regrant {
+  readonly kinds: ReadonlySet<string>
+  readonly scopes: ReadonlySet<ScopeKey>
+  readonly granted: Granted
+}
+
+/** Per connected person, what was worked out again at a batch's snapshot. */
+export type Regrants = ReadonlyMap<UserId, Regrant>
+
+/** What a person holds after. */
+export function regranted(before: Granted, { kinds, scopes, granted }: Regrant): Granted {
+  const kept = [...before].filter(([scope]) => !scopes.has(scope) && !kinds.has(scopeKind(scope)))
+  return new Map([...kept, ...granted])
+}
+
+/** Same scopes, same roles. */
+export function areSame(a: Granted, b: Granted): boolean {
+  return a.size === b.size && [...a].every(([scope, roles]) => b.get(scope)?.size === roles.size && [...roles].every((role) => b.get(scope)?.has(role)))
+}
+
+/** Of one kind, whom and what to ask about; at least one of both. */
+export interface Asked {
+  readonly users?: readonly string[]
+  readonly keys?: readonly string[]
+}
 
 export interface GrantReader {
-  /** In the transaction's snapshot. Everybody asked about is in the answer, with no scopes if they hold none. */
+  /** In the transaction's snapshot, as one statement. Everybody asked about is in the answer, with no scopes if they hold none. */
   of(transaction: Transaction, users: readonly UserId[]): Promise<ReadonlyMap<UserId, Granted>>
-  /** Whether a change of these could alter who holds what. */
-  areTouchedBy(rows: readonly LogRow[]): boolean
+  /** Of one kind, in the transaction's snapshot. Who holds nothing of what was asked about is not in the answer. */
+  partOf(transaction: Transaction, kind: string, asked: Asked): Promise<ReadonlyMap<UserId, Granted>>
+  holders(database: Database, kind: string, key: string): Promise<readonly Holding[]>
+  grantsOf(database: Database, user: string): Promise<readonly Holding[]>
 }
 
-export function createGrantReader(grants: Grants, dependencies: Dependencies): GrantReader {
-  const statement = grantsStatement(grants)
+/** `onEnd` is told, of everything that is read and has an end, in how many milliseconds it comes. */
+export function createGrantReader(grants: Grants, relations: readonly Relation[], onEnd: (user: UserId, inMs: number) => void): GrantReader {
+  const ask = async (session: Pick<Transaction, 'query'>, kinds: readonly Relation[], asked: Asked, form: (rows: string) => string) => {
+    if (kinds.length === 0) return []
+    const { text, parameters } = unionOf(kinds.map((relation) => rowsOf(relation, grants, asked)))
+    return session.query(form(text), parameters)
+  }
+  const gather = (rows: readonly SqlRow[], granted: Map<UserId, Map<ScopeKey, Set<string>>>) => {
+    for (const row of rows) {
+      const user = userId(String(row.user))
+      const scope = scopeKey(String(row.kind), String(row.key))
+      const scopes = granted.get(user) ?? new Map<ScopeKey, Set<string>>()
+      const roles = scopes.get(scope) ?? new Set()
+      granted.set(user, scopes.set(scope, row.role === null ? roles : roles.add(String(row.role))))
+      if (row.ends_in_ms !== null) onEnd(user, Number(row.ends_in_ms))
+    }
+    return granted
+  }
+  const relationOf = (kind: string) => {
+    const relation = relations.find((one) => one.kind === kind)
+    if (relation === undefined) throw new HeadwaterError('grants', `There are no grants of kind ${kind}.`, `Kinds are ${relations.map((one) => one.kind).join(', ')}.`)
+    return relation
+  }
   return {
-    of: async (transaction, users) => {
-      const granted = new Map<UserId, Map<ScopeKey, Set<string>>>(users.map((user) => [user, new Map()]))
-      if (users.length === 0 || statement === null) return granted
-      const rows = await transaction.query(statement.text, [...statement.parameters, JSON.stringify(users)])
-      for (const row of rows) {
-        const scopes = granted.get(userId(String(row.user)))
-        const scope = scopeKey(String(row.kind), String(row.key))
-        scopes?.set(scope, (scopes.get(scope) ?? new Set()).add(String(row.role)))
-      }
-      return granted
-    },
-    areTouchedBy: (rows) => rows.some((row) => isTouchedBy(row, dependencies)),
+    of: async (transaction, users) =>
+      gather(users.length === 0 ? [] : await ask(transaction, relations, { users }, toHold), new Map(users.map((user) => [user, new Map()]))),
+    partOf: async (transaction, kind, asked) => gather(await ask(transaction, [relationOf(kind)], asked, toHold), new Map()),
+    holders: async (database, kind, key) => (await ask(database, [relationOf(kind)], { keys: [key] }, toShow)).map(holdingOf),
+    grantsOf: async (database, user) => (await ask(database, relations, { users: [user] }, toShow)).map(holdingOf),
   }
 }
 
-function isTouchedBy(row: LogRow, dependencies: Dependencies): boolean {
-  const columns = row.table === null ? undefined : dependencies.get(row.table)
-  if (columns === undefined || row.op === 'm') return false
-  if (row.op !== 'u' || row.old === null) return true
-  return Object.keys(JSON.parse(row.old)).some((column) => columns.has(column))
+const toHold = (rows: string) => `select h."user", h.kind, h.key, h.role, (extract(epoch from h.until - now()) * 1000)::float8 as ends_in_ms from (${rows}) h`
+
+const toShow = (rows: string) =>
+  `select distinct h."user", h.kind, h.key, h.role, to_char(h.until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as until from (${rows}) h order by 2, 1, 3, 4, 5`
+
+/** The rows of a kind's relation that count now, of what is asked about. */
+function rowsOf(relation: Relation, grants: Grants, { users, keys }: Asked): Sql {
+  const grant = grants[relation.kind] ?? { text: '', parameters: [] }
+  const parameters: Parameter[] = [...grant.parameters]
+  const conditions = [
+    'g.key is not null',
+    ...(relation.hasUntil ? ['(g.until is null or g.until > now())'] : []),
+    ...(users ? [isAmong('g."user"', relation.userType, users, parameters)] : []),
+    ...(keys ? [isAmong('g.key', relation.keyType, keys, parameters)] : []),
+  ]
+  // An `until` of infinity is no end either, and cannot be calculated with.
+  const until = relation.hasUntil ? 'case when isfinite(g.until) then g.until end' : 'null::timestamptz'
+  const text = `select g."user"::text collate "C" as "user", ${literal(relation.kind)}::text as kind, g.key::text collate "C" as key,
+    g.role::text collate "C" as role, ${until} as until from (${grant.text}) g where ${conditions.join(' and ')}`
+  return { text, parameters }
 }
 
-/** Everything that the given people hold, as one statement. The people are its last parameter, as a JSON array. */
-function grantsStatement(grants: Grants): Sql | null {
-  const parameters: Parameter[] = Object.values(grants).flatMap(({ parameters: own }) => own)
-  const people = `(select json_array_elements_text($${parameters.length + 1}::text::json))`
-  let count = 0
-  const parts = Object.entries(grants).map(([kind, grant]) => {
-    const text = `select g."user"::text as "user", ${literal(kind)} as kind, g.key::text as key, g.role::text as role from (${shifted(grant, count)}) g
-      where g."user"::text in ${people} and g.key is not null`
-    count += grant.parameters.length
-    return text
-  })
-  return parts.length === 0 ? null : { text: parts.join('\nunion all\n'), parameters }
+const unionOf = (parts: readonly Sql[]): Sql =>
+  parts.reduce((before, part) => ({
+    text: `${before.text}\nunion all\n${shifted(part, before.parameters.length)}`,
+    parameters: [...before.parameters, ...part.parameters],
+  }))
+
+/** Types that are compared as what they are, so that an index of the app serves; with the form that their text has. */
+const comparable: Readonly<Record<string, RegExp | undefined>> = {
+  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  int4: /^(0|-?[1-9]\d{0,8})$/,
+  int8: /^(0|-?[1-9]\d{0,17})$/,
+}
+/** What can be a text of PostgreSQL. */
+const storable = /^[^\0\ud800-\udfff]*$/u
+
+/** A condition on a column. Few values are looked up one by one, which an index can answer; many are a set that each row is looked up in. */
+function isAmong(column: string, type: string, values: readonly string[], parameters: Parameter[]): string {
+  const form = comparable[type]
+  const cast = form === undefined ? 'text' : type
+  parameters.push(JSON.stringify(values.filter((value) => (form ?? storable).test(value))))
+  const list = `select value::${cast} from json_array_elements_text($${parameters.length}::text::json) as asked(value)`
+  const compared = form === undefined ? `${column}::text` : column
+  return values.length > limits.lookupsMax ? `${compared} in (${list})` : `${compared} = any (array(${list}))`
 }
 
-/**
- * Asks the database which tables and columns the grants read, by making views of them in a transaction that is undone. Throws `grants`,
- * naming the kind, if one is not SQL for a relation ("user", key, role) over tables.
- */
-export async function readDependencies(transaction: Transaction, schema: Schema, grants: Grants): Promise<Dependencies> {
-  const dependencies = new Map<string, Set<string>>()
-  const kinds = new Set(Object.values(schema.definitions).flatMap(({ memberships }) => memberships.map(({ kind }) => kind)))
-  for (const kind of kinds) {
-    if (!Object.hasOwn(grants, kind))
-      throw new HeadwaterError('grants', `Rows are in scopes of kind ${kind}, but no grants of that kind are given.`, `Add grants.${kind} to createServer.`)
-  }
-  for (const [kind, grant] of Object.entries(grants)) {
-    for (const { table, column } of await readsOf(transaction, kind, grant)) dependencies.set(table, (dependencies.get(table) ?? new Set()).add(column))
-  }
-  return dependencies
-}
-
-async function readsOf(transaction: Transaction, kind: string, grant: Sql): Promise<readonly { readonly table: string; readonly column: string }[]> {
-  const view = quoted(`headwater_grants_of_${kind}`)
-  const text = grant.text.replace(/\$(\d+)/g, (_, number: string) => parameterLiteral(grant.parameters[Number(number) - 1] ?? null))
-  try {
-    await transaction.query(`create temp view ${view} as select g."user"::text as "user", g.key::text as key, g.role::text as role from (${text}) g`)
-  } catch (error) {
-    const said = error instanceof HeadwaterError ? error.message : String(error)
-    throw new HeadwaterError(
-      'grants',
-      `The grants of kind ${kind} are not a relation ("user", key, role): ${said}`,
-      'Name the columns with `as`: select id as "user", id as key, \'owner\' as role from users.',
-    )
-  }
-  const rows = await transaction.query(
-    `select distinct n.nspname as schema, c.relname as name, c.relkind::text as relkind, a.attname as column
-       from pg_rewrite r
-       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
-       join pg_class c on c.oid = d.refobjid
-       join pg_namespace n on n.oid = c.relnamespace
-       join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
-      where r.ev_class = $1::text::regclass and c.oid <> $1::text::regclass`,
-    [`pg_temp.${view}`],
-  )
-  for (const row of rows) {
-    if (row.schema === 'public' && (row.relkind === 'r' || row.relkind === 'p')) continue
-    throw new HeadwaterError(
-      'grants',
-      `The grants of kind ${kind} read ${row.schema}.${row.name}, whose changes are not captured.`,
-      'Read tables of schema public directly, not views.',
-    )
-  }
-  return rows.map((row) => ({ table: String(row.name), column: String(row.column) }))
-}
-
-const parameterLiteral = (parameter: Parameter) => (typeof parameter === 'string' ? literal(parameter) : String(parameter))
+const holdingOf = (row: SqlRow): Holding => ({
+  user: String(row.user),
+  kind: String(row.kind),
+  key: String(row.key),
+  role: row.role === null ? null : String(row.role),
+  until: row.until === null ? null : String(row.until),
+})
