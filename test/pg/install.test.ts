@@ -80,7 +80,9 @@ describe.each(databases)('installing on $name', ({ open }) => {
   test('a table that grants read and no device holds is followed too', async () => {
     await install()
     await database.query(`insert into people (id) values ('zoe')`)
-    expect(await database.query(`select op::text as op, old, new from headwater.log where table_name = 'people'`)).toEqual([{ op: 'g', old: null, new: null }])
+    expect(await database.query(`select op::text as op, old, new ->> 'id' as id from headwater.log where table_name = 'people'`)).toEqual([
+      { op: 'g', old: null, id: 'zoe' },
+    ])
   })
 
   test('a temporary table cannot forge rows of the log', async () => {

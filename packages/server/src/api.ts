@@ -25,23 +25,23 @@ export interface AuthenticateRequest {
 export type GrantBy = Readonly<Record<string, { readonly user?: string | readonly string[]; readonly key?: string | readonly string[] }>>
 
 /** Made with `sql`, or with `grant` where a change of a table that it reads is to be followed precisely. */
-export interface Grant extends Sql {
+export interface GrantSql extends Sql {
   readonly by?: GrantBy
 }
 
 /**
  * Per kind of scope, a relation `("user", key, role)` as SQL: who holds which scope of the kind, and as what. Column names
  * are read as they stand; `user` and `key` may be of any type that casts to text. A fourth column `until`, a timestamptz, ends a grant at that
- * moment of the database's clock; null: never.
+ * moment of the database's clock; null: never. A role of null counts as ''.
  */
-export type Grants = Readonly<Record<string, Grant>>
+export type Grants = Readonly<Record<string, GrantSql>>
 
-/** That a person holds a scope. */
-export interface Holding {
+/** That a person holds a scope, by one role. */
+export interface Grant {
   readonly user: string
   readonly kind: string
   readonly key: string
-  readonly role: string | null
+  readonly role: string
   /** RFC 3339, in UTC; null: without an end. */
   readonly until: string | null
 }
@@ -85,9 +85,9 @@ export interface Server {
   attach(http: HttpServer): void
   status(): Promise<ServerStatus>
   /** Who holds a scope now, once per role, ordered by person. Rejects with `grants` for a kind that there are no grants of. */
-  holders(kind: string, key: string): Promise<readonly Holding[]>
+  holders(kind: string, key: string): Promise<readonly Grant[]>
   /** What a person holds now, once per role, ordered by kind and key. */
-  grantsOf(user: string): Promise<readonly Holding[]>
+  grantsOf(user: string): Promise<readonly Grant[]>
   /** Finishes the mutations under way, tells the devices to reconnect elsewhere, closes. */
   close(): Promise<void>
 }

@@ -1,4 +1,17 @@
-export type { AuthenticateRequest, Config, Grants, ListenOptions, SeedDatabase, Server, ServerOptions, ServerStatus, Sql } from './api.ts'
+export type {
+  AuthenticateRequest,
+  Config,
+  Grant,
+  GrantBy,
+  GrantSql,
+  Grants,
+  ListenOptions,
+  SeedDatabase,
+  Server,
+  ServerOptions,
+  ServerStatus,
+  Sql,
+} from './api.ts'
 export { defineConfig } from './config.ts'
 export { type EmbeddedDatabase, openEmbedded } from './database/embedded.ts'
 export { type Gateway, openGateway } from './database/gateway.ts'
@@ -7,6 +20,7 @@ export type { LogRow } from './feed/log.ts'
 export { type LogReader, openLogReader } from './follow.ts'
 export { seedOnce } from './install/seed.ts'
 export type { Database, SqlRow, Transaction } from './ports.ts'
+export { grant } from './scopes/grant.ts'
 export { createServer } from './server.ts'
 export { sql } from './sql/tag.ts'
 export { type DatabaseStatus, readStatus } from './status.ts'

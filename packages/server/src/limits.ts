@@ -36,6 +36,8 @@ export const limits = {
   /** Everybody connected is looked at once in this time, a few at a time, so often at most. */
   sweepRoundMs: 180_000,
   sweepMsMin: 5_000,
+  /** The database's clock and a timer of ours may be this far apart. */
+  endSlackMs: 1_000,
   /** A timer of grants that end is set for no longer than this. */
   endTimerMsMax: 3_600_000,
   /** A device that does not read is waited for up to this many bytes, and cut off after this long. */

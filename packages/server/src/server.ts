@@ -4,11 +4,11 @@ import { checkSchema, type Mutators, type Schema } from '@headwater/schema'
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import type { Identity } from './feed/cursor.ts'
-import { createFeed, type Feed, type ReadAlong } from './feed/feed.ts'
+import { createFeed, type Feed } from './feed/feed.ts'
 import { type Installed, install } from './install/install.ts'
 import type { Chance, Clock, Database } from './ports.ts'
-import { createGrantReader } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
+import { createRegranting } from './scopes/regrants.ts'
 import type { SessionDeps } from './session/session.ts'
 import { createSessions } from './session/sessions.ts'
 import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
@@ -42,17 +42,17 @@ interface Parts {
 async function start<S extends Schema, M extends Mutators<S>>(options: ServerOptions<S, M>, parts: Parts): Promise<Server> {
   const { database, installed } = parts
   const { schema, grants } = options
-  const { identity, dependencies } = installed
+  const { identity, relations } = installed
   const hub = createHub<Subscriber>()
-  const grantReader = createGrantReader(grants, dependencies)
-  const along: ReadAlong<GrantsAlong> = { isNeeded: grantReader.areTouchedBy, read: (transaction) => grantReader.of(transaction, hub.users()) }
-  const feed = createFeed({ ...parts, schema, identity, along })
+  const regranting = createRegranting({ ...parts, grants, relations, grantees: hub.members, wake: () => feed.wake() })
+  const feed: Feed<GrantsAlong> = createFeed({ ...parts, schema, identity, along: regranting.along })
+  feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
   const sessions = createSessions({
     ...parts,
     feed,
     hub,
-    grantReader,
+    grantReader: regranting.reader,
     schema,
     identity,
     grants,
@@ -73,8 +73,15 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     isNew: installed.isNew,
     listen: transport.listen,
     attach: transport.attach,
-    status: async () => ({ ...(await readStatus(database)), connected: { devices: [...hub.members()].length, people: hub.users().length } }),
+    status: async () => ({
+      ...(await readStatus(database)),
+      connected: { devices: [...hub.members()].length, people: hub.users().length },
+      regranted: regranting.count(),
+    }),
+    holders: (kind, key) => regranting.reader.holders(database, kind, key),
+    grantsOf: (user) => regranting.reader.grantsOf(database, user),
     close: async () => {
+      regranting.stop()
       transport.stop()
       await sessions.close()
       await transport.close()

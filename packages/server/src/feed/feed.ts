@@ -21,10 +21,13 @@ export interface Batch<Along> extends Net {
   readonly along: Along | null
 }
 
-/** What else a batch needs from its own snapshot: the grants, when a table that they read has changed. */
+/**
+ * What else a batch needs from its own snapshot: the grants, when a table that they read has changed. Where time alone may have changed
+ * them it is needed without rows as well: then the batch has nothing else, and the position stays where it was.
+ */
 export interface ReadAlong<Along> {
   isNeeded(rows: readonly LogRow[]): boolean
-  read(transaction: Transaction, snapshot: Snapshot): Promise<Along>
+  read(transaction: Transaction, rows: readonly LogRow[]): Promise<Along>
 }
 
 export interface Feed<Along> {
@@ -108,7 +111,9 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       if (step.rows.length > 0) {
         if (!step.isDurable) await tail.query(barrier)
         track = advance(from, step.snapshot, step.rows)
-        publish({ ...net, snapshot: step.snapshot, cursor: cursorOf(deps.identity, positionOf(track)), rows: step.rows, along })
+      }
+      if (step.rows.length > 0 || along !== null) {
+        publish({ ...net, snapshot: step.snapshot, cursor: cursorOf(deps.identity, positionOf(tracked())), rows: step.rows, along })
       }
       for (const { resolve } of asked) resolve()
       return step.rows.length > 0
@@ -121,12 +126,12 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
   /** Most steps are one statement. Where more is needed from the same snapshot, the step is read again inside a transaction. */
   async function readBatch(tail: TailSession, since: Snapshot): Promise<{ step: Step; net: Net; along: Along | null }> {
     const step = await readStep(tail, since)
-    if (step.rows.length === 0 || !(deps.along.isNeeded(step.rows) || nestedKeys(step.rows).size > 0)) {
+    if (!(deps.along.isNeeded(step.rows) || nestedKeys(step.rows).size > 0)) {
       return { step, net: netOf(step.rows, encoders), along: null }
     }
     return tail.read(async (transaction) => {
       const again = await readStep(transaction, since)
-      const along = deps.along.isNeeded(again.rows) ? await deps.along.read(transaction, again.snapshot) : null
+      const along = deps.along.isNeeded(again.rows) ? await deps.along.read(transaction, again.rows) : null
       const net = netOf(again.rows, encoders)
       return { step: again, net: { ...net, changes: await settleNested(transaction, deps.schema, encoders, nestedKeys(again.rows), net.changes) }, along }
     })

@@ -6,7 +6,7 @@ import type { Schema } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import type { Identity } from '../feed/cursor.ts'
 import type { Database, SqlRow } from '../ports.ts'
-import { type Dependencies, readDependencies } from '../scopes/grants.ts'
+import { type Relation, readRelations } from '../scopes/relation.ts'
 import { captureDependency, captureTable } from '../sql/capture.ts'
 import { addColumn, constraintsOf, createTable } from '../sql/create.ts'
 import { literal, snakeCase } from '../sql/name.ts'
@@ -15,7 +15,7 @@ const migrationsFolder = new URL('./migrations/', import.meta.url)
 
 export interface Installed {
   readonly identity: Identity
-  readonly dependencies: Dependencies
+  readonly relations: readonly Relation[]
   /** The app's tables were made just now: nothing is in them. */
   readonly isNew: boolean
 }
@@ -26,17 +26,17 @@ export async function install(database: Database, schema: Schema, grants: Grants
   if (found !== null) return found
   await migrate(database)
   const isNew = await createTables(database, schema)
-  const dependencies = await undone(database, (transaction) => readDependencies(transaction, schema, grants))
-  await capture(database, schema, dependencies)
-  await remember(database, form, dependencies)
-  return { identity: await readIdentity(database), dependencies, isNew }
+  const relations = await undone(database, (transaction) => readRelations(transaction, schema, grants))
+  await capture(database, schema, relations)
+  await remember(database, form, relations)
+  return { identity: await readIdentity(database), relations, isNew }
 }
 
 /** Everything that a start would put in place, as one short text: two starts with the same form find each other's work done. */
 function formOf(schema: Schema, grants: Grants): string {
   const tables = Object.entries(schema.definitions).map(([name, table]) => [createTable(name, table), constraintsOf(schema, name), captureTable(name, table)])
   return createHash('sha256')
-    .update(JSON.stringify([migrationFiles(), tables, captureDependency('any'), grants]))
+    .update(JSON.stringify([migrationFiles(), tables, captureDependency('any', ['a'], []), captureDependency('any', ['a'], ['b']), grants]))
     .digest('hex')
 }
 
@@ -63,19 +63,18 @@ async function findInstalled(database: Database, form: string): Promise<Installe
   // remember() wrote it.
   const mark = JSON.parse(String(row.value)) as Mark
   if (mark.form !== form || mark.triggers !== row.triggers || Number(row.newest) !== newestMigration()) return null
-  const dependencies = new Map(mark.dependencies.map(([table, columns]) => [table, new Set(columns)]))
-  return { identity: identityOf(row), dependencies, isNew: false }
+  return { identity: identityOf(row), relations: mark.relations, isNew: false }
 }
 
 interface Mark {
   readonly form: string
   readonly triggers: number
-  readonly dependencies: readonly (readonly [table: string, columns: readonly string[]])[]
+  readonly relations: readonly Relation[]
 }
 
-async function remember(database: Database, form: string, dependencies: Dependencies): Promise<void> {
+async function remember(database: Database, form: string, relations: readonly Relation[]): Promise<void> {
   const rows = await database.query(`select ${triggerCount}) as triggers`)
-  const mark: Mark = { form, triggers: Number(rows[0]?.triggers), dependencies: [...dependencies].map(([table, columns]) => [table, [...columns]]) }
+  const mark: Mark = { form, triggers: Number(rows[0]?.triggers), relations }
   await database.query(
     `insert into headwater.marks (name, value) values ('installed', $1) on conflict (name) do update set value = excluded.value, at = now()`,
     [JSON.stringify(mark)],
@@ -132,11 +131,11 @@ async function createTables(database: Database, schema: Schema): Promise<boolean
 }
 
 /** Functions and triggers as this version makes them; replaced only where they differ, since replacing locks the table. */
-async function capture(database: Database, schema: Schema, dependencies: Dependencies): Promise<void> {
+async function capture(database: Database, schema: Schema, relations: readonly Relation[]): Promise<void> {
   const captured = new Set(Object.keys(schema.definitions).map(snakeCase))
   const scripts = [
     ...Object.entries(schema.definitions).map(([name, table]) => ({ name: snakeCase(name), script: captureTable(name, table), triggers: 3 })),
-    ...[...dependencies.keys()].filter((name) => !captured.has(name)).map((name) => ({ name, script: captureDependency(name), triggers: 2 })),
+    ...dependenciesOf(relations).filter(({ name }) => !captured.has(name)),
   ]
   const present = await database.query(
     `select name, script, ${triggerCount} and t.tgrelid = to_regclass('public.' || quote_ident(name))) as triggers from headwater.captures`,
@@ -147,6 +146,17 @@ async function capture(database: Database, schema: Schema, dependencies: Depende
     const remember = `insert into headwater.captures (name, script) values (${literal(name)}, ${literal(script)}) on conflict (name) do update set script = excluded.script;`
     await once(database, `${script}\n${remember}`)
   }
+}
+
+/** The tables that grants read, with the capture of those that no device holds. */
+function dependenciesOf(relations: readonly Relation[]) {
+  const reads = relations.flatMap((relation) => relation.reads)
+  return [...new Set(reads.map(({ table }) => table))].map((name) => {
+    const own = reads.filter(({ table }) => table === name)
+    const read = [...new Set(own.flatMap(({ columns }) => columns))].sort()
+    const named = [...new Set(own.flatMap(({ user, key }) => [...user, ...key]))].sort()
+    return { name, script: captureDependency(name, read, named), triggers: named.length === 0 ? 2 : 3 }
+  })
 }
 
 async function readIdentity(database: Database): Promise<Identity> {

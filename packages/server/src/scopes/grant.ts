@@ -1,4 +1,4 @@
-import type { Grant, GrantBy, Sql } from '../api.ts'
+import type { GrantBy, GrantSql, Sql } from '../api.ts'
 
 /**
  * Grants with the columns by which those are found whom a change of a table concerns, so that only they are worked out again. All names are
@@ -11,4 +11,4 @@ import type { Grant, GrantBy, Sql } from '../api.ts'
  * A relation that takes its columns as they stand from one table, or is a union of such, needs none of it. The server looks at everybody
  * now and then: what a wrong `by` missed heals within minutes, and is reported.
  */
-export const grant = (relation: Sql, { by }: { readonly by: GrantBy }): Grant => ({ ...relation, by })
+export const grant = (relation: Sql, { by }: { readonly by: GrantBy }): GrantSql => ({ ...relation, by })

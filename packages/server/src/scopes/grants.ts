@@ -1,6 +1,6 @@
 // Who holds which scopes, by the app's own SQL. What counts is judged by the database: its rows, and its clock.
 import { HeadwaterError, type ScopeKey, scopeKey, scopeKind, type UserId, userId } from '@headwater/protocol'
-import type { Grants, Holding, Sql } from '../api.ts'
+import type { Grant, Grants, Sql } from '../api.ts'
 import { limits } from '../limits.ts'
 import type { Database, Parameter, SqlRow, Transaction } from '../ports.ts'
 import { literal } from '../sql/name.ts'
@@ -42,8 +42,8 @@ export interface GrantReader {
   of(transaction: Transaction, users: readonly UserId[]): Promise<ReadonlyMap<UserId, Granted>>
   /** Of one kind, in the transaction's snapshot. Who holds nothing of what was asked about is not in the answer. */
   partOf(transaction: Transaction, kind: string, asked: Asked): Promise<ReadonlyMap<UserId, Granted>>
-  holders(database: Database, kind: string, key: string): Promise<readonly Holding[]>
-  grantsOf(database: Database, user: string): Promise<readonly Holding[]>
+  holders(database: Database, kind: string, key: string): Promise<readonly Grant[]>
+  grantsOf(database: Database, user: string): Promise<readonly Grant[]>
 }
 
 /** `onEnd` is told, of everything that is read and has an end, in how many milliseconds it comes. */
@@ -59,22 +59,23 @@ export function createGrantReader(grants: Grants, relations: readonly Relation[]
       const scope = scopeKey(String(row.kind), String(row.key))
       const scopes = granted.get(user) ?? new Map<ScopeKey, Set<string>>()
       const roles = scopes.get(scope) ?? new Set()
-      granted.set(user, scopes.set(scope, row.role === null ? roles : roles.add(String(row.role))))
+      granted.set(user, scopes.set(scope, roles.add(String(row.role))))
       if (row.ends_in_ms !== null) onEnd(user, Number(row.ends_in_ms))
     }
     return granted
   }
   const relationOf = (kind: string) => {
     const relation = relations.find((one) => one.kind === kind)
-    if (relation === undefined) throw new HeadwaterError('grants', `There are no grants of kind ${kind}.`, `Kinds are ${relations.map((one) => one.kind).join(', ')}.`)
+    if (relation === undefined)
+      throw new HeadwaterError('grants', `There are no grants of kind ${kind}.`, `Kinds are ${relations.map((one) => one.kind).join(', ')}.`)
     return relation
   }
   return {
     of: async (transaction, users) =>
       gather(users.length === 0 ? [] : await ask(transaction, relations, { users }, toHold), new Map(users.map((user) => [user, new Map()]))),
     partOf: async (transaction, kind, asked) => gather(await ask(transaction, [relationOf(kind)], asked, toHold), new Map()),
-    holders: async (database, kind, key) => (await ask(database, [relationOf(kind)], { keys: [key] }, toShow)).map(holdingOf),
-    grantsOf: async (database, user) => (await ask(database, relations, { users: [user] }, toShow)).map(holdingOf),
+    holders: async (database, kind, key) => (await ask(database, [relationOf(kind)], { keys: [key] }, toShow)).map(grantOf),
+    grantsOf: async (database, user) => (await ask(database, relations, { users: [user] }, toShow)).map(grantOf),
   }
 }
 
@@ -96,7 +97,7 @@ function rowsOf(relation: Relation, grants: Grants, { users, keys }: Asked): Sql
   // An `until` of infinity is no end either, and cannot be calculated with.
   const until = relation.hasUntil ? 'case when isfinite(g.until) then g.until end' : 'null::timestamptz'
   const text = `select g."user"::text collate "C" as "user", ${literal(relation.kind)}::text as kind, g.key::text collate "C" as key,
-    g.role::text collate "C" as role, ${until} as until from (${grant.text}) g where ${conditions.join(' and ')}`
+    coalesce(g.role::text, '') collate "C" as role, ${until} as until from (${grant.text}) g where ${conditions.join(' and ')}`
   return { text, parameters }
 }
 
@@ -125,10 +126,10 @@ function isAmong(column: string, type: string, values: readonly string[], parame
   return values.length > limits.lookupsMax ? `${compared} in (${list})` : `${compared} = any (array(${list}))`
 }
 
-const holdingOf = (row: SqlRow): Holding => ({
+const grantOf = (row: SqlRow): Grant => ({
   user: String(row.user),
   kind: String(row.kind),
   key: String(row.key),
-  role: row.role === null ? null : String(row.role),
+  role: String(row.role),
   until: row.until === null ? null : String(row.until),
 })

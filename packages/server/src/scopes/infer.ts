@@ -16,7 +16,11 @@ const namedForm = new RegExp(`(${name})$`)
 
 /** By table, the columns that name people and keys; empty if the relation is not of the form. `definition`: `pg_get_viewdef` of `select g.* from (relation) g`. */
 export function inferBy(definition: string, tables: readonly Table[]): By {
-  const branches = outer.exec(definition)?.[1]?.split(/\nUNION(?: ALL)?\n/).map(branchOf) ?? []
+  const branches =
+    outer
+      .exec(definition)?.[1]
+      ?.split(/\n\s*UNION(?: ALL)?\n/)
+      .map(branchOf) ?? []
   const names = branches[0]?.items.map((item) => plain(namedForm.exec(item)?.[1]))
   const by = new Map<string, { user: string[]; key: string[] }>()
   for (const branch of branches) {

@@ -1,7 +1,7 @@
 // What a start finds out of the relations of grants: which tables and columns they read, and whom a change of these concerns.
 import { HeadwaterError } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
-import type { Grant, Grants } from '../api.ts'
+import type { GrantSql, Grants } from '../api.ts'
 import type { Parameter, SqlRow, Transaction } from '../ports.ts'
 import { literal, quoted } from '../sql/name.ts'
 import { inferBy } from './infer.ts'
@@ -38,13 +38,14 @@ export async function readRelations(transaction: Transaction, schema: Schema, gr
   }
   const relations: Relation[] = []
   for (const [kind, grant] of Object.entries(grants)) {
-    if (!kinds.has(kind)) throw wrong(kind, 'are given, but no table is in scopes of that kind', 'Say it of a table: .in(kind, column), or leave the grants out.')
+    if (!kinds.has(kind))
+      throw wrong(kind, 'are given, but no table is in scopes of that kind', 'Say it of a table: .in(kind, column), or leave the grants out.')
     relations.push(await readRelation(transaction, kind, grant))
   }
   return relations
 }
 
-async function readRelation(transaction: Transaction, kind: string, grant: Grant): Promise<Relation> {
+async function readRelation(transaction: Transaction, kind: string, grant: GrantSql): Promise<Relation> {
   const view = await makeView(transaction, kind, grant)
   const types = await typesOf(transaction, kind, view)
   const tables = await tablesOf(transaction, kind, view)
@@ -54,7 +55,7 @@ async function readRelation(transaction: Transaction, kind: string, grant: Grant
   return { kind, userType: types.get('user') ?? '', keyType: types.get('key') ?? '', hasUntil: types.has('until'), reads }
 }
 
-async function makeView(transaction: Transaction, kind: string, grant: Grant): Promise<string> {
+async function makeView(transaction: Transaction, kind: string, grant: GrantSql): Promise<string> {
   const view = quoted(`headwater_grants_of_${kind}`)
   const text = grant.text.replace(/\$(\d+)/g, (_, number: string) => parameterLiteral(grant.parameters[Number(number) - 1] ?? null))
   try {
@@ -62,7 +63,11 @@ async function makeView(transaction: Transaction, kind: string, grant: Grant): P
     await transaction.query(`select g."user"::text, g.key::text, g.role::text from ${view} g limit 0`)
   } catch (error) {
     const said = error instanceof HeadwaterError ? error.message : String(error)
-    throw wrong(kind, `are not a relation ("user", key, role): ${said}`, 'Name the columns with `as`: select id as "user", id as key, \'owner\' as role from users.')
+    throw wrong(
+      kind,
+      `are not a relation ("user", key, role): ${said}`,
+      'Name the columns with `as`: select id as "user", id as key, \'owner\' as role from users.',
+    )
   }
   return `pg_temp.${view}`
 }
@@ -127,7 +132,7 @@ const isPlain = (row: SqlRow) => row.typtype === 'e' || ['text', 'varchar', 'uui
 /** By table, the columns that name people and keys. */
 export type By = ReadonlyMap<string, { readonly user: readonly string[]; readonly key: readonly string[] }>
 
-function checkBy(kind: string, by: NonNullable<Grant['by']>, tables: readonly FoundTable[]): By {
+function checkBy(kind: string, by: NonNullable<GrantSql['by']>, tables: readonly FoundTable[]): By {
   return new Map(
     Object.entries(by).map(([name, { user = [], key = [], ...more }]) => {
       const table = tables.find((one) => one.table === name)
@@ -145,7 +150,8 @@ function checkBy(kind: string, by: NonNullable<Grant['by']>, tables: readonly Fo
 function checkColumn(kind: string, { table, types }: FoundTable, column: string): void {
   const type = types.get(column)
   if (type === undefined) throw wrong(kind, `name ${table}.${column} in by, which does not exist`, `The table has ${[...types.keys()].join(', ')}.`)
-  if (type === null) throw wrong(kind, `name ${table}.${column} in by, whose type names neither people nor keys`, 'It has to be text, a uuid, an integer or an enum.')
+  if (type === null)
+    throw wrong(kind, `name ${table}.${column} in by, whose type names neither people nor keys`, 'It has to be text, a uuid, an integer or an enum.')
 }
 
 const wrong = (kind: string, what: string, hint: string) => new HeadwaterError('grants', `The grants of kind ${kind} ${what}.`, hint)

@@ -8,6 +8,7 @@ import { type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
 import { includes, isVisible, type Snapshot, snapshotOf } from '../feed/snapshot.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import type { Transaction } from '../ports.ts'
+import { type Granted, regranted } from '../scopes/grants.ts'
 import { loadRows } from '../scopes/load.ts'
 import { checkpointFrame, loadFrame } from './frame.ts'
 import type { Attached, GrantsAlong, Holding, Subscriber, SubscriberDeps } from './subscriber.ts'
@@ -60,7 +61,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
         resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))] : []
       holding.granted = await grantedIn(transaction)
       const wanted = [
-        ...[...holding.granted].map((scope) => streamKey('eager', scope)),
+        ...[...holding.granted.keys()].map((scope) => streamKey('eager', scope)),
         ...hello.held.filter((scope) => holding.granted.has(scope)).map((scope) => streamKey('onDemand', scope)),
       ]
       const outcomes = await outcomesIn(transaction, hello)
@@ -78,9 +79,10 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     })
     await frames.flush()
     await feed.reach()
-    const later = loading.batches.findLast((batch) => batch.along?.has(user) && !includes(found.snapshot, batch.snapshot))
-    const gained = [...(later?.along?.get(user)?.keys() ?? [])].filter((scope) => !holding.granted.has(scope))
-    if (later) holding.granted = new Set(later.along?.get(user)?.keys())
+    const later = loading.batches.filter((batch) => !includes(found.snapshot, batch.snapshot)).flatMap(({ along }) => along?.get(user) ?? [])
+    const before = holding.granted
+    holding.granted = later.reduce(regranted, before)
+    const gained = [...holding.granted.keys()].filter((scope) => !before.has(scope))
     reveal(loading, { ...found, load, replace: found.resume !== 'ok' })
     holding.isAttached = true
     join(gained.flatMap(streamsOf)).catch(deps.onFailure)
@@ -160,9 +162,9 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
 
   const streamsOf = (scope: ScopeKey) => [streamKey('eager', scope), ...(holding.asked.has(scope) ? [streamKey('onDemand', scope)] : [])]
 
-  async function grantedIn(transaction: Transaction): Promise<ReadonlySet<ScopeKey>> {
+  async function grantedIn(transaction: Transaction): Promise<Granted> {
     const answer = await deps.grantReader.of(transaction, [user])
-    return new Set(answer.get(user)?.keys())
+    return answer.get(user) ?? new Map()
   }
 
   /** What the device does not know yet of its mutations, and its highest number. */

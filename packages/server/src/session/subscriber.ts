@@ -6,13 +6,13 @@ import type { Identity, Resume } from '../feed/cursor.ts'
 import type { Batch, Feed } from '../feed/feed.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import type { Database } from '../ports.ts'
-import type { Granted, GrantReader } from '../scopes/grants.ts'
+import { type Granted, type GrantReader, type Regrants, regranted } from '../scopes/grants.ts'
 import { type Delivery, type Hub, nothing } from '../scopes/hub.ts'
 import { checkpointFrame } from './frame.ts'
 import { createLoads } from './loading.ts'
 
-/** Per connected person, what they hold at the batch's snapshot. */
-export type GrantsAlong = ReadonlyMap<UserId, Granted>
+/** What a batch of the feed carries besides its changes. */
+export type GrantsAlong = Regrants
 
 export interface SubscriberDeps {
   readonly database: Database
@@ -48,6 +48,8 @@ export interface Subscriber {
   deliver(batch: Batch<GrantsAlong>, delivery: Delivery): void
   /** Hands out the feed's cursor if the device's is older. */
   refreshCursor(): void
+  /** What the person holds at the feed's position; null while the greeting is not answered. */
+  granted(): Granted | null
   /** Whether it must be told of every batch, whatever its streams. */
   needsEveryBatch(): boolean
   /** The device has connected again: this connection is a dead one. */
@@ -61,7 +63,7 @@ export interface Holding {
   readonly held: Set<StreamKey>
   /** On-demand scopes that the device asked for, granted or not: one that is granted later is joined then. */
   readonly asked: Set<ScopeKey>
-  granted: ReadonlySet<ScopeKey>
+  granted: Granted
   /** Streams lost in a batch, until that batch is delivered. */
   lost: readonly StreamKey[]
   /** True once the greeting has been answered by a checkpoint. */
@@ -85,7 +87,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     user,
     held: new Set(),
     asked: new Set(),
-    granted: new Set(),
+    granted: new Map(),
     lost: [],
     isAttached: false,
     cursor: '',
@@ -95,10 +97,10 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
   const loads = createLoads(deps, holding)
 
   function regrant(batch: Batch<GrantsAlong>): void {
-    const now = batch.along?.get(user)
-    if (now === undefined || !holding.isAttached) return
-    const gained = [...now.keys()].filter((scope) => !holding.granted.has(scope))
-    holding.granted = new Set(now.keys())
+    const again = batch.along?.get(user)
+    if (again === undefined || !holding.isAttached) return
+    const gained = [...again.granted.keys()].filter((scope) => !holding.granted.has(scope))
+    holding.granted = regranted(holding.granted, again)
     holding.lost = [...holding.held].filter((stream) => !holding.granted.has(streamScope(stream)))
     for (const stream of holding.lost) holding.held.delete(stream)
     hub.unlisten(subscriber, holding.lost)
@@ -139,6 +141,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       holding.cursor = feed.cursor()
       transmit(checkpointFrame({ cursor: feed.cursor(), changes: [], outcomes: [] }, holds))
     },
+    granted: () => (holding.isAttached ? holding.granted : null),
     needsEveryBatch: () => loads.areUnderWay(),
     end: deps.end,
   }

@@ -14,10 +14,7 @@ create or replace function ${captureFunction(sqlName)}() returns trigger languag
 declare
   before_image text;
 begin
-  -- A temporary table with a trigger of its own could forge rows of this one.
-  if tg_table_schema <> 'public' or tg_table_name <> ${literal(sqlName)} then
-    raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(sqlName)};
-  end if;
+  ${checkTable(sqlName)}
   if tg_op = 'TRUNCATE' then
     insert into headwater.log (table_name, op) values (${literal(sqlName)}, 't');
     return null;
@@ -47,38 +44,76 @@ ${triggers(tableName(name), captureFunction(sqlName))}`
 }
 
 /**
- * A table that grants read and devices do not hold: that it changed is logged, not what.
- * `name` is the SQL name, in schema public.
+ * A table that grants read and devices do not hold. Of a row whose `read` columns change, the `named` ones are logged before and after: those
+ * by which the people concerned are found. Without any, that the table changed is logged, not what. Names are SQL's; the table is in schema public.
  */
-export function captureDependency(name: string): string {
+export function captureDependency(name: string, read: readonly string[], named: readonly string[]): string {
   const table = `public.${quoted(name)}`
+  const body = named.length === 0 ? logged(name, []) : rowOfDependency(name, read, named)
   return `
 create or replace function ${captureFunction(name)}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $capture$
 begin
-  insert into headwater.log (table_name, op) values (${literal(name)}, 'g');
+  ${checkTable(name)}
+  ${body}
   return null;
 end $capture$;
 revoke all on function ${captureFunction(name)}() from public;
-${trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`)}
-${wakeTrigger(table)}`
+${
+  named.length === 0
+    ? [
+        dropTriggers(table),
+        trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`),
+        wakeTrigger(table),
+      ].join('\n')
+    : triggers(table, captureFunction(name))
+}`
 }
+
+function rowOfDependency(name: string, read: readonly string[], named: readonly string[]): string {
+  const image = (row: string) => `json_build_object(${named.map((column) => `${literal(column)}, ${row}.${quoted(column)}::text`).join(', ')})`
+  // Compared as text: there are types without equality.
+  const compared = read.map((column) => `old.${quoted(column)}::text is not distinct from new.${quoted(column)}::text`)
+  return `if tg_op = 'TRUNCATE' then
+    ${logged(name, [])}
+    return null;
+  end if;
+  if tg_op = 'UPDATE' then
+    if ${compared.join(' and ') || 'true'} then return null; end if;
+  end if;
+  ${logged(name, [`case when tg_op <> 'INSERT' then ${image('old')} end`, `case when tg_op <> 'DELETE' then ${image('new')} end`])}`
+}
+
+const logged = (name: string, images: readonly string[]) =>
+  `insert into headwater.log (table_name, op${images.length > 0 ? ', old, new' : ''}) values (${[literal(name), "'g'", ...images].join(', ')});`
+
+/** A temporary table with a trigger of its own could forge rows of this one. */
+const checkTable = (name: string) => `if tg_table_schema <> 'public' or tg_table_name <> ${literal(name)} then
+    raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(name)};
+  end if;`
 
 const captureFunction = (name: string) => `headwater.${quoted(`capture_${name}`)}`
 
 /** After-row triggers run in the order of their names: ours first, so that what an app's trigger does is logged after its cause. */
 const triggers = (table: string, capture: string) =>
   [
+    dropTriggers(table),
     trigger('0_headwater_rows', table, 'insert or update or delete', `row execute function ${capture}()`),
     trigger('0_headwater_truncate', table, 'truncate', `statement execute function ${capture}()`),
     wakeTrigger(table),
   ].join('\n')
+
+/** Of both forms: a table that only grants read may become one of the schema. */
+const dropTriggers = (table: string) =>
+  ['0_headwater_rows', '0_headwater_truncate', '0_headwater_changed', '9_headwater_wake']
+    .map((name) => `drop trigger if exists "${name}" on ${table};`)
+    .join('\n')
 
 const wakeTrigger = (table: string) =>
   trigger('9_headwater_wake', table, 'insert or update or delete or truncate', 'statement execute function headwater.wake_trigger()')
 
 /** ALWAYS: also where session_replication_role would skip triggers. */
 const trigger = (name: string, table: string, events: string, action: string) =>
-  `drop trigger if exists "${name}" on ${table};\ncreate trigger "${name}" after ${events} on ${table} for each ${action};\nalter table ${table} enable always trigger "${name}";`
+  `create trigger "${name}" after ${events} on ${table} for each ${action};\nalter table ${table} enable always trigger "${name}";`
 
 /** A JSON object of the old values of what changed, as text. */
 function changedColumns(table: TableDefinition): string {
