@@ -40,7 +40,16 @@ describe('writes', () => {
     const saved = settleable<void>()
     const confirmed = settleable<Awaited<PendingMutation['confirmed']>>()
     let state: ReturnType<PendingMutation['state']> = 'made'
-    const pending: PendingMutation = { id: mutationId('1'), state: () => state, saved: saved.promise, confirmed: confirmed.promise }
+    const pending: PendingMutation = {
+      id: mutationId('1'),
+      name: 'projects.update',
+      args: null,
+      at: '',
+      state: () => state,
+      saved: saved.promise,
+      confirmed: confirmed.promise,
+      discard: async () => {},
+    }
     return {
       pending,
       save: () => {

@@ -39,11 +39,21 @@ export type MutationState = 'made' | 'saved' | 'sent' | 'confirmed'
 /** One mutation. Nothing needs to be awaited: it is shown, saved, sent and confirmed by itself. */
 export interface PendingMutation {
   readonly id: MutationId
+  /** `projects.insert`, or the name of a mutator. */
+  readonly name: string
+  readonly args: Json
+  /** When it was made, by this device's clock. */
+  readonly at: string
   state(): MutationState
   /** Resolves when it is on this device's disk. Rejects if it was refused on the device (then nothing is queued) or could not be saved. */
   readonly saved: Promise<void>
   /** Resolves, never rejects, when the database has decided and the store holds what it decided. */
   readonly confirmed: Promise<Outcome>
+  /**
+   * Gives it up, and takes back what it shows. What was not sent yet is gone at once: it is confirmed as refused with the code `void`. What may
+   * have been sent is decided by the database: refused with `void`, or applied if that was too late. Resolves when it is on the disk.
+   */
+  discard(): Promise<void>
 }
 
 /** A mutation that was refused for good, kept for the person until they decide. */
@@ -105,6 +115,8 @@ export interface Client<S extends Schema, M extends Mutators<S>> {
   readonly query: Ask<S>
   readonly mutate: Mutate<S, M>
   readonly status: LiveValue<Status>
+  /** What waits for the database, in the order it was made, also before this start of the app: to be shown, awaited or discarded. Another list when one of them is in another state. */
+  readonly pending: LiveValue<readonly PendingMutation[]>
   readonly setAside: LiveValue<readonly SetAside[]> & {
     list(): readonly SetAside[]
     /** Tries again, as a new mutation at the end of the outbox. */

@@ -18,14 +18,14 @@ export function createClient<S extends Schema, const M extends Mutators<S> = Rec
   const { schema } = options
   const mutators: Mutators = options.mutators ?? {}
   const engine = createEngine({ ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() })
-  const { outbox, sync, status, setAside } = engine
+  const { outbox, sync, status, pending, setAside } = engine
   return {
     query: asking(engine, schema),
     mutate: mutating(engine, schema, mutators),
     status,
+    pending,
     setAside: {
-      get: setAside.get,
-      subscribe: setAside.subscribe,
+      ...setAside,
       list: setAside.get,
       retry: (id) => retry(engine, id),
       discard: outbox.discard,

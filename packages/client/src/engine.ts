@@ -2,7 +2,7 @@
 import { asError, deviceId, HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema, TableDefinition } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
-import type { SetAside, Status } from './api.ts'
+import type { LiveValue, PendingMutation, SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
 import { createOutbox, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
@@ -19,7 +19,8 @@ export interface Engine {
   readonly outbox: Outbox
   readonly sync: Sync
   readonly status: SettableValue<Status>
-  readonly setAside: SettableValue<readonly SetAside[]>
+  readonly pending: LiveValue<readonly PendingMutation[]>
+  readonly setAside: LiveValue<readonly SetAside[]>
   readonly ready: Promise<void>
   readonly newId: () => string
   onError(run: (error: HeadwaterError) => void): () => void
@@ -51,7 +52,8 @@ export function createEngine(options: EngineOptions): Engine {
   let isStarting = true
 
   const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, report)
-  const setAside = createValue<readonly SetAside[]>([], report)
+  const changes = createSubscribers(report)
+  const follow = <T>(get: () => T): LiveValue<T> => ({ get, subscribe: changes.add })
   const isPartly = (table: TableDefinition) =>
     store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
   const shared = { ...options, clock, newId, report, onChange: refresh }
@@ -76,7 +78,7 @@ export function createEngine(options: EngineOptions): Engine {
       setAside: outbox.setAside().length,
       problem: problem ? { code: problem.code, message: problem.message, hint: problem.hint } : sync.problem(),
     })
-    setAside.set(outbox.setAside())
+    changes.run()
   }
 
   function onTrouble(error: HeadwaterError | null): void {
@@ -134,7 +136,8 @@ export function createEngine(options: EngineOptions): Engine {
     outbox,
     sync,
     status,
-    setAside,
+    pending: follow(outbox.waiting),
+    setAside: follow(outbox.setAside),
     ready,
     newId,
     onError: listeners.add,

@@ -109,6 +109,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
   }
 
   function carryOut(tx: Transaction, mutation: Mutation): void {
+    if (mutation.name === 'void') throw new HeadwaterError('refused', 'discarded', '', { code: 'void' })
     const [table = '', verb] = mutation.name.split('.')
     if (verb === undefined) {
       const handler = handlers[mutation.name]

@@ -17,6 +17,7 @@ export function checkSchema(schema: Schema, mutators: Mutators = {}): void {
   for (const [name, { definition }] of Object.entries(schema.tables)) checkTable(name, definition, schema)
   for (const name of Object.keys(mutators)) {
     if (name.includes('.')) throw failure(`Mutator ${name}: a name with a dot is kept for insert, update and delete of a table.`)
+    if (name === 'void') throw failure('Mutator void: the name is kept for what was discarded.')
     if (Object.hasOwn(schema.tables, name)) throw failure(`Mutator ${name}: there is a table of that name.`)
   }
 }

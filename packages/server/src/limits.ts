@@ -16,6 +16,9 @@ export const limits = {
   raceRetryMsMax: 40,
   /** A mutator that fails in a way nobody declared is run this often, then refused as `failed`. */
   failureRetriesMax: 3,
+  /** A mutation that this server does not know waits this long, then the device connects again; after so many tries it is refused. */
+  unknownWaitMs: 5_000,
+  unknownTriesMax: 12,
   /** Mutations wait this long between tries while the database cannot. */
   waitMsMin: 100,
   waitMsMax: 5_000,

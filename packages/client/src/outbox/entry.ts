@@ -4,13 +4,15 @@ import type { MutationState, Outcome, PendingMutation, SetAside } from '../api.t
 /** A mutation on its way from being made to being confirmed. */
 export interface Entry {
   readonly id: MutationId
-  readonly name: string
-  readonly args: Json
+  name: string
+  args: Json
   readonly at: string
   /** The refused mutation that this one tries again. */
   readonly retried: SetAside | null
-  /** null until it has run once and stands in line. From then on nothing of it changes but, after a fork, the number. */
+  /** null until it has run once and stands in line. */
   number: number | null
+  /** True once it was sent, as far as is known: from then on its number changes only with the device, and its payload only to a void. */
+  isSent: boolean
   /** True once the disk has answered, either way: from then on it may be sent. */
   isWritten: boolean
   /** What the app holds. */
@@ -22,22 +24,31 @@ export interface Entry {
 
 type Made = Pick<Entry, 'id' | 'name' | 'args' | 'at'>
 
+/** The name of what takes the place of a discarded mutation that may have been sent: it does nothing, and is refused with this code. */
+export const voidName = 'void'
+
+export interface EntryOwner {
+  readonly discard: (id: MutationId) => Promise<void>
+  readonly onSent: () => void
+}
+
 /** With a number it comes from the disk. */
-export function createEntry({ id, name, args, at }: Made, number: number | null, retried: SetAside | null = null): Entry {
+export function createEntry({ id, name, args, at }: Made, number: number | null, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
   let state: MutationState = 'made'
   const saved = withResolvers<void>()
   const confirmed = withResolvers<Outcome>()
   // Nothing needs to be awaited: an app that does not ask whether it was saved must not die of an unhandled rejection.
   saved.promise.catch(() => {})
-  return {
+  const entry: Entry = {
     id,
     name,
     args,
     at,
     retried,
     number,
+    isSent: number !== null,
     isWritten: number !== null,
-    pending: { id, state: () => state, saved: saved.promise, confirmed: confirmed.promise },
+    pending: { id, name, args, at, state: () => state, saved: saved.promise, confirmed: confirmed.promise, discard: () => discard(id) },
     save: (error) => {
       if (error) saved.reject(error)
       else saved.resolve()
@@ -45,12 +56,16 @@ export function createEntry({ id, name, args, at }: Made, number: number | null,
     },
     sent: () => {
       state = 'sent'
+      entry.isSent = true
+      onSent()
     },
     confirm: (outcome) => {
       state = 'confirmed'
       confirmed.resolve(outcome)
     },
   }
+  if (number !== null) entry.save(null)
+  return entry
 }
 
 /** As it travels, once it stands in line. */

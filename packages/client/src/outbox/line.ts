@@ -20,9 +20,9 @@ export interface Line {
   abandon(): readonly Entry[]
   /**
    * Undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
-   * `prepare` is called when it is its turn; what it throws is thrown, or rejected if it had to wait.
+   * `prepare` is called when it is its turn; what it throws is thrown, or rejected if it had to wait. Where it answers null, nothing is applied.
    */
-  receive(prepare: () => Delta, isSettled: (entry: Entry) => boolean, done: (settled: readonly Entry[]) => void): void | Promise<void>
+  receive(prepare: () => Delta | null, isSettled: (entry: Entry) => boolean, done: (settled: readonly Entry[]) => void): void | Promise<void>
 }
 
 export interface LineDeps {
@@ -37,7 +37,7 @@ export interface LineDeps {
 }
 
 interface Turn {
-  readonly delta: Delta
+  readonly delta: Delta | null
   readonly below: View
   readonly done: () => void
 }
@@ -161,7 +161,7 @@ export function createLine(deps: LineDeps): Line {
         const delta = prepare()
         const gone = entries.filter(isSettled)
         entries = entries.filter((entry) => !isSettled(entry))
-        replay({ delta, below: over(store.confirmed, () => delta.layer), done: () => done(gone) })
+        replay({ delta, below: delta ? over(store.confirmed, () => delta.layer) : store.confirmed, done: () => done(gone) })
       }
       return isBusy ? later(receive) : receive()
     },

@@ -19,7 +19,7 @@ import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/
 import type { Store } from '../store/store.ts'
 import { isBuiltIn } from './builtin.ts'
 import { createDraft, type Draft } from './draft.ts'
-import { createEntry, type Entry, refusalOf, wireOf } from './entry.ts'
+import { createEntry, type Entry, refusalOf, voidName, wireOf } from './entry.ts'
 import { createLine } from './line.ts'
 import type { Restored } from './restore.ts'
 import { copyOf } from './size.ts'
@@ -42,9 +42,12 @@ export interface Outbox {
   sendable(after: number): readonly Entry[]
   /** The highest number given. */
   last(): number
-  /** Mutations that are not confirmed. */
+  /** Mutations that are not confirmed; voids are none. */
   pending(): number
+  /** The same, to be shown. The same list while nothing changed. */
+  waiting(): readonly PendingMutation[]
   setAside(): readonly SetAside[]
+  /** Gives up a mutation that is pending or set aside. Resolves when that is on the disk; without effect for one that is neither. */
   discard(id: MutationId): Promise<void>
   /** The whole outbox, for a disk that is written anew. */
   records(): readonly DiskRecord[]
@@ -77,10 +80,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
   let last = 0
   let setAside: readonly SetAside[] = []
+  let waiting: readonly PendingMutation[] | null = null
+  let voids = 0
 
   const line = createLine({ ...deps, draftOver: (below) => createDraft(deps, below), run, onQueued, onRefused: refuse })
 
+  function changed(): void {
+    waiting = null
+    deps.onChange()
+  }
+
   function run(entry: Entry, draft: Draft): Promise<void> | undefined {
+    if (entry.name === voidName) return undefined
     if (isBuiltIn(entry.name)) {
       draft.write(entry.name, entry.args)
       return undefined
@@ -102,10 +113,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     const written = (error: HeadwaterError | null) => {
       entry.isWritten = true
       entry.save(error)
+      changed()
       deps.onWritten()
     }
     deps.keep(outboxRecord({ made: [wireOf(entry)], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
-    deps.onChange()
+    changed()
   }
 
   /** Nothing of it was queued, and nothing of it stays. */
@@ -113,7 +125,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     const { error, outcome } = refusalOf(thrown)
     entry.save(error)
     entry.confirm(outcome)
-    deps.onChange()
+    changed()
   }
 
   function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>): void {
@@ -121,14 +133,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     for (const entry of settled) {
       const outcome = outcomes.get(entry.number ?? 0)
       const refused = outcome?.type === 'refused' ? setAsideOf(entry, outcome) : null
-      if (refused) setAside = [...setAside, refused]
+      if (entry.name === voidName) voids--
+      else if (refused) setAside = [...setAside, refused]
       // It waits for the disk, and does not fail with it: what the database decided is final.
       persisted.then(() => {
         entry.save(null)
         entry.confirm(refused ? { type: 'refused', code: refused.code, reason: refused.reason } : { type: 'applied' })
       })
     }
-    deps.onChange()
+    if (settled.length > 0) changed()
   }
 
   const whole = () =>
@@ -141,10 +154,49 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       setAside,
     })
 
-  function renumber(device: DeviceId): void {
-    identity = { ...identity, device, nonce: null, confirmed: 0 }
-    last = 0
+  function renumber(device = identity.device): void {
+    if (device !== identity.device) identity = { ...identity, device, nonce: null, confirmed: 0 }
+    last = identity.confirmed
     for (const entry of line.entries()) if (entry.number !== null) entry.number = ++last
+  }
+
+  async function discard(id: MutationId): Promise<void> {
+    if (!setAside.some((one) => one.id === id)) return discardPending(id)
+    setAside = setAside.filter((one) => one.id !== id)
+    changed()
+    await deps.keep(outboxRecord({ discarded: [id] }))
+  }
+
+  /** What was not sent vanishes, and what is behind it moves up: none of that was sent either. What may have been sent keeps its number, as a void. */
+  async function discardPending(id: MutationId): Promise<void> {
+    let kept: Promise<void> | undefined
+    const isIt = (entry: Entry) => entry.id === id && entry.name !== voidName
+    await line.receive(
+      () => {
+        const sent = line.entries().find((entry) => isIt(entry) && entry.isSent)
+        if (sent) {
+          sent.name = voidName
+          sent.args = null
+          voids++
+        }
+        return null
+      },
+      isIt,
+      (vanished) => {
+        for (const entry of vanished) refuse(entry, new HeadwaterError(voidName, 'It was discarded.'))
+        renumber()
+        kept = deps.keep(whole())
+        changed()
+      },
+    )
+    await kept
+  }
+
+  const owner = {
+    discard,
+    onSent: () => {
+      waiting = null
+    },
   }
 
   return {
@@ -158,7 +210,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const entry = createEntry({ id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock) }, null, retried)
+      const entry = createEntry({ id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock) }, null, owner, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending
@@ -166,11 +218,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     open: (restored, device) => {
       identity = restored.identity ?? identity
       setAside = restored.setAside
-      const entries = restored.made.map((one: Mutation) => createEntry(one, one.number))
+      const entries = restored.made.map((one: Mutation) => createEntry(one, one.number, owner))
       last = entries.at(-1)?.number ?? identity.confirmed
+      voids = entries.filter(({ name }) => name === voidName).length
       line.open(entries)
       if (identity.device !== device) renumber(device)
-      deps.onChange()
+      changed()
     },
     receive: (checkpoint, loads, persist) => {
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
@@ -205,13 +258,16 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       return behind
     },
     last: () => last,
-    pending: () => line.entries().length,
-    setAside: () => setAside,
-    discard: async (id) => {
-      setAside = setAside.filter((one) => one.id !== id)
-      deps.onChange()
-      await deps.keep(outboxRecord({ discarded: [id] }))
+    pending: () => line.entries().length - voids,
+    waiting: () => {
+      waiting ??= line
+        .entries()
+        .filter(({ name }) => name !== voidName)
+        .map(({ pending }) => pending)
+      return waiting
     },
+    setAside: () => setAside,
+    discard,
     records: () => [headerRecord, whole()],
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)

@@ -5,6 +5,7 @@ import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { type Entry, type Identity, type OutboxRecord, parseRecord, setAsideOf, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
+import { voidName } from './entry.ts'
 
 export interface Restored {
   /** null: an empty disk, or one whose identity cannot be read. */
@@ -95,7 +96,7 @@ function createHeardOutbox() {
     settle: (outcome: Outcome) => {
       const { number, type } = outcome
       const one = made.get(number)
-      if (one && type === 'refused') setAside.set(one.id, setAsideOf(one, outcome))
+      if (one && type === 'refused' && one.name !== voidName) setAside.set(one.id, setAsideOf(one, outcome))
       made.delete(number)
       confirmed = Math.max(confirmed, number)
     },

@@ -12,6 +12,8 @@ export type Verdict =
   | { readonly type: 'misnumbered' }
   /** Carried out before, under another number. */
   | { readonly type: 'repeated' }
+  /** Made by a newer app than this server knows. */
+  | { readonly type: 'unknown'; readonly reason: string }
   /** Nobody declared this: try again a few times, then refuse as `failed`. */
   | { readonly type: 'unexpected'; readonly reason: string }
 
@@ -28,6 +30,7 @@ export function verdictOf(error: unknown): Verdict {
   if (!(error instanceof HeadwaterError)) return { type: 'unexpected', reason: 'The mutator failed.' }
   if (error.code === 'connection') return { type: 'wait' }
   if (error.code === 'refused') return { type: 'refused', code: String(error.details.code ?? 'refused'), reason: error.message }
+  if (error.code === 'unknown-mutator') return { type: 'unknown', reason: error.message }
   if (['invalid', 'query', 'schema', 'corrupt'].includes(error.code)) return { type: 'refused', code: 'invalid', reason: error.message }
   if (error.code === 'sql') return verdictOfSql(String(error.details.sqlstate ?? ''), error)
   return { type: 'unexpected', reason: 'The mutator failed.' }
@@ -38,7 +41,7 @@ function verdictOfSql(sqlstate: string, error: HeadwaterError): Verdict {
   if (sqlstate === 'HW001') return { type: 'refused', code: String(constraint), reason: String(message) }
   if (sqlstate === 'HW002') return { type: 'misnumbered' }
   if (sqlstate === 'HW003' || constraint === 'mutations_first') return { type: 'repeated' }
-  if (sqlstate === '40001' || sqlstate === '40P01') return { type: 'race' }
+  if (sqlstate.startsWith('40')) return { type: 'race' }
   if (/^(08|53|57P|58|25006|55P03)/.test(sqlstate)) return { type: 'wait' }
   const known = constraintCodes[sqlstate]
   if (known) return { type: 'refused', code: known[0], reason: `${whereOf(table, column, constraint)} ${known[1]}.` }

@@ -29,9 +29,10 @@ export interface Sender {
 
 /**
  * What became of a try to carry a mutation out. `done`: its record is in the database. `mismatch`: the number was used before for
- * another payload; recorded as an incident. `gap`: numbers are missing before it. `gone`: given up, the sender has left.
+ * another payload; recorded as an incident. `gap`: numbers are missing before it. `gone`: given up, the sender has left. `unknown`: this
+ * server is older than the app that made it; a newer one may know it.
  */
-export type Ran = 'done' | 'mismatch' | 'gap' | 'gone'
+export type Ran = 'done' | 'mismatch' | 'gap' | 'gone' | 'unknown'
 
 /** Carries out one mutation, at most once ever, with as many tries as it takes. Rejects only with bugs. */
 export async function runMutation(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Ran> {
@@ -44,6 +45,7 @@ export async function runMutation(deps: MutateDeps, sender: Sender, mutation: Mu
     if (verdict.type === 'refused') return settle(deps, sender, mutation, verdict.code, verdict.reason)
     if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
     if (verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
+    if (verdict.type === 'unknown') return postpone(deps, sender, mutation, verdict.reason)
     if (verdict.type === 'unexpected' && ++failures >= limits.failureRetriesMax) return settle(deps, sender, mutation, 'failed', verdict.reason)
     if (!sender.isThere()) return 'gone'
     if (verdict.type === 'race' && races++ < limits.raceRetriesMax) await pause(deps, limits.raceRetryMsMax * fraction(deps.chance))
@@ -70,6 +72,7 @@ async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): P
   if (!uuidPattern.test(mutation.id)) throw new HeadwaterError('invalid', 'The id of a mutation is not a uuid.', 'Make it with client.id().')
   const begin = beginStatement(sender, mutation)
   const end = endStatement(sender, mutation, { outcome: 'applied', code: null, reason: null, isFirst: true })
+  if (mutation.name === 'void') throw new HeadwaterError('refused', 'It was discarded on the device.', '', { code: 'void' })
   const writer = { schema, grants, user: sender.user }
   const dot = mutation.name.indexOf('.')
   const builtin = dot < 0 ? null : builtinStatement(writer, mutation.name.slice(0, dot), mutation.name.slice(dot + 1), mutation.args)
@@ -109,15 +112,30 @@ async function settle(deps: MutateDeps, sender: Sender, mutation: Mutation, code
   }
 }
 
+/** Waits for a server that knows the mutation: here, and then on whichever the device connects to next. After so many tries it is refused. */
+async function postpone(deps: MutateDeps, sender: Sender, mutation: Mutation, reason: string): Promise<Ran> {
+  await pause(deps, limits.unknownWaitMs)
+  if (!sender.isThere()) return 'gone'
+  const rows = await deps.database.query(
+    `update headwater.devices set unknown_number = $2::text::bigint, unknown_tries = case when unknown_number = $2::text::bigint then unknown_tries + 1 else 1 end
+       where id = $1 and user_id = $3 returning unknown_tries as tries`,
+    [sender.device, String(mutation.number), sender.user],
+  )
+  return Number(rows[0]?.tries) < limits.unknownTriesMax ? 'unknown' : settle(deps, sender, mutation, 'unknown-mutator', reason)
+}
+
 /** The number is not the next one. Carried out before with the same payload: done. Otherwise something is wrong with the device's store. */
 async function resolveNumber(deps: MutateDeps, { device, user }: Sender, mutation: Mutation): Promise<Ran> {
   const rows = await deps.database.query(
-    `select d.last_number::text as last, m.payload_hash as hash from headwater.devices d
+    `select d.last_number::text as last, m.payload_hash as hash, m.id, m.name from headwater.devices d
        left join headwater.mutations m on m.device = d.id and m.number = $3::text::bigint where d.id = $1 and d.user_id = $2`,
     [device, user, String(mutation.number)],
   )
   if (rows[0] === undefined || Number(rows[0].last) < mutation.number) return 'gap'
-  if (rows[0].hash === null || rows[0].hash === payloadHash(mutation)) return 'done'
+  const { hash, id, name } = rows[0]
+  if (hash === null || hash === payloadHash(mutation)) return 'done'
+  // Discarded after it was carried out, or carried out no more after it was discarded: what was decided first stands.
+  if (id === mutation.id && (mutation.name === 'void' || name === 'void')) return 'done'
   await deps.database.query(`insert into headwater.incidents (kind, device, detail) values ('mismatch', $1, $2)`, [
     device,
     `number ${mutation.number} came with another payload`,
@@ -185,4 +203,4 @@ const fraction = (chance: Chance) => (chance.bytes(1)[0] ?? 0) / 255
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const unknownMutator = (name: string) =>
-  new HeadwaterError('refused', `The server does not know ${name}.`, 'Deploy the server before the app that uses it.', { code: 'unknown-mutator' })
+  new HeadwaterError('unknown-mutator', `The server does not know ${name}.`, 'Deploy the server before the app that uses it.')

@@ -72,16 +72,17 @@ function encoded(name: string, table: TableDefinition, row: Readonly<Record<stri
 function checked(name: string, table: TableDefinition, row: EncodedRow): EncodedRow {
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => {
-      const definition = columnOrThrow(name, table, column)
+      const definition = columnOrThrow(name, table, column, 'unknown-mutator')
       return [column, encodeValue(definition, decodeValue(definition, value), `${name}.${column}`)]
     }),
   )
 }
 
-function columnOrThrow(name: string, table: TableDefinition, column: string) {
+/** `unknown-mutator`: a device wrote it, whose app may be newer than this server. */
+function columnOrThrow(name: string, table: TableDefinition, column: string, code: 'invalid' | 'unknown-mutator' = 'invalid') {
   const definition = Object.hasOwn(table.columns, column) ? table.columns[column] : undefined
   if (definition === undefined)
-    throw new HeadwaterError('invalid', `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+    throw new HeadwaterError(code, `There is no column ${name}.${column}.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
   return definition
 }
 

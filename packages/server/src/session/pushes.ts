@@ -24,6 +24,8 @@ export function createPushes(deps: MutateDeps, sender: Sender, onCommitted: () =
           `Mutation ${mutation.number} was sent before with another payload.`,
           'The store of this device was copied. It takes a new id.',
         )
+      if (ran === 'unknown')
+        throw new HeadwaterError('unavailable', `This server does not know ${mutation.name} yet.`, 'It waits on the device until a newer server is there.')
       if (ran === 'gap')
         throw new HeadwaterError(
           'forked',

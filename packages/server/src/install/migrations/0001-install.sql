@@ -47,6 +47,9 @@ create table headwater.devices (
   last_number bigint not null default 0,
   nonce text not null,
   nonce_before text,
+  -- The mutation that no server has known so far, and how often it came.
+  unknown_number bigint,
+  unknown_tries integer not null default 0,
   created_at timestamptz not null default now(),
   seen_at timestamptz not null default now()
 );
