@@ -1,5 +1,5 @@
 import { defineSchema, integer, table, text, uuid } from '@headwater/schema'
-import { createServer, type Database, openPostgres, type ServerOptions, sql } from '@headwater/server'
+import { createServer, type Database, grant, openPostgres, type ServerOptions, sql } from '@headwater/server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { grants, prepare, schema } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
@@ -57,6 +57,14 @@ describe.each(databases)('installing on $name', ({ open }) => {
     [{ ...grants, project: sql`select nothing` }, 'The grants of kind project'],
     [{ user: grants.user }, 'kind project, but no grants'],
     [{ ...grants, project: sql`select id as "user", id as key, 'r' as role from people_view` }, 'people_view'],
+    [{ ...grants, team: grants.user }, 'kind team are given, but no table'],
+    [{ ...grants, project: sql`select id as "user", id as key, 'r' as role, now() as untill from people` }, 'have a column untill'],
+    [{ ...grants, project: sql`select id as "user", id as key, 'r' as role, localtimestamp as until from people` }, 'until of type timestamp'],
+    [{ ...grants, project: grant(grants.project, { by: { projekts: { user: 'owner_id' } } }) }, 'name table projekts in by'],
+    [{ ...grants, project: grant(grants.project, { by: { samples: { user: 'owner_id' } } }) }, 'name table samples in by, which their SQL does not read'],
+    [{ ...grants, project: grant(grants.project, { by: { projects: { user: 'ownerId' } } }) }, 'projects.ownerId in by, which does not exist'],
+    [{ ...grants, project: grant(grants.project, { by: { projects: { user: ['owner_id', 'updated_at'] } } }) }, 'projects.updated_at in by, whose type'],
+    [{ ...grants, project: grant(grants.project, { by: { projects: {} } }) }, 'neither user nor key'],
   ])('grants that cannot be are refused at the start, and named: %#', async (wrong, message) => {
     await database.execute('create view people_view as select id from people')
     await expect(install({ grants: wrong })).rejects.toMatchObject({ code: 'grants', message: expect.stringContaining(message) })
@@ -83,6 +91,17 @@ describe.each(databases)('installing on $name', ({ open }) => {
     expect(await database.query(`select op::text as op, old, new ->> 'id' as id from headwater.log where table_name = 'people'`)).toEqual([
       { op: 'g', old: null, id: 'zoe' },
     ])
+  })
+
+  test('a table that only grants read becomes one of the schema, and is captured as such', async () => {
+    await install()
+    const withPeople = defineSchema({ ...schema.tables, people: table({ id: text().primaryKey() }).in('user', 'id') })
+    await install({ schema: withPeople })
+    await database.query(`insert into people (id) values ('zoe')`)
+    expect(await database.query(`select op::text as op, key from headwater.log where table_name = 'people'`)).toEqual([{ op: 'i', key: '["zoe"]' }])
+    await install({ grants: { ...grants, user: sql`select distinct lower(id) as "user", id as key, 'owner' as role from people` } })
+    await database.query(`insert into people (id) values ('yves')`)
+    expect(await database.query(`select op::text as op, new from headwater.log where table_name = 'people' and op = 'g'`)).toEqual([{ op: 'g', new: null }])
   })
 
   test('a temporary table cannot forge rows of the log', async () => {

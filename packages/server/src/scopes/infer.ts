@@ -21,11 +21,13 @@ export function inferBy(definition: string, tables: readonly Table[]): By {
       .exec(definition)?.[1]
       ?.split(/\n\s*UNION(?: ALL)?\n/)
       .map(branchOf) ?? []
-  const names = branches[0]?.items.map((item) => plain(namedForm.exec(item)?.[1]))
+  const names = branches[0]?.items.map((item) => plain(namedForm.exec(item)?.[1])) ?? []
+  // A text with a comma and a line's end in it was taken apart.
+  if (!names.every((one) => ['user', 'key', 'role', 'until'].includes(one))) return new Map()
   const by = new Map<string, { user: string[]; key: string[] }>()
   for (const branch of branches) {
     const table = tables.find((one) => one.table === branch?.table)
-    if (branch === null || table === undefined || names === undefined || branch.items.length !== names.length) return new Map()
+    if (branch === null || table === undefined || branch.items.length !== names.length) return new Map()
     const columnAt = (position: number) => {
       const column = plain(columnForm.exec(branch.items[position] ?? '')?.[1])
       return table.types.get(column) ? [column] : []
