@@ -7,6 +7,7 @@ import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
 import { size } from './benchmark/size.ts'
+import { testApp } from './benchmark/test-app.ts'
 import type { Figure } from './figure.ts'
 
 /** Every benchmark by name, in the order in which they run. Each has a process of its own. */
@@ -20,6 +21,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   chromium: coldStartChromium,
   'durable-write-node': durableWriteNode,
   'bulk-insert': bulkInsert,
+  'test-app': testApp,
   memory: memory,
   size: size,
 }

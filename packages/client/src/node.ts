@@ -3,6 +3,8 @@ import { chance, clock, openSocketWith } from './browser.ts'
 import { createFileDisks } from './disk/file.ts'
 import type { Ports } from './ports.ts'
 
+export { createMemoryDisks, type MemoryDisks } from './disk/memory.ts'
+
 export interface NodeOptions {
   /** Where stores lie, one file each. It is made if it is not there. */
   readonly directory: string

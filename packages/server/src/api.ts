@@ -2,7 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http'
 import type { Mutators, Schema } from '@headwater/schema'
-import type { Chance, Clock, Database, Parameter, SqlRow } from './ports.ts'
+import type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow } from './ports.ts'
 import type { DatabaseStatus } from './status.ts'
 
 /** SQL made with the `sql` tag: its text, with $1, $2 ... where values stood. */
@@ -83,6 +83,10 @@ export interface Server {
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
   /** Takes the upgrades of an HTTP server that the app made itself. */
   attach(http: HttpServer): void
+  /** Takes a device's connection that came another way than HTTP, such as from inside this process. `request` is what `authenticate` sees of it. */
+  connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents>
+  /** Resolves when every connected device has been sent what was committed before the call, with what it was granted by then. Rejects when the server stops. */
+  level(): Promise<void>
   status(): Promise<ServerStatus>
   /** Who holds a scope now, once per role, ordered by person. Rejects with `grants` for a kind that there are no grants of. */
   holders(kind: string, key: string): Promise<readonly Grant[]>

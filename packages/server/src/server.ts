@@ -73,6 +73,11 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     isNew: installed.isNew,
     listen: transport.listen,
     attach: transport.attach,
+    connect: transport.connect,
+    level: async () => {
+      do await feed.reach()
+      while ([...hub.members()].some((subscriber) => subscriber.needsEveryBatch()))
+    },
     status: async () => ({
       ...(await readStatus(database)),
       connected: { devices: [...hub.members()].length, people: hub.users().length },

@@ -21,6 +21,8 @@ interface TransportDeps {
 
 export interface Transport {
   attach(http: HttpServer): void
+  /** Takes a connection that came by no HTTP server of ours. */
+  connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents>
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
   /** Takes no more connections. */
   stop(): void
@@ -37,15 +39,15 @@ export function createTransport(deps: TransportDeps): Transport {
     socket.on('error', () => socket.destroy())
     if (pathOf(request) !== socketPath) return refuseUpgrade(socket, 404, 'Not found')
     if (!isAllowedOrigin(request, deps.origins)) return refuseUpgrade(socket, 403, 'This origin may not connect')
-    const user = await authenticated(request)
+    const user = await authenticated(authenticateRequest(request))
     if (!isOpen || sockets.count() >= limits.connectionsMax) return refuseUpgrade(socket, 503, 'Try again')
     sockets.accept(request, socket, head, (connection) => deps.onConnection(connection, user))
   }
 
   /** Who cannot be authenticated is nobody. */
-  async function authenticated(request: IncomingMessage): Promise<UserId | null> {
+  async function authenticated(request: AuthenticateRequest): Promise<UserId | null> {
     try {
-      const user = await deps.authenticate(authenticateRequest(request))
+      const user = await deps.authenticate(request)
       return user === null ? null : userId(user)
     } catch (error) {
       deps.onTrouble(error)
@@ -57,8 +59,15 @@ export function createTransport(deps: TransportDeps): Transport {
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(request, socket, head))
   }
 
+  async function connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents> {
+    const user = await authenticated(request)
+    if (!isOpen) throw new HeadwaterError('unavailable', 'The server is stopping.', 'Connect to another.')
+    return deps.onConnection(connection, user)
+  }
+
   return {
     attach,
+    connect,
     listen: async ({ port, host = '127.0.0.1', fetch }) => {
       const rest = fetch ?? (() => new Response('Not found', { status: 404 }))
       const http = createServer(getRequestListener((request) => deps.answer(request) ?? rest(request)))

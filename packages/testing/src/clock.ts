@@ -1,0 +1,41 @@
+import type { Clock } from '@headwater/client'
+
+/** A clock that stands still until it is moved, for `createTestApp({ clock })`. */
+export interface TestClock extends Clock {
+  /** Moves time on by `ms`, running what falls due, in order. */
+  advance(ms: number): Promise<void>
+}
+
+export function createTestClock(startMs: number = Date.UTC(2026, 0, 1)): TestClock {
+  const timers = new Map<number, { readonly atMs: number; readonly run: () => void }>()
+  let nowMs = startMs
+  let count = 0
+
+  const nextBefore = (endMs: number) => [...timers].filter(([, { atMs }]) => atMs <= endMs).sort(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0]
+
+  return {
+    now: () => nowMs,
+    timer: (afterMs, run) => {
+      const id = ++count
+      timers.set(id, { atMs: nowMs + Math.max(0, afterMs), run })
+      return () => void timers.delete(id)
+    },
+    advance: async (ms) => {
+      const endMs = nowMs + ms
+      for (;;) {
+        await breathe()
+        const due = nextBefore(endMs)
+        if (due === undefined) break
+        const [id, { atMs, run }] = due
+        timers.delete(id)
+        nowMs = Math.max(nowMs, atMs)
+        run()
+      }
+      nowMs = endMs
+      await breathe()
+    },
+  }
+}
+
+/** Lets microtasks, and what they start, run out. */
+export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
