@@ -68,14 +68,17 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       onWelcome({ resume, last: outcomes.last })
       const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
       const missed = since === null ? noNet : await netSince(transaction, since)
-      const known = new Set(before)
+      // A device clears a truncated table after it took in what was loaded: it would lose rows that came after the truncation.
+      const claimed = new Set(before)
+      const isAnew = resume !== 'ok' || (missed.cleared.length > 0 && wanted.some((stream) => !claimed.has(stream)))
+      const known = isAnew ? new Set<StreamKey>() : claimed
       await loadRows(
         transaction,
         schema,
         wanted.filter((stream) => !known.has(stream)),
         (table, rows) => frames.add(loadFrame(load, table, rows)),
       )
-      return { snapshot, resume, wanted, before, outcomes: outcomes.list, missed }
+      return { snapshot, wanted, replace: isAnew, before: [...known], outcomes: outcomes.list, missed: isAnew ? noNet : missed }
     })
     await frames.flush()
     await feed.reach()
@@ -83,7 +86,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const before = holding.granted
     holding.granted = later.reduce(regranted, before)
     const gained = [...holding.granted.keys()].filter((scope) => !before.has(scope))
-    reveal(loading, { ...found, load, replace: found.resume !== 'ok' })
+    reveal(loading, { ...found, load })
     holding.isAttached = true
     join(gained.flatMap(streamsOf)).catch(deps.onFailure)
   }
@@ -133,9 +136,13 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     }))
     // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device.
     // Not what the device says it held: it may say anything, and rows of a scope that is left go by themselves.
-    const concerns = new Set(found.wanted)
-    const { changes, cleared } = lastOf([found.missed, ...since], concerns)
-    const joined = wanted.filter((stream) => !found.before.includes(stream))
+    const holds = (stream: StreamKey) => holding.held.has(stream)
+    const loaded = new Set(found.wanted)
+    const before = new Set(found.before)
+    // What went from a scope before the device came to it is nothing that the person was ever shown.
+    const kept = new Set(found.wanted.filter((stream) => before.has(stream)))
+    const { changes, cleared } = lastOf([{ ...found.missed, concerns: kept }, ...since.map((part) => ({ ...part, concerns: loaded }))], holds)
+    const joined = wanted.filter((stream) => !before.has(stream))
     holding.cursor = feed.cursor()
     holding.transmit(
       checkpointFrame(
@@ -149,7 +156,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
           changes,
           outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
         },
-        (stream) => holding.held.has(stream),
+        holds,
       ),
     )
   }
@@ -192,24 +199,32 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
 
 const noNet: Net = { changes: [], outcomes: [], cleared: [] }
 
-/** Per row its last change, of those that concern one of the streams; and what was truncated, with what came after it. */
-function lastOf(
-  parts: readonly Pick<Batch<GrantsAlong>, 'changes' | 'cleared'>[],
-  streams: ReadonlySet<StreamKey>,
-): { changes: readonly Change[]; cleared: readonly string[] } {
-  const last = new Map<string, Change>()
+interface Part extends Pick<Batch<GrantsAlong>, 'changes' | 'cleared'> {
+  readonly concerns: ReadonlySet<StreamKey>
+}
+
+/**
+ * Per row its last change, of those that concern one of their part's streams; and what was truncated, with what came after it. A row that
+ * came after the load and has gone again is left out: the device never had it, and the person may never have been allowed to.
+ */
+function lastOf(parts: readonly Part[], holds: (stream: StreamKey) => boolean): { changes: readonly Change[]; cleared: readonly string[] } {
+  const last = new Map<string, { readonly change: Change; readonly wasThere: boolean }>()
   const cleared = new Set<string>()
   for (const part of parts) {
     for (const { table } of part.cleared) {
       cleared.add(table)
-      for (const [id, change] of last) if (change.table === table) last.delete(id)
+      for (const [id, { change }] of last) if (change.table === table) last.delete(id)
     }
+    const concerns = (stream: StreamKey) => part.concerns.has(stream)
     for (const change of part.changes) {
       const id = `${change.table} ${change.key}`
-      if (last.has(id) || [...change.before, ...change.after].some((stream) => streams.has(stream))) last.set(id, change)
+      const earlier = last.get(id)
+      const wasThere = earlier?.wasThere || change.before.some(concerns)
+      if (wasThere || earlier || change.after.some(concerns)) last.set(id, { change, wasThere })
     }
   }
-  return { changes: [...last.values()], cleared: [...cleared] }
+  const told = [...last.values()].filter(({ change, wasThere }) => wasThere || (change.row !== null && change.after.some(holds)))
+  return { changes: told.map(({ change }) => change), cleared: [...cleared] }
 }
 
 /** On a database with one connection the transaction must not wait for a slow device: the frames are kept and sent after it. */

@@ -1,0 +1,57 @@
+// Random apps, random grants, random changes, many devices: after every checkpoint each device holds exactly what SQL at that
+// snapshot says, and nothing else was ever sent. `SEEDS=100 npx vitest run --project pg test/pg/generated.test.ts` runs more.
+import { createServer, type Database } from '@headwater/server'
+import { describe, expect, test } from 'vitest'
+import { databases } from '../harness/databases.ts'
+import { generateApp, people } from '../harness/generated/app.ts'
+import { watchDevice } from '../harness/generated/device.ts'
+import { judgeFrames, judgeLast, judgeMoments } from '../harness/generated/judge.ts'
+import { holdingsOf } from '../harness/generated/oracle.ts'
+import { readPast, recordPast } from '../harness/generated/past.ts'
+import { createRandom } from '../harness/generated/random.ts'
+import { createWork } from '../harness/generated/work.ts'
+
+const seeds = Array.from({ length: Number(process.env.SEEDS ?? 4) }, (_, i) => Number(process.env.SEED ?? 1) + i)
+const steps = 120
+
+describe.each(databases)('what a device holds, on $name', ({ open }) => {
+  test.each(seeds)(
+    'R3 R4 S1 S2 S3: seed %i, at every checkpoint exactly what SQL says of its scopes, and no byte of anything else',
+    { timeout: 60_000 },
+    async (seed) => {
+      const opened = await open()
+      try {
+        await run(opened.database, seed)
+      } finally {
+        await opened.close()
+      }
+    },
+  )
+})
+
+async function run(database: Database, seed: number): Promise<void> {
+  const random = createRandom(seed)
+  const app = generateApp(random)
+  await database.execute('create table people (id text primary key)')
+  const server = await createServer({ ...app, database, authenticate: ({ headers }) => headers.get('x-user') })
+  await recordPast(database, app.schema)
+  for (const person of people) await database.query('insert into people (id) values ($1)', [person])
+  const { url } = await server.listen({ port: 0 })
+  const devices = [...people, ...people.slice(0, 2)].map((person) => watchDevice({ schema: app.schema, url, person }))
+  try {
+    const work = createWork(app, database, devices, random)
+    for (let i = 0; i < steps; i++) await work.step()
+    const settled = () => devices.every((device) => device.client().status.get().phase === 'live' && device.client().status.get().pending === 0)
+    await expect.poll(settled, { timeout: 15_000, interval: 20 }).toBe(true)
+    const past = await readPast(database, app.schema)
+    const holdings = await holdingsOf(database, past, app.grants)
+    for (const device of devices)
+      await expect.poll(() => judgeLast(app, past, holdings, device), { timeout: 10_000, interval: 20, message: `seed ${seed}` }).toEqual([])
+    const found = devices.flatMap((device) => [...judgeMoments(app, past, holdings, device), ...judgeFrames(app, past, holdings, device)])
+    expect(found, `seed ${seed}`).toEqual([])
+    expect(past.states.length).toBeGreaterThan(steps / 6)
+  } finally {
+    await Promise.all(devices.map((device) => device.close()))
+    await server.close()
+  }
+}
