@@ -37,7 +37,15 @@ function checkTable(name: string, table: TableDefinition, { tables }: Schema): v
     if (isNullable || !keyTypes.includes(type ?? ''))
       fail(`${column} cannot be part of the key.`, `A key's columns are not nullable and of type ${keyTypes.join(', ')}.`)
   }
-  for (const { kind } of table.memberships) if (!namePattern.test(kind)) fail(`scope kind ${kind} is not camelCase letters and digits.`)
+  for (const { kind, columns } of table.memberships) {
+    if (!namePattern.test(kind)) fail(`scope kind ${kind} is not camelCase letters and digits.`)
+    if (columns === undefined) continue
+    for (const column of Array.isArray(columns) ? columns : Object.values(columns).flat())
+      if (!Object.hasOwn(table.columns, column)) fail(`${kind} shows ${column}, which is no column.`, `The table has ${Object.keys(table.columns).join(', ')}.`)
+    // A row of the log says by which scopes it is seen, not by which line.
+    if (table.memberships.filter((other) => other.kind === kind).length > 1)
+      fail(`rows are in scopes of kind ${kind} by several columns, and not every column is shown.`, 'Use another kind for one of them, with grants of its own.')
+  }
 }
 
 function checkColumn(table: string, name: string, column: ColumnDefinition, tables: Schema['tables']): void {

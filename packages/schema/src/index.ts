@@ -44,6 +44,7 @@ export { compareRows, fullOrder, type Query, type QueryDefinition, queryOf } fro
 export { defineSchema, type Schema, type TableName, type Tables, tableOf } from './schema.ts'
 export { type StandardSchema, validate } from './standard.ts'
 export {
+  type ColumnSet,
   type Columns,
   columnOf,
   type Insert,
@@ -51,6 +52,7 @@ export {
   type LoadKind,
   type Membership,
   type Row,
+  shownBy,
   type Table,
   type TableDefinition,
   table,

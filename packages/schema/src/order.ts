@@ -1,4 +1,4 @@
-// Invariant: one order on both sides. Text compares by code point as `collate "C"` does, null is last ascending and first
+// Invariant: one order on both sides. Text compares by code point as `collate "C"` does, null (and what is not held) is last ascending and first
 // descending, NaN is larger than every number, and the key breaks every tie.
 import type { ColumnDefinition } from './column.ts'
 
@@ -16,8 +16,8 @@ export function orderOf(column: ColumnDefinition): (a: unknown, b: unknown) => n
   const compare = comparatorOf(column)
   return (a, b) => {
     if (a === b) return 0
-    if (a === null) return 1
-    return b === null ? -1 : compare(a, b)
+    if (a == null) return b == null ? 0 : 1
+    return b == null ? -1 : compare(a, b)
   }
 }
 

@@ -1,5 +1,6 @@
 // Invariant: a predicate means on a device what it means in SQL, three-valued: a comparison with null is unknown, and a
-// row is selected only where the whole is true. `{ column: null }` is the one exception, and means `is null`.
+// row is selected only where the whole is true. `{ column: null }` is the one exception, and means `is null`. Of a column that is
+// not held (absent, and not null) everything is unknown.
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
 import { comparatorOf } from './order.ts'
@@ -64,7 +65,10 @@ export function compile(table: TableDefinition, predicate: Predicate): Evaluate 
         predicate.type === 'or',
       )
     case 'isNull':
-      return (row) => (row[predicate.column] === null) !== predicate.negated
+      return (row) => {
+        const value = row[predicate.column]
+        return value === undefined ? null : (value === null) !== predicate.negated
+      }
     case 'compare':
       return compare(columnOf(table, predicate.column, 'query'), predicate.column, predicate.operator, predicate.operand)
   }

@@ -3,7 +3,7 @@ import type { ColumnDefinition } from './column.ts'
 import type { Table, TableDefinition } from './table.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a bound; each table's own type is kept
-export type Tables = Readonly<Record<string, Table<any, any>>>
+export type Tables = Readonly<Record<string, Table<any, any, any>>>
 
 export interface Schema<T extends Tables = Tables> {
   /** As declared: what types are inferred from. */

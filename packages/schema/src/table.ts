@@ -4,11 +4,16 @@ import type { Column, ColumnDefinition } from './column.ts'
 /** `eager`: held by every device that is granted the scope. `onDemand`: held while somebody uses the scope. */
 export type LoadKind = 'eager' | 'onDemand'
 
+/** Columns by name: for everybody, or by role. By role, who holds the scope by a role that is not named sees every column, and by several what any of them shows. */
+export type ColumnSet<Name extends string = string> = readonly Name[] | { readonly [role: string]: readonly Name[] }
+
 /** Rows of the table belong to scope `kind:<value of column>`; a row whose column is null belongs to none by this line. */
 export interface Membership {
   readonly kind: string
   readonly column: string
   readonly load: LoadKind
+  /** What holders of the scope see of the row, besides its key and `column`; absent: every column. */
+  readonly columns?: ColumnSet | undefined
 }
 
 export interface TableDefinition {
@@ -25,30 +30,38 @@ export interface TableDefinition {
 type AnyColumn = Column<any, boolean, boolean, any>
 export type Columns = Readonly<Record<string, AnyColumn>>
 
-export interface Table<C extends Columns = Columns, Key extends string = string> {
+export interface Table<C extends Columns = Columns, Key extends string = string, Partly extends string = string> {
   readonly definition: TableDefinition
-  /** Type only, never set. */
-  readonly infer?: { readonly columns: C; readonly key: Key }
-  /** Declares by which column a row belongs to scopes of a kind. A table can have several such lines. */
-  in(kind: string, column: keyof C & string, options?: { readonly load?: LoadKind }): Table<C, Key>
+  /** Type only, never set. `partly`: columns that a row may lack. */
+  readonly infer?: { readonly columns: C; readonly key: Key; readonly partly: Partly }
+  /**
+   * Declares by which column a row belongs to scopes of a kind. A table can have several such lines. With `columns`, holders of the scope see
+   * the key, `column` and these columns alone; a row that a person holds by several scopes has what any of them shows. A column that is
+   * not held is absent from the row, which is not null: a filter on it never matches, and it sorts last.
+   */
+  in<M extends keyof C & string, const S extends ColumnSet<keyof C & string> | undefined = undefined>(
+    kind: string,
+    column: M,
+    options?: { readonly load?: LoadKind; readonly columns?: S },
+  ): Table<C, Key, Partly | Exclude<LeftOut<keyof C & string, S>, M>>
   /** A key of several columns. With one column, say `.primaryKey()` on the column. */
-  primaryKey<K extends keyof C & string>(...columns: readonly [K, ...K[]]): Table<C, K>
-  unique(...columns: readonly (keyof C & string)[]): Table<C, Key>
-  index(...columns: readonly (keyof C & string)[]): Table<C, Key>
+  primaryKey<K extends keyof C & string>(...columns: readonly [K, ...K[]]): Table<C, K, Partly>
+  unique(...columns: readonly (keyof C & string)[]): Table<C, Key, Partly>
+  index(...columns: readonly (keyof C & string)[]): Table<C, Key, Partly>
 }
 
 /** Declares a table. Names are camelCase here and snake_case in SQL: `ownerId` is the column `owner_id`. */
-export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>> {
+export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>, never> {
   const definitions = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.definition]))
   const key = Object.keys(definitions).filter((name) => definitions[name]?.isKey)
-  return build<C, KeyNames<C>>({ columns: definitions, key, memberships: [], uniques: [], indexes: [] })
+  return build<C, KeyNames<C>, never>({ columns: definitions, key, memberships: [], uniques: [], indexes: [] })
 }
 
-function build<C extends Columns, Key extends string>(definition: TableDefinition): Table<C, Key> {
-  const change = <K extends string>(changed: Partial<TableDefinition>) => build<C, K>({ ...definition, ...changed })
+function build<C extends Columns, Key extends string, Partly extends string>(definition: TableDefinition): Table<C, Key, Partly> {
+  const change = <K extends string = Key, P extends string = Partly>(changed: Partial<TableDefinition>) => build<C, K, P>({ ...definition, ...changed })
   return {
     definition,
-    in: (kind, column, { load = 'eager' } = {}) => change({ memberships: [...definition.memberships, { kind, column, load }] }),
+    in: (kind, column, { load = 'eager', columns } = {}) => change({ memberships: [...definition.memberships, { kind, column, load, columns }] }),
     primaryKey: (...key) => change({ key }),
     unique: (...columns) => change({ uniques: [...definition.uniques, columns] }),
     index: (...columns) => change({ indexes: [...definition.indexes, columns] }),
@@ -62,6 +75,21 @@ export function columnOf(table: TableDefinition, name: string, code: 'query' | '
   return column
 }
 
+/** The columns that a holder of the scope by these roles sees of a row that is in it by this line; null: every one. */
+export function shownBy({ key }: TableDefinition, { column, columns }: Membership, roles: Iterable<string>): readonly string[] | null {
+  if (columns === undefined) return null
+  const shown = [...key, column]
+  if (columns instanceof Array) return [...shown, ...columns]
+  for (const role of roles) {
+    if (!Object.hasOwn(columns, role)) return null
+    shown.push(...(columns[role] ?? []))
+  }
+  return shown
+}
+
+/** The columns that some list of a set leaves out. */
+type LeftOut<Names, S> = S extends undefined ? never : S extends readonly (infer Name)[] ? Exclude<Names, Name> : { [R in keyof S]: LeftOut<Names, S[R]> }[keyof S]
+
 type KeyNames<C extends Columns> = { [K in keyof C]: C[K] extends { readonly isKeyColumn: true } ? K : never }[keyof C] & string
 type ColumnsOf<T> = T extends Table<infer C, string> ? C : never
 type ValueOf<C> = C extends Column<infer V, infer N, boolean, unknown> ? (true extends N ? V | null : V) : never
@@ -69,8 +97,13 @@ type InputOf<C> = C extends Column<unknown, infer N, boolean, infer I> ? (true e
 type OptionalNames<C extends Columns> = { [K in keyof C]: C[K] extends Column<unknown, boolean, true, unknown> ? K : never }[keyof C]
 type Flat<T> = { [K in keyof T]: T[K] } & {}
 
-/** What is read: every column, nullable ones as `T | null`. */
-export type Row<T> = Flat<{ readonly [K in keyof ColumnsOf<T>]: ValueOf<ColumnsOf<T>[K]> }>
+type PartlyOf<T> = T extends Table<Columns, infer K, infer P> ? Exclude<P, K> : never
+
+/** What is read: every column, nullable ones as `T | null`, those that some column set leaves out as `T | undefined`. */
+export type Row<T> = RowOf<ColumnsOf<T>, PartlyOf<T>>
+type RowOf<C extends Columns, P> = Flat<
+  { readonly [K in Exclude<keyof C, P>]: ValueOf<C[K]> } & { readonly [K in Extract<keyof C, P>]: ValueOf<C[K]> | undefined }
+>
 /** What is inserted: columns that are nullable or have a default may be left out. */
 export type Insert<T> = InsertOf<ColumnsOf<T>>
 type InsertOf<C extends Columns> = Flat<

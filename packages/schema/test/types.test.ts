@@ -4,6 +4,7 @@ import {
   defineSchema,
   enumeration,
   type Insert,
+  integer,
   json,
   mutator,
   type Row,
@@ -68,4 +69,31 @@ test('a mutator knows its tables and its arguments', () => {
     }),
   })
   expectTypeOf(mutators.rename.run).parameter(1).toEqualTypeOf<{ id: string; title: string }>()
+})
+
+test('a column that some set leaves out may be absent from a row, which is not null; the key and the column of the scope never are', () => {
+  const campaigns = table({ id: uuid().primaryKey(), teamId: text().nullable(), companyId: text(), name: text(), budget: bigint().nullable() })
+    .in('team', 'teamId')
+    .in('company', 'companyId', { columns: ['id', 'name'] })
+  expectTypeOf<Row<typeof campaigns>>().toEqualTypeOf<{
+    readonly id: string
+    readonly teamId: string | null | undefined
+    readonly companyId: string
+    readonly name: string
+    readonly budget: bigint | null | undefined
+  }>()
+  const byRole = table({ id: text(), teamId: text(), name: text(), salary: integer() })
+    .in('team', 'teamId', { columns: { viewer: ['name'], auditor: ['salary', 'name'] } })
+    .primaryKey('id')
+  expectTypeOf<Row<typeof byRole>>().toEqualTypeOf<{
+    readonly id: string
+    readonly teamId: string
+    readonly name: string
+    readonly salary: number | undefined
+  }>()
+  expectTypeOf<{ id: string; teamId: string; name: string; salary: number }>().toExtend<Insert<typeof byRole>>()
+  // @ts-expect-error there is no such column
+  table({ id: uuid().primaryKey(), ownerId: text() }).in('user', 'ownerId', { columns: ['idd'] })
+  // @ts-expect-error there is no such column
+  table({ id: uuid().primaryKey(), ownerId: text() }).in('user', 'ownerId', { columns: { viewer: ['idd'] } })
 })
