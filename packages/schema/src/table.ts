@@ -79,7 +79,7 @@ export function columnOf(table: TableDefinition, name: string, code: 'query' | '
 export function shownBy({ key }: TableDefinition, { column, columns }: Membership, roles: Iterable<string>): readonly string[] | null {
   if (columns === undefined) return null
   const shown = [...key, column]
-  if (columns instanceof Array) return [...shown, ...columns]
+  if (isList(columns)) return [...shown, ...columns]
   for (const role of roles) {
     if (!Object.hasOwn(columns, role)) return null
     shown.push(...(columns[role] ?? []))
@@ -87,8 +87,14 @@ export function shownBy({ key }: TableDefinition, { column, columns }: Membershi
   return shown
 }
 
+const isList = (columns: ColumnSet): columns is readonly string[] => Array.isArray(columns)
+
 /** The columns that some list of a set leaves out. */
-type LeftOut<Names, S> = S extends undefined ? never : S extends readonly (infer Name)[] ? Exclude<Names, Name> : { [R in keyof S]: LeftOut<Names, S[R]> }[keyof S]
+type LeftOut<Names, S> = S extends undefined
+  ? never
+  : S extends readonly (infer Name)[]
+    ? Exclude<Names, Name>
+    : { [R in keyof S]: LeftOut<Names, S[R]> }[keyof S]
 
 type KeyNames<C extends Columns> = { [K in keyof C]: C[K] extends { readonly isKeyColumn: true } ? K : never }[keyof C] & string
 type ColumnsOf<T> = T extends Table<infer C, string> ? C : never

@@ -39,7 +39,10 @@ export function createDraft({ schema, isPartly }: DraftDeps, below: View): Draft
       if (isPartly(definition)) throw new HeadwaterError('not-held', `There may be such a row in ${table}.`)
       return refuse('absent', `There is no such row in ${table}.`)
     }
-    for (const column in expect) if (!areEqual(before[column], expect[column])) refuse('conflict', `${table}.${column} has changed meanwhile.`)
+    for (const column in expect) {
+      if (!(column in before)) refuse('hidden', `You do not see ${table}.${column}.`)
+      if (!areEqual(before[column], expect[column])) refuse('conflict', `${table}.${column} has changed meanwhile.`)
+    }
     setIn(layer, table, key, { ...before, ...row })
   }
 

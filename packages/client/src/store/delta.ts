@@ -1,10 +1,10 @@
 // Invariant: a checkpoint is worked out apart from what is shown, and becomes visible as a whole or not at all. The order
-// inside it is fixed: scopes left, `replace`, scopes joined with their loads, then per table cleared, gone, put.
+// inside it is fixed: scopes left and roles, `replace`, scopes joined with their loads, then per table cleared, gone, put and parts.
 import type { Checkpoint, Cursor } from '@headwater/protocol'
 import type { TableDefinition } from '@headwater/schema'
-import { type Layer, rowsIn, setIn } from './layer.ts'
-import { keyOfRow, keyOfTuple, type Row, type Tuple } from './row.ts'
-import { belongs, changed, concerns, noScopes, type Scopes } from './scopes.ts'
+import { type Layer, over, rowsIn, setIn, type View } from './layer.ts'
+import { keyOfRow, keyOfTuple, type Places, type Row, type Tuple } from './row.ts'
+import { changed, concerns, narrowed, remaining, type Scopes } from './scopes.ts'
 
 export interface StoredTable {
   readonly name: string
@@ -28,27 +28,36 @@ export interface Delta {
 
 export interface Base {
   readonly tables: ReadonlyMap<string, StoredTable>
+  readonly confirmed: View
   readonly scopes: Scopes
-  /** null: the row did not decode, which was reported, or its table is not known to this build. */
-  readonly decode: (table: string, values: Tuple) => Row | null
+  /** Without rows that did not decode, which was reported, and without all of a table that is not known to this build. */
+  readonly decode: (table: string, tuples: readonly Tuple[], places: Places) => readonly Row[]
 }
 
 export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Loaded[]): Delta {
   const layer: Layer = new Map()
-  const remaining = checkpoint.replace ? noScopes : changed(base.scopes, checkpoint.left, 'delete')
-  const scopes = changed(remaining, checkpoint.joined, 'add')
+  const kept = remaining(base.scopes, checkpoint)
+  const scopes = changed(kept, checkpoint.joined, 'add')
   if (checkpoint.replace) for (const table of base.tables.values()) clear(table, layer)
-  else if (remaining !== base.scopes) leave(base, checkpoint, remaining, layer)
-  for (const { table, rows } of loads) for (const row of rows) put(base, scopes, layer, table, row)
-  for (const [name, changes] of checkpoint.tables) {
+  else if (kept !== base.scopes) leave(base, checkpoint, kept, layer)
+  const view = over(base.confirmed, () => layer)
+  /** What no held scope shows is not kept, whoever sent it. A load may bring some columns, beside which those stay that the device has by other scopes. */
+  const put = ({ name, definition }: StoredTable, row: Row, isLoad: boolean) => {
+    const key = keyOfRow(definition, row)
+    const before = isLoad && view.get(name, key)
+    setIn(layer, name, key, narrowed(definition, before ? { ...before, ...row } : row, scopes))
+  }
+  for (const { table: name, rows } of loads) {
+    const table = base.tables.get(name)
+    if (table) for (const row of rows) put(table, row, true)
+  }
+  for (const [name, { cleared, gone, put: whole, parts }] of checkpoint.tables) {
     const table = base.tables.get(name)
     if (table === undefined) continue
-    if (changes.cleared) clear(table, layer)
-    for (const key of changes.gone) setIn(layer, name, keyOfTuple(key), null)
-    for (const values of changes.put) {
-      const row = base.decode(name, values)
-      if (row) put(base, scopes, layer, name, row)
-    }
+    if (cleared) clear(table, layer)
+    for (const key of gone) setIn(layer, name, keyOfTuple(key), null)
+    for (const { columns, put: tuples } of [{ columns: null, put: whole }, ...(parts ?? [])])
+      for (const row of base.decode(name, tuples, columns)) put(table, row, false)
   }
   return { layer, scopes, cursor: checkpoint.cursor }
 }
@@ -59,17 +68,14 @@ export function clear({ name, rows }: StoredTable, layer: Layer): void {
   for (const key of rows.keys()) setIn(layer, name, key, null)
 }
 
-/** Rows that no scope contains which the device still holds go. */
-function leave(base: Base, checkpoint: Checkpoint, remaining: Scopes, layer: Layer): void {
+/** Rows go that no scope contains which the device still holds, and columns that none shows. */
+function leave(base: Base, checkpoint: Checkpoint, scopes: Scopes, layer: Layer): void {
   for (const { name, definition, rows } of base.tables.values()) {
-    if (!concerns(definition, checkpoint.left)) continue
-    const gone = rowsIn(layer, name)
-    for (const [key, row] of rows) if (!belongs(definition, row, remaining)) gone.set(key, null)
+    if (!concerns(definition, checkpoint)) continue
+    const next = rowsIn(layer, name)
+    for (const [key, row] of rows) {
+      const kept = narrowed(definition, row, scopes)
+      if (kept !== row) next.set(key, kept)
+    }
   }
-}
-
-/** A row that no held scope contains is not kept, whoever sent it. */
-function put(base: Base, scopes: Scopes, layer: Layer, name: string, row: Row): void {
-  const table = base.tables.get(name)
-  if (table) setIn(layer, name, keyOfRow(table.definition, row), belongs(table.definition, row, scopes) ? row : null)
 }

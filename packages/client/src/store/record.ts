@@ -27,7 +27,8 @@ import {
 import * as limits from '@headwater/protocol/limits'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
-import { createEncoder } from './row.ts'
+import type { StoredTable } from './delta.ts'
+import { createEncoder, type Row } from './row.ts'
 import type { Store, WireColumns } from './store.ts'
 
 /** The format of these records. A store of a newer one is not opened: an older app must not touch what it cannot read. */
@@ -122,7 +123,8 @@ export const emptyCheckpoint = (cursor: Cursor): Checkpoint => ({
 /** How many rows a frame brings or takes, and itself. */
 export function weightOf(frame: Down): number {
   let weight = frame.type === 'load' ? frame.rows.length : 1
-  if (frame.type === 'checkpoint') for (const { gone, put } of frame.tables.values()) weight += gone.length + put.length
+  if (frame.type !== 'checkpoint') return weight
+  for (const { gone, put, parts } of frame.tables.values()) for (const { length } of [gone, put, ...(parts ?? []).map((part) => part.put)]) weight += length
   return weight
 }
 
@@ -140,25 +142,36 @@ export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterabl
   )
   const scopes = store.scopes()
   const joined = { granted: [...scopes.granted], held: [...scopes.held] }
+  const grants = scopes.tag === null ? null : { tag: scopes.tag, replace: true, roles: scopes.roles }
   yield encode({ ...welcome, columns })
-  for (const { name, definition, rows } of held) {
-    const encodeRow = createEncoder(definition, columns.get(name) ?? [])
-    let piece: string[] = []
-    let characters = 0
-    for (const row of rows.values()) {
-      const text = JSON.stringify(encodeRow(row))
-      piece.push(text)
-      characters += text.length
-      if (characters < charactersMax) continue
-      yield loadRecord(name, piece)
-      piece = []
-      characters = 0
-    }
-    if (piece.length > 0) yield loadRecord(name, piece)
-  }
-  yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined })
+  for (const table of held) yield* loadRecords(table, columns.get(table.name) ?? [])
+  yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined, grants })
   // Frames that follow have the columns of the last welcome.
   yield encode(welcome)
 }
 
-const loadRecord = (table: string, rows: readonly string[]): DiskRecord => `{"type":"load","load":0,"table":${JSON.stringify(table)},"rows":[${rows.join()}]}`
+/** The rows of a table, together those that have the same columns. */
+function* loadRecords({ name, definition, rows }: StoredTable, columns: readonly string[]): Iterable<DiskRecord> {
+  const whole = columns.join()
+  const isPartly = definition.memberships.some((membership) => membership.columns)
+  const shapeOf = (row: Row) => (isPartly ? columns.filter((column) => column in row).join() : whole)
+  for (const shape of new Set([...rows.values()].map(shapeOf))) {
+    const held = shape.split(',')
+    const places = shape !== whole ? held.map((column) => columns.indexOf(column)) : null
+    const encodeRow = createEncoder(definition, held)
+    let piece: string[] = []
+    let characters = 0
+    const record = () => `{"type":"load","load":0,"table":${JSON.stringify(name)},"columns":${JSON.stringify(places)},"rows":[${piece.join()}]}`
+    for (const row of rows.values()) {
+      if (shapeOf(row) !== shape) continue
+      const text = JSON.stringify(encodeRow(row))
+      piece.push(text)
+      characters += text.length
+      if (characters < charactersMax) continue
+      yield record()
+      piece = []
+      characters = 0
+    }
+    if (piece.length > 0) yield record()
+  }
+}

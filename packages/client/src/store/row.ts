@@ -1,9 +1,12 @@
-// Rows in memory: immutable plain objects in their JavaScript form, all of one table with the same members in the same order.
+// Rows in memory: immutable plain objects in their JavaScript form, all of one table with the same members in the same order. Only
+// columns that the person may not see are absent.
 import { HeadwaterError, type Json } from '@headwater/protocol'
 import { decodeValue, encodeValue, equalJson, isPlain, type TableDefinition } from '@headwater/schema'
 
 export type Row = Readonly<Record<string, unknown>>
 export type Tuple = readonly Json[]
+/** Which of the columns that a welcome names a row has, by their place there; null: all of them. */
+export type Places = readonly number[] | null
 
 /** What names a row in memory: the text of a key that is one text, otherwise the JSON of the encoded key. */
 export const keyOfTuple = (tuple: Tuple): string => (tuple.length === 1 && typeof tuple[0] === 'string' ? tuple[0] : JSON.stringify(tuple))
@@ -16,19 +19,22 @@ export function keyOfRow(table: TableDefinition, row: Row): string {
 }
 
 /**
- * Makes rows of what the wire brings. Columns are matched by name: one that this build does not know is ignored, one that does
- * not come is null. The answer throws `corrupt` for what is not a row of the table.
+ * Makes rows of what the wire brings. Columns are matched by name: one that this build does not know is ignored, one that the server does not
+ * know is null, and one that is not among the places is absent. The answer throws `corrupt` for what is not a row of the table.
  */
-export function createDecoder(table: TableDefinition, wire: readonly string[]): (values: Tuple) => Row {
-  const parts = Object.entries(table.columns).map(([name, column]) => ({ name, column, at: wire.indexOf(name), isPlain: isPlain(column) }))
+export function createDecoder(table: TableDefinition, wire: readonly string[], places: Places = null): (values: Tuple) => Row {
+  const sent = places?.map((place) => wire[place]) ?? wire
+  const parts = Object.entries(table.columns)
+    .filter(([name]) => sent.includes(name) || !wire.includes(name))
+    .map(([name, column]) => ({ name, column, at: sent.indexOf(name), isPlain: isPlain(column) }))
   return (values) => {
-    if (values.length !== wire.length) throw corrupt()
+    if (values.length !== sent.length) throw corrupt()
     const row: Record<string, unknown> = {}
     for (const { name, column, at, isPlain } of parts) {
       const encoded = at < 0 ? null : (values[at] ?? null)
       row[name] = isPlain || encoded === null ? encoded : decodeValue(column, encoded)
     }
-    for (const name of table.key) if (row[name] === null || typeof row[name] === 'object') throw corrupt()
+    for (const name of table.key) if (row[name] === undefined || typeof row[name] === 'object') throw corrupt()
     return row
   }
 }
@@ -45,7 +51,9 @@ export function createEncoder(table: TableDefinition, names: readonly string[]):
 }
 
 export function areEqualRows(a: Row, b: Row): boolean {
+  // What is absent on one side is not equal to anything on the other, a null included.
   for (const name in a) if (!areEqual(a[name], b[name])) return false
+  for (const name in b) if (!(name in a)) return false
   return true
 }
 

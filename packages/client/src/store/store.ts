@@ -8,7 +8,7 @@ import type { Change } from './change.ts'
 import { clear, type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
 import { copyOf, type Layer, merge, over, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
-import { areEqualRows, createDecoder, type Row, type Tuple } from './row.ts'
+import { areEqualRows, createDecoder, type Places, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
 import { type Counters, questionOf, select } from './select.ts'
 
@@ -21,6 +21,8 @@ export interface Store {
   readonly counters: Counters
   cursor(): Cursor | null
   scopes(): Scopes
+  /** By which roles the person holds scopes, as of the cursor. */
+  roles(): Scopes['roles']
   overlay(): Layer
   /** From here on changes of the visible overlay leave the one that `overlay()` answered before as it is. */
   splitOverlay(): void
@@ -116,12 +118,13 @@ export function createStore(deps: StoreDeps): Store {
     counters,
     cursor: () => cursor,
     scopes: () => scopes,
+    roles: () => scopes.roles,
     overlay: () => overlay,
     splitOverlay: () => {
       overlay = copyOf(overlay)
     },
     ...reading,
-    prepare: (checkpoint, loads) => deltaOf({ tables, scopes, decode: reading.decode }, checkpoint, loads),
+    prepare: (checkpoint, loads) => deltaOf({ tables, confirmed, scopes, decode: reading.decode }, checkpoint, loads),
     commit,
     restore,
     startAnew: () => queries.follow(null),
@@ -148,20 +151,25 @@ function settle(changes: ReadonlyMap<string, Row | null>, rows?: Map<string, Row
 /** Rows as they come from the wire, by the columns that the last welcome named. */
 function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error: unknown) => void) {
   let columns: WireColumns = new Map()
-  let decoders = new Map<string, (values: Tuple) => Row>()
   let staged: (Loaded & { readonly load: number })[] = []
   let taken = new Set<number>()
   const assertNew = (load: number) => {
     if (taken.has(load)) throw new HeadwaterError('malformed', `Load ${load} was named before.`)
   }
 
-  function decode(name: string, values: Tuple): Row | null {
-    try {
-      return decoders.get(name)?.(values) ?? null
-    } catch (error) {
-      report(error)
-      return null
+  function decode(name: string, tuples: readonly Tuple[], places: Places): readonly Row[] {
+    const [definition, wire] = [tables.get(name)?.definition, columns.get(name)]
+    const rows: Row[] = []
+    if (!definition || !wire) return rows
+    const decoder = createDecoder(definition, wire, places)
+    for (const values of tuples) {
+      try {
+        rows.push(decoder(values))
+      } catch (error) {
+        report(error)
+      }
     }
+    return rows
   }
 
   return {
@@ -173,18 +181,10 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
       ),
     setColumns: (next: WireColumns) => {
       columns = next
-      decoders = new Map(
-        [...tables.values()].filter(({ name }) => next.has(name)).map(({ name, definition }) => [name, createDecoder(definition, next.get(name) ?? [])]),
-      )
     },
-    stage: ({ load, table, rows }: Load) => {
+    stage: ({ load, table, rows, columns: places }: Load) => {
       assertNew(load)
-      const decoded: Row[] = []
-      for (const values of rows) {
-        const row = decode(table, values)
-        if (row) decoded.push(row)
-      }
-      staged.push({ load, table, rows: decoded })
+      staged.push({ load, table, rows: decode(table, rows, places) })
     },
     takeLoads: (numbers: readonly number[]) => {
       for (const number of numbers) {

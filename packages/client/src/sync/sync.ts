@@ -142,7 +142,7 @@ export function createSync(deps: SyncDeps): Sync {
   function hello(): void {
     const { device, nonce, confirmed } = outbox.identity()
     const cursor = store.cursor()
-    const { granted, held } = store.scopes()
+    const { granted, held, tag } = store.scopes()
     const asked = cursor === null ? holds.inUse() : [...held]
     holds.greeted(asked)
     isFirst = true
@@ -156,7 +156,7 @@ export function createSync(deps: SyncDeps): Sync {
       confirmed,
       granted: cursor === null ? [] : [...granted],
       held: asked,
-      grants: null,
+      grants: tag,
       mark: null,
     })
   }
