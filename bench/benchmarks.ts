@@ -3,6 +3,7 @@ import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
 import { durableWriteNode } from './benchmark/durable-write.ts'
 import { firstLoad } from './benchmark/first-load.ts'
+import { flushedCommits } from './benchmark/flushed-commits.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
@@ -16,6 +17,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'live-query': liveQuery,
   'mutations-native': mutationsNative,
   'mutations-embedded': mutationsEmbedded,
+  'flushed-commits': flushedCommits,
   'first-load': firstLoad,
   'cold-start-node': coldStartNode,
   chromium: coldStartChromium,

@@ -196,6 +196,41 @@ describe('its one connection', () => {
     expect(await ids()).toEqual([1, 2, 3, 4])
   })
 
+  test('nobody waits for more than one turn of each of the others, however many those have asked for', async () => {
+    const tail = await database.openTail()
+    const order: string[] = []
+    const done = (what: string) => () => void order.push(what)
+    const writes = Array.from({ length: 200 }, (_, i) => database.query('insert into item values ($1::int)', [i]).then(done('app')))
+    const reads = Array.from({ length: 20 }, () => database.transaction('read', (transaction) => transaction.query('select 1')).then(done('read')))
+    await Promise.all([...writes, ...reads, tail.query('select 1').then(done('tail'))])
+    expect(order.indexOf('tail')).toBeLessThan(4)
+    expect(order.lastIndexOf('read')).toBeLessThan(50)
+    expect(await ids()).toHaveLength(200)
+    await tail.close()
+  })
+
+  test('a transaction that is left alone is rolled back, so that everybody else goes on; what goes on of it is refused', async () => {
+    const impatient = await openEmbedded({ directory: null, idleMs: 200 })
+    await impatient.execute('create table item (id int primary key)')
+    let late: Promise<unknown> | undefined
+    const attempt = impatient.transaction('write', async (transaction) => {
+      await transaction.query('insert into item values (1)')
+      late = pause(400).then(() => transaction.query('insert into item values (2)'))
+      await late
+    })
+    const waiting = impatient.query('select count(*)::int as n from item')
+    await expect(attempt).rejects.toMatchObject({ code: 'timeout' })
+    expect(await waiting).toEqual([{ n: 0 }])
+    await expect(late).rejects.toMatchObject({ code: 'over' })
+    const slow = impatient.transaction('read', (transaction) =>
+      transaction.stream('select i::text from generate_series(1, 2000) i', [], () => pause(100).then(() => {})),
+    )
+    await expect(slow).resolves.toBeUndefined()
+    const stuck = impatient.transaction('read', (transaction) => transaction.stream('select 1::text', [], () => pause(500).then(() => {})))
+    await expect(stuck).rejects.toMatchObject({ code: 'timeout' })
+    await impatient.close()
+  })
+
   test('every write wakes the tail, and nothing that only reads does', async () => {
     const tail = await database.openTail()
     let wakes = 0

@@ -1,18 +1,25 @@
 // Invariant: PGlite has one connection. Everything that touches it is a turn of one queue, and a transaction is one turn.
 import { HeadwaterError } from '@headwater/protocol'
 import type { Database, TailSession, Transaction, TransactionMode } from '../ports.ts'
+import { bounded } from './bounded.ts'
 import { openDirectory } from './directory.ts'
 import { type Engine, startEngine } from './engine.ts'
 import { connectionFailure } from './failure.ts'
+import { limits } from './limits.ts'
 import { createPrepared } from './prepared.ts'
 import { createSession, type Session } from './session.ts'
 import { template } from './template.ts'
-import { createTurns, type EndTurn } from './turns.ts'
+import { createTurns, type EndTurn, type Line } from './turns.ts'
+import { createUpkeep } from './upkeep.ts'
 import { readAnswer } from './wire.ts'
 
 export interface EmbeddedOptions {
   /** Where it lives, or null: in memory, gone with the process. */
   readonly directory: string | null
+  /** Whether a commit is on the medium before it is confirmed. Default: true. Tests, whose databases nobody wants back, do without. */
+  readonly durable?: boolean
+  /** How long a transaction may be left alone while everybody else waits. Default: 30 s. */
+  readonly idleMs?: number
 }
 
 /** Somebody from outside this process who speaks the wire protocol themselves: a client of the gateway. */
@@ -39,16 +46,18 @@ export interface EmbeddedDatabase extends Database {
  * A PostgreSQL inside this process (PGlite), for a first run, development, tests, and systems of one machine.
  *
  * A directory is held exclusively: a second open, by this process or another, is refused with `locked`. A first open takes five
- * seconds once per machine and user, half a second after that. Throws `database` for one that PostgreSQL does not start on.
+ * seconds once per machine and user, half a second after that. Throws `directory` when it cannot be written to or is full, `version` when another
+ * PostgreSQL wrote it, `database` when PostgreSQL does not start on it.
  *
- * Durability: what was committed survives the death of the process, kill -9 included. It does not survive a loss of power, because
- * PGlite does not flush to the medium; use a PostgreSQL server where that matters.
+ * Durability: a commit is flushed to the medium before it is confirmed, as far as the operating system and the disk keep their word, so it
+ * survives the death of the process and a loss of power. Without `durable` it survives the first alone, and commits are twice as fast. A flush
+ * or a write that fails ends the database: everything rejects with `connection` until the process starts again.
  */
-export async function openEmbedded({ directory }: EmbeddedOptions): Promise<EmbeddedDatabase> {
-  if (directory === null) return createEmbedded(await startEngine({ loadDataDir: await template() }), async () => {})
-  const held = await openDirectory(directory)
+export async function openEmbedded({ directory, durable = true, idleMs = limits.turnIdleMs }: EmbeddedOptions): Promise<EmbeddedDatabase> {
+  if (directory === null) return createEmbedded(await startEngine({ tar: await template() }), idleMs, async () => {})
+  const held = await openDirectory(directory, durable)
   try {
-    return createEmbedded(await startEngine({ dataDir: held.data }), held.release)
+    return createEmbedded(await startEngine({ data: held.data, durable }), idleMs, held.release)
   } catch (error) {
     await held.release()
     throw new HeadwaterError(
@@ -59,7 +68,7 @@ export async function openEmbedded({ directory }: EmbeddedOptions): Promise<Embe
   }
 }
 
-function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedDatabase {
+function createEmbedded(engine: Engine, idleMs: number, release: () => Promise<void>): EmbeddedDatabase {
   const turns = createTurns('The embedded database')
   const prepared = createPrepared()
   const session = createSession({ send: async (messages) => readAnswer(await engine.send(messages)) }, { version: 0 }, prepared)
@@ -78,21 +87,28 @@ function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedD
   }
 
   /** A turn of this process: the connection is its own, and idle. */
-  const turn = <T>(body: () => Promise<T>, guarded = false): Promise<T> =>
-    turns.run(async () => {
-      await handOver(null)
-      return body()
-    }, guarded)
+  const turn = <T>(line: Line, body: () => Promise<T>, guarded = false): Promise<T> =>
+    turns.run(
+      line,
+      async () => {
+        await handOver(null)
+        return body()
+      },
+      guarded,
+    )
+
+  const keepUp = createUpkeep(session, (body) => turn('upkeep', body))
 
   const wake = () => {
     for (const run of [...wakes]) run()
+    keepUp()
   }
 
   /** A turn that may have written; it wakes the tail whether it succeeded or not, because an error may come after a commit. */
-  const writing = <T>(body: () => Promise<T>, guarded = false): Promise<T> => turn(body, guarded).finally(wake)
+  const writing = <T>(body: () => Promise<T>, guarded = false): Promise<T> => turn('app', body, guarded).finally(wake)
 
   async function takeAs(next: Guest): Promise<EndTurn> {
-    const end = await turns.take()
+    const end = await turns.take('guests')
     try {
       await handOver(next)
       return end
@@ -103,7 +119,8 @@ function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedD
   }
 
   async function transaction<T>(mode: TransactionMode, run: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return mode === 'read' ? turn(() => session.transaction(mode, run), true) : writing(() => session.transaction(mode, run), true)
+    const body = () => session.transaction(mode, bounded(run, idleMs))
+    return mode === 'read' ? turn('reads', body, true) : writing(body, true)
   }
 
   async function close(): Promise<void> {
@@ -118,7 +135,7 @@ function createEmbedded(engine: Engine, release: () => Promise<void>): EmbeddedD
     execute: (script) => writing(() => session.execute(script)),
     transaction,
     batch: (statements) => writing(() => session.batch(statements)),
-    openTail: async () => openTail(engine, session, turn, wakes),
+    openTail: async () => openTail(engine, session, (body, guarded) => turn('tail', body, guarded), wakes),
     close,
     seat: {
       take: takeAs,

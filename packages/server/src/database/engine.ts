@@ -1,8 +1,9 @@
 // PGlite as a server of the wire protocol: messages in, messages out, nothing of its own interface in between. It answers a whole
 // pipeline of messages in one call, which is what makes three statements a fraction of a millisecond.
-import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
-import type { HeadwaterError } from '@headwater/protocol'
+import { PGlite } from '@electric-sql/pglite'
+import { assert, type HeadwaterError } from '@headwater/protocol'
 import { closedFailure, connectionFailure } from './failure.ts'
+import { flushedFiles } from './flushed.ts'
 
 export interface Engine {
   /** Sends messages and answers with all that came back for them, one call after the other. Rejects with `connection` once it has stopped. */
@@ -12,12 +13,21 @@ export interface Engine {
   close(): Promise<void>
 }
 
+/** What to start on: PostgreSQL's directory, or a tar of one, to be held in memory. */
+export type EngineFiles = { readonly data: string; readonly durable: boolean } | { readonly tar: Blob }
+
 /** Starts the database. Less memory than PGlite's own default: 170 MB instead of 300. */
-export async function startEngine(options: PGliteOptions): Promise<Engine> {
+export async function startEngine(given: EngineFiles): Promise<Engine> {
+  const flushed = 'data' in given && given.durable ? flushedFiles(given.data) : null
+  const said = createLastWords()
   const pglite = await PGlite.create({
-    ...options,
-    startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ['-c', setting])],
+    ...(flushed ? { fs: flushed.files } : 'data' in given ? { dataDir: given.data } : { loadDataDir: given.tar }),
+    startParams: startParams(flushed !== null),
+    onStderr: said.hear,
+  }).catch((error: unknown) => {
+    throw new Error(said.words() ?? reasonOf(error))
   })
+  assert(flushed === null || flushed.flushes() > 0, 'a durable database flushes when it starts')
   const listeners: ((error: HeadwaterError) => void)[] = []
   let lost: HeadwaterError | null = null
   let last: Promise<unknown> = Promise.resolve()
@@ -46,13 +56,18 @@ export async function startEngine(options: PGliteOptions): Promise<Engine> {
     } catch (error) {
       throw lose(error)
     }
-    return Buffer.concat(pieces)
+    const answer = Buffer.concat(pieces)
+    // PGlite lets pass whatever ends a PostgreSQL, be it a PANIC or a stack that is used up, and goes on with what is left of it: an answer that is
+    // not whole is the sign of the one, and one that is must not be believed after the other.
+    if (said.panic() !== null || flushed?.failure() || !isWhole(messages, answer))
+      throw lose(flushed?.failure() ?? new Error('a statement broke off: what it asked for may be nested too deeply'))
+    return answer
   }
 
   function lose(error: unknown): HeadwaterError {
     const stopped = connectionFailure(
-      `the embedded database stopped (${error instanceof Error ? error.message : String(error)})`,
-      'Start this process again: it recovers when it is opened.',
+      `the embedded database stopped (${said.words() ?? reasonOf(error)})`,
+      'Put right what it says, then start this process again: it recovers when it is opened.',
     )
     lost = stopped
     for (const run of listeners.splice(0)) run(stopped)
@@ -72,5 +87,41 @@ export async function startEngine(options: PGliteOptions): Promise<Engine> {
 
 const busyMsMax = 10
 
-/** The last one is a timer that PGlite would keep a process alive with, after a recovery. */
-const settings = ['shared_buffers=16MB', 'application_name=headwater', 'log_startup_progress_interval=0']
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+/** PGlite's own begin with `-F`, which is fsync=off. The last setting is a timer that PGlite would keep a process alive with, after a recovery. */
+function startParams(isDurable: boolean): string[] {
+  const settings = ['shared_buffers=16MB', 'max_wal_size=128MB', 'min_wal_size=32MB', 'application_name=headwater', 'log_startup_progress_interval=0']
+  // The usual way is one that Emscripten has no flag for.
+  if (isDurable) settings.push('wal_sync_method=fsync')
+  return [...PGlite.defaultStartParams.filter((param) => !isDurable || param !== '-F'), ...settings.flatMap((setting) => ['-c', setting])]
+}
+
+/** Query, Sync and FunctionCall are each answered by a ReadyForQuery. */
+const isWhole = (messages: readonly Buffer[], answer: Buffer): boolean => countOf(messages, 'QSF') === countOf([answer], 'Z')
+
+/** How many of the messages are of these types. */
+function countOf(pieces: readonly Buffer[], types: string): number {
+  let count = 0
+  for (const piece of pieces) {
+    for (let at = 0; at + 5 <= piece.length; at += 1 + piece.readInt32BE(at + 1)) if (types.includes(String.fromCharCode(piece[at] ?? 0))) count++
+  }
+  return count
+}
+
+/** What PostgreSQL writes before it ends says why; PGlite keeps it to itself. */
+function createLastWords() {
+  let fatal: string | null = null
+  let panic: string | null = null
+  return {
+    hear: (line: string): boolean => {
+      // A line of the server's log: when, which process, how bad. What a statement has it say comes after that.
+      const [, severity, text = ''] = /^[^[]*\[\d+\] (FATAL|PANIC): {2}(.*)$/.exec(line) ?? []
+      if (severity === 'PANIC') panic ??= text
+      else if (severity) fatal = text
+      return false
+    },
+    words: () => panic ?? fatal,
+    panic: () => panic,
+  }
+}

@@ -4,7 +4,15 @@ import { assert } from '@headwater/protocol'
 export const limits = {
   /** Connections of the pool; the tail has two more of its own. */
   sessionsMax: 20,
-  /** Callers that wait for a connection or a turn. Beyond it the caller is told `overloaded` instead of waiting for ever. */
+  /** An embedded database's app that leaves its transaction alone for so long loses it. */
+  turnIdleMs: 30_000,
+  /** Turns that may have written between two looks at what an embedded database needs. */
+  upkeepWrites: 64,
+  /** WAL since the last checkpoint of an embedded database: what a recovery has to read. */
+  walBytesMax: 67_108_864,
+  /** Rows that were changed or deleted, besides a fifth of a table, before an embedded database's table is vacuumed. */
+  rowsGoneMin: 1_000,
+  /** Callers that wait for a connection or a turn, of one kind. Beyond it the caller is told `overloaded` instead of waiting for ever. */
   waitingMax: 10_000,
   connectMs: 10_000,
   /** How often a silent connection to a server is checked. */

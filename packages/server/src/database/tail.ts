@@ -52,8 +52,8 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
   listener.onLost(lose)
 
   return {
-    query: (text, parameters = []) => turns.run(() => session.queryOnce(text, parameters)),
-    read: (run) => turns.run(() => session.transaction('read', run), true),
+    query: (text, parameters = []) => turns.run('tail', () => session.queryOnce(text, parameters)),
+    read: (run) => turns.run('tail', () => session.transaction('read', run), true),
     onWake,
     onLost: (run) => (lost === undefined ? void listeners.push(run) : run(lost)),
     close,

@@ -1,6 +1,6 @@
 // As much of the tar format (ustar) as PGlite's dumps use: files and directories with short names.
 
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
 import { HeadwaterError } from '@headwater/protocol'
 
@@ -12,13 +12,33 @@ interface TarEntry {
 
 const block = 512
 
-/** Writes what a tar holds below a directory, readable by its owner only, as PostgreSQL demands. */
-export async function untar(tar: Buffer, directory: string): Promise<void> {
+/** Writes what a tar holds below a directory, readable by its owner only, as PostgreSQL demands. With `durable` all of it is on the medium afterwards. */
+export async function untar(tar: Buffer, directory: string, durable: boolean): Promise<void> {
+  const directories = new Set([directory])
   for (const { name, isDirectory, bytes } of entriesOf(tar)) {
     const path = join(directory, inside(name))
-    await mkdir(isDirectory ? path : dirname(path), { recursive: true, mode: 0o700 })
-    if (!isDirectory) await writeFile(path, bytes, { mode: 0o600 })
+    const around = isDirectory ? path : dirname(path)
+    if (!directories.has(around)) await mkdir(around, { recursive: true, mode: 0o700 })
+    directories.add(around)
+    if (!isDirectory) await write(path, bytes, durable)
   }
+  if (durable) for (const path of directories) await flushDirectory(path)
+}
+
+async function write(path: string, bytes: Buffer, durable: boolean): Promise<void> {
+  const file = await open(path, 'w', 0o600)
+  try {
+    await file.writeFile(bytes)
+    if (durable) await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Which files a directory holds is on the medium only when it has been flushed itself. */
+export async function flushDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  await directory.sync().finally(() => directory.close())
 }
 
 /** Whether it is a tar of a database that was not cut short. */

@@ -1,4 +1,4 @@
-// Invariant: one turn at a time, in the order in which they were asked for.
+// Invariant: one turn at a time. Within a line, turns come in the order in which they were asked for; between lines, in rotation.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { assert, HeadwaterError } from '@headwater/protocol'
@@ -8,29 +8,40 @@ import { limits } from './limits.ts'
 /** Ends a turn. Calling it again does nothing. */
 export type EndTurn = () => void
 
+/** Who asks: so that nobody waits for more than one turn of each of the others, however many of them there are. */
+export type Line = 'app' | 'reads' | 'tail' | 'guests' | 'upkeep'
+
 export interface Turns {
   /**
    * Waits for a turn of its own and holds it until the answer is called. Throws `nested` when called from inside `run` of a turn that
-   * is still going on, which would wait for itself; `overloaded` when too many wait; `closed` after `close`.
+   * is still going on, which would wait for itself; `overloaded` when too many wait in the line; `closed` after `close`.
    */
-  take(): Promise<EndTurn>
+  take(line: Line): Promise<EndTurn>
   /** A turn around a function. With `guarded`, taking turns inside of it is `nested`. */
-  run<T>(body: () => Promise<T>, guarded?: boolean): Promise<T>
+  run<T>(line: Line, body: () => Promise<T>, guarded?: boolean): Promise<T>
   /** Waits for the turns already asked for, then refuses. */
   close(): Promise<void>
 }
 
 /** `what` names what is shared, for the error of someone who asks for a turn inside of one. */
 export function createTurns(what: string): Turns {
-  const waiting: (() => void)[] = []
+  /** The line that was served last is the last one here. */
+  const lines: (() => void)[][] = []
+  const lineByName: Readonly<Record<Line, (() => void)[]>> = { app: [], reads: [], tail: [], guests: [], upkeep: [] }
+  lines.push(...Object.values(lineByName))
   const inside = new AsyncLocalStorage<{ active: boolean }>()
+  let whenNobodyWaits: (() => void) | null = null
   let isTaken = false
-  let isClosed = false
 
   function next(): void {
-    const first = waiting.shift()
-    if (first) first()
-    else isTaken = false
+    const at = lines.findIndex((line) => line.length > 0)
+    const [line] = lines.splice(at, at < 0 ? 0 : 1)
+    if (!line) {
+      isTaken = false
+      return whenNobodyWaits?.()
+    }
+    lines.push(line)
+    line.shift()?.()
   }
 
   function endTurn(): EndTurn {
@@ -42,24 +53,24 @@ export function createTurns(what: string): Turns {
     }
   }
 
-  async function take(): Promise<EndTurn> {
+  async function take(name: Line): Promise<EndTurn> {
     if (inside.getStore()?.active) throw nestedFailure(what)
-    if (isClosed) throw closedFailure()
-    await waitForTurn()
+    if (whenNobodyWaits) throw closedFailure()
+    await waitForTurn(lineByName[name])
     return endTurn()
   }
 
-  async function waitForTurn(): Promise<void> {
+  async function waitForTurn(line: (() => void)[]): Promise<void> {
     if (!isTaken) {
       isTaken = true
       return
     }
-    if (waiting.length >= limits.waitingMax) throw overloadedFailure()
-    await new Promise<void>((resolve) => waiting.push(resolve))
+    if (line.length >= limits.waitingMax) throw overloadedFailure()
+    await new Promise<void>((resolve) => line.push(resolve))
   }
 
-  async function run<T>(body: () => Promise<T>, guarded = false): Promise<T> {
-    const end = await take()
+  async function run<T>(line: Line, body: () => Promise<T>, guarded = false): Promise<T> {
+    const end = await take(line)
     // The mark outlives the turn in whatever `body` has left behind; only `active` says whether it still holds the turn.
     const mark = { active: true }
     try {
@@ -72,10 +83,15 @@ export function createTurns(what: string): Turns {
 
   async function close(): Promise<void> {
     if (inside.getStore()?.active) throw nestedFailure(what)
-    if (isClosed) return
-    isClosed = true
-    await waitForTurn()
-    assert(waiting.length === 0, 'the last turn is the last')
+    if (whenNobodyWaits) return
+    const isQuiet = new Promise<void>((resolve) => {
+      whenNobodyWaits = resolve
+    })
+    if (isTaken) await isQuiet
+    assert(
+      lines.every((line) => line.length === 0),
+      'the last turn is the last',
+    )
   }
 
   return { take, run, close }
