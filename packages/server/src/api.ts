@@ -2,6 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http'
 import type { Mutators, Schema } from '@headwater/schema'
+import type { After, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow } from './ports.ts'
 import type { DatabaseStatus } from './status.ts'
 
@@ -50,7 +51,7 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<S> 
   readonly schema: S
   readonly mutators?: M
   /** Mutators that do more on the server than a device can: same name, same arguments, run instead of the shared one. */
-  readonly serverMutators?: Partial<{ readonly [N in keyof M]: M[N]['run'] }>
+  readonly serverMutators?: Partial<{ readonly [N in keyof M]: (tx: Parameters<M[N]['run']>[0] & After, args: Parameters<M[N]['run']>[1]) => Promise<void> }>
   /** A URL of a PostgreSQL from 14 up, or an opened database. Absent: embedded, in `directory`. */
   readonly database?: string | Database
   /** Where an embedded database lives. Default: `.headwater/database`. */
@@ -58,6 +59,9 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<S> 
   /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */
   readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
   readonly grants: Grants
+  /** By name, what carries out the jobs that mutators enqueue with `tx.after`. A job without a handler waits, and is reported. */
+  readonly jobs?: JobHandlers
+  readonly jobLimits?: Partial<JobLimits>
   /** Other origins than the server's own from which browsers may connect, such as `https://app.example.org`. */
   readonly origins?: readonly string[]
   /** Trouble that the server survives by itself: a lost database, a mutator that failed. For the app's own log. */
@@ -92,7 +96,9 @@ export interface Server {
   holders(kind: string, key: string): Promise<readonly Grant[]>
   /** What a person holds now, once per role, ordered by kind and key. */
   grantsOf(user: string): Promise<readonly Grant[]>
-  /** Finishes the mutations under way, tells the devices to reconnect elsewhere, closes. */
+  /** The jobs of the database: those that wait and those that were set aside. */
+  readonly jobs: Jobs
+  /** Finishes the mutations and, for a while, the jobs under way, tells the devices to reconnect elsewhere, closes. */
   close(): Promise<void>
 }
 
@@ -101,6 +107,8 @@ export interface ServerStatus extends DatabaseStatus {
   readonly connected: { readonly devices: number; readonly people: number }
   /** How often a person's grants were worked out again since the start of this server, because a table that they read has changed or time has passed. */
   readonly regranted: number
+  /** Names of jobs that are due and that this server has no handler for. */
+  readonly unknownJobs: readonly string[]
 }
 
 /** What `headwater.config.ts` exports: the server's options, and what `headwater dev` needs besides. */

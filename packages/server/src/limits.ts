@@ -53,4 +53,16 @@ export const limits = {
   idleCursorMs: 10_000,
   silenceCheckMs: 5_000,
   connectionsMax: 20_000,
+  /** Work after commit, where the app does not say otherwise. */
+  jobs: { timeoutMs: 60_000, triesMax: 15, retryMsMin: 1_000, retryMsMax: 3_600_000, atOnceMax: 16 },
+  jobBytesMax: 524_288,
+  jobDelayMsMax: 3_155_760_000_000,
+  jobErrorLengthMax: 2_000,
+  /** A job whose try has not ended this long after its time belongs to a dead server. */
+  jobLeaseSlackMs: 5_000,
+  /** Jobs are looked at again this often at most and at least, whatever anybody says. */
+  jobPollMsMin: 20,
+  jobPollMsMax: 60_000,
+  jobTroubleMs: 1_000,
+  jobStopMsMax: 10_000,
 } as const

@@ -6,6 +6,8 @@ import { openDatabase } from './database/open.ts'
 import type { Identity } from './feed/cursor.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
 import { type Installed, install } from './install/install.ts'
+import { createJobs } from './jobs/jobs.ts'
+import { createWorker } from './jobs/worker.ts'
 import type { Chance, Clock, Database } from './ports.ts'
 import { createHub } from './scopes/hub.ts'
 import { createRegranting } from './scopes/regrants.ts'
@@ -48,6 +50,8 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
   const feed: Feed<GrantsAlong> = createFeed({ ...parts, schema, identity, along: regranting.along })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
+  const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
+  feed.onBatch(({ rows }) => rows.some(({ op }) => op === 'j') && worker.wake())
   const sessions = createSessions({
     ...parts,
     feed,
@@ -67,9 +71,11 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     answer: (request) => ownAnswer(request, feed, identity),
     onTrouble: parts.onTrouble,
   })
+  worker.wake()
   return {
     database,
     identity,
+    jobs: createJobs(database),
     isNew: installed.isNew,
     listen: transport.listen,
     attach: transport.attach,
@@ -82,6 +88,7 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
       ...(await readStatus(database)),
       connected: { devices: [...hub.members()].length, people: hub.users().length },
       regranted: regranting.count(),
+      unknownJobs: worker.unknown(),
     }),
     holders: (kind, key) => regranting.reader.holders(database, kind, key),
     grantsOf: (user) => regranting.reader.grantsOf(database, user),
@@ -90,6 +97,7 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
       transport.stop()
       await sessions.close()
       await transport.close()
+      await worker.stop()
       await feed.stop()
       await database.close()
     },

@@ -12,6 +12,8 @@ export interface DatabaseStatus {
   /** Devices that ever greeted, and mutations by outcome. */
   readonly devices: number
   readonly mutations: { readonly applied: number; readonly refused: number }
+  /** Work after commit: what waits or is under way, what was given up, and since when the first of those that wait has been due. RFC 3339; null: none is. */
+  readonly jobs: { readonly waiting: number; readonly setAside: number; readonly oldestDue: string | null }
 }
 
 export async function readStatus(database: Database): Promise<DatabaseStatus> {
@@ -21,7 +23,10 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
     `select i.database::text as id, i.history::text as history, current_setting('server_version') as version, (select count(*) from headwater.log)::text as log_rows,
        pg_total_relation_size('headwater.log')::text as log_bytes, (select count(*) from headwater.devices)::text as devices,
        (select count(*) from headwater.mutations where outcome = 'applied')::text as applied,
-       (select count(*) from headwater.mutations where outcome = 'refused')::text as refused${counts.join('')} from headwater.identity i`,
+       (select count(*) from headwater.mutations where outcome = 'refused')::text as refused,
+       (select json_build_object('waiting', count(*) filter (where set_aside_at is null), 'setAside', count(set_aside_at),
+          'oldestDue', to_char(min(due) filter (where set_aside_at is null and due <= now()) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+        from headwater.jobs)::text as jobs${counts.join('')} from headwater.identity i`,
   )
   const row = rows[0] ?? {}
   return {
@@ -30,6 +35,8 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
     tables: Object.fromEntries(tables.map((name, i) => [name, Number(row[`t${i}`])])),
     devices: Number(row.devices),
     mutations: { applied: Number(row.applied), refused: Number(row.refused) },
+    // Built above in this form.
+    jobs: JSON.parse(String(row.jobs)) as DatabaseStatus['jobs'],
   }
 }
 

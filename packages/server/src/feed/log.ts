@@ -5,9 +5,9 @@ import { isVisible, type Snapshot, snapshotOf } from './snapshot.ts'
 export interface LogRow {
   readonly seq: bigint
   readonly xid: bigint
-  /** SQL name; null for a mutation's outcome. */
+  /** SQL name; null for a mutation's outcome and for new jobs. */
   readonly table: string | null
-  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g'
+  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g' | 'j'
   /** An encoded JSON array, as text. For `m`: device and number. */
   readonly key: string | null
   readonly before: readonly string[]

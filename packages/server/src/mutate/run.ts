@@ -181,7 +181,7 @@ const refusalStatements = (sender: Sender, mutation: Mutation, code: string, rea
 function copyStatements({ device, user }: Sender, mutation: Mutation): readonly Statement[] {
   const take = `select headwater.take_number($1, $2::text::bigint, $3)::text`
   const copy = `select headwater.end_mutation($1, $2::text::bigint, m.id, $3, m.name, $5, m.outcome, m.code, m.reason, false)::text
-    from headwater.mutations m where m.id = $4 and m.is_first`
+    from headwater.mutations m where m.user_id = $3 and m.id = $4 and m.is_first`
   return [
     { text: take, parameters: [device, String(mutation.number), user] },
     { text: copy, parameters: [device, String(mutation.number), user, mutation.id, payloadHash(mutation)] },

@@ -1,9 +1,12 @@
 import { HeadwaterError, type Json, type Mutation, type UserId } from '@headwater/protocol'
 import { decodeValue, derivedId, encodeValue, type QueryDefinition, queryOf, type Schema, type TableDefinition, type Tx } from '@headwater/schema'
 import type { Grants } from '../api.ts'
+import { enqueueStatement } from '../jobs/enqueue.ts'
+import type { After } from '../jobs/job.ts'
 import type { Statement, Transaction } from '../ports.ts'
 import { selectStatement } from '../sql/select.ts'
 import { deleteStatement, type EncodedRow, insertStatement, updateStatement } from '../sql/write.ts'
+import { uuidOf } from './id.ts'
 
 export interface Writer {
   readonly schema: Schema
@@ -20,8 +23,9 @@ export function builtinStatement(writer: Writer, name: string, verb: string, arg
 }
 
 /** What a mutator works with on the server. */
-export function createServerTx(writer: Writer, mutation: Mutation, transaction: Transaction): Tx {
+export function createServerTx(writer: Writer, mutation: Mutation, transaction: Transaction): Tx & After {
   let ids = 0
+  let jobs = 0
   const tables = Object.entries(writer.schema.definitions).map(([name, table]) => {
     const write = (verb: Verb) => async (row: Readonly<Record<string, unknown>>) => {
       const { text, parameters } = writeStatement(writer, name, table, verb, encoded(name, table, row, verb), {})
@@ -33,9 +37,13 @@ export function createServerTx(writer: Writer, mutation: Mutation, transaction: 
     name,
     queryOf(name, table, (definition) => readingOf(writer, table, definition, transaction)),
   ])
-  const rest = { query: Object.fromEntries(queries), user: writer.user, id: () => derivedId(mutation.id, ++ids), now: () => mutation.at }
+  const after: After['after'] = async (job, payload, when = {}) => {
+    const { text, parameters } = enqueueStatement(uuidOf('job', writer.user, mutation.id, String(++jobs)), job, payload, when)
+    await transaction.query(text, parameters)
+  }
+  const rest = { query: Object.fromEntries(queries), user: writer.user, id: () => derivedId(mutation.id, ++ids), now: () => mutation.at, after }
   // One member per table of the schema, as Tx says; the schema's types are not known here.
-  return { ...Object.fromEntries(tables), ...rest } as Tx
+  return { ...Object.fromEntries(tables), ...rest } as Tx & After
 }
 
 type Verb = 'insert' | 'update' | 'delete'

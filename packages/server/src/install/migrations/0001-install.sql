@@ -22,7 +22,8 @@ insert into headwater.identity default values;
 create table headwater.witness (xid xid8 not null default pg_current_xact_id());
 insert into headwater.witness default values;
 
--- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed.
+-- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed;
+-- j there are new jobs.
 create table headwater.log (
   seq bigserial not null,
   xid xid8 not null default pg_current_xact_id(),
@@ -55,8 +56,9 @@ create table headwater.devices (
 );
 
 create table headwater.mutations (
-  device text not null,
-  number bigint not null,
+  -- Null: it came over HTTP, from no device; its id alone keeps it from being carried out twice.
+  device text,
+  number bigint,
   id text not null,
   -- False: the same mutation came again under another device and number, and this outcome is a copy.
   is_first boolean not null,
@@ -68,9 +70,27 @@ create table headwater.mutations (
   reason text,
   xid xid8 not null default pg_current_xact_id(),
   at timestamptz not null default now(),
-  primary key (device, number)
+  unique (device, number)
 );
-create unique index mutations_first on headwater.mutations (id) where is_first;
+-- An id is one person's: nobody can take another's by using it first.
+create unique index mutations_first on headwater.mutations (user_id, id) where is_first;
+
+-- Work to be done after a commit, enqueued in its transaction. Deleted when done.
+create table headwater.jobs (
+  id bigserial primary key,
+  -- The same for every try, so that a receiver can tell a repetition.
+  key text not null unique default gen_random_uuid()::text,
+  name text not null,
+  payload jsonb not null,
+  -- Not before then. A claim moves it past the end of its try: what is claimed and never finished comes due again by itself.
+  due timestamptz not null default now(),
+  attempts integer not null default 0,
+  error text,
+  -- Given up; kept until somebody retries or discards it.
+  set_aside_at timestamptz,
+  created_at timestamptz not null default now()
+);
+create index jobs_due on headwater.jobs (due) where set_aside_at is null;
 
 -- The capture of each table as it was put in place, so that a start replaces only what differs.
 create table headwater.captures (
@@ -155,11 +175,13 @@ begin
   end if;
 end $$;
 
--- The guard of a mutation: HW003 if it was carried out under another number.
+-- The guard of a mutation: HW003 if it was carried out under another number. No device, no number: it came over HTTP.
 create function headwater.begin_mutation(p_device text, p_number bigint, p_id text, p_user text) returns void language plpgsql as $$
 begin
-  perform headwater.take_number(p_device, p_number, p_user);
-  if exists (select 1 from headwater.mutations where id = p_id and is_first) then
+  if p_device is not null then
+    perform headwater.take_number(p_device, p_number, p_user);
+  end if;
+  if exists (select 1 from headwater.mutations where user_id = p_user and id = p_id and is_first) then
     raise exception using errcode = 'HW003', message = 'this mutation is known under another number';
   end if;
   perform set_config('headwater.actor', p_user, true), set_config('headwater.mutation', p_id, true);
@@ -171,7 +193,26 @@ returns void language plpgsql as $$
 begin
   insert into headwater.mutations (device, number, id, is_first, user_id, name, payload_hash, outcome, code, reason)
   values (p_device, p_number, p_id, p_is_first, p_user, p_name, p_hash, p_outcome, p_code, p_reason);
-  insert into headwater.log (op, key, new, actor, mutation)
-  values ('m', json_build_array(p_device, p_number)::text, json_build_object('outcome', p_outcome, 'code', p_code, 'reason', p_reason), p_user, p_id);
+  if p_device is not null then
+    insert into headwater.log (op, key, new, actor, mutation)
+    values ('m', json_build_array(p_device, p_number)::text, json_build_object('outcome', p_outcome, 'code', p_code, 'reason', p_reason), p_user, p_id);
+  end if;
   perform headwater.wake();
 end $$;
+
+-- Tells every server that there are jobs, by the log: after the commit, and once per transaction.
+create function headwater.jobs_trigger() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if current_setting('headwater.jobs_told', true) is distinct from pg_current_xact_id()::text then
+    perform set_config('headwater.jobs_told', pg_current_xact_id()::text, true);
+    insert into headwater.log (op) values ('j');
+    if current_setting('max_prepared_transactions') = '0' then
+      perform headwater.wake();
+    end if;
+  end if;
+  return null;
+end $$;
+revoke all on function headwater.jobs_trigger() from public;
+-- Of updates only a retry by hand starts counting anew.
+create trigger jobs_told after insert on headwater.jobs for each statement execute function headwater.jobs_trigger();
+create trigger jobs_retried after update on headwater.jobs for each row when (new.attempts = 0) execute function headwater.jobs_trigger();
