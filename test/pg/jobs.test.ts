@@ -114,7 +114,7 @@ describe.each(databases)('jobs on $name', ({ name: kind, open }) => {
     await create(server, 'delay 600')
     await create(server, `at ${new Date(begun + 300).toISOString()}`)
     await create(server, 'at 2999-01-01T00:00:00Z')
-    await until(() => calls.length === 2)
+    await until(async () => (await server.jobs.list()).length === 1)
     const ranAfter = (word: string) => (calls.find(({ payload }) => String(payload).startsWith(word))?.at ?? 0) - begun
     expect(ranAfter('delay')).toBeGreaterThanOrEqual(600)
     expect(ranAfter('at')).toBeGreaterThanOrEqual(300)
@@ -259,7 +259,8 @@ describe.each(databases)('jobs on $name', ({ name: kind, open }) => {
         await new Promise((resolve) => setTimeout(resolve, 1))
       },
     })
-    const [first] = await Promise.all([start(by('first')), start(by('second'))])
+    const first = await start(by('first'))
+    await start(by('second'))
     await enqueue('count', 500)
     await until(() => isEmpty(first))
     expect(new Set(done.map((one) => one.split(' ')[1])).size).toBe(500)
