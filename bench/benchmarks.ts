@@ -4,6 +4,7 @@ import { commitToVisible } from './benchmark/commit-to-visible.ts'
 import { durableWriteNode } from './benchmark/durable-write.ts'
 import { firstLoad } from './benchmark/first-load.ts'
 import { flushedCommits } from './benchmark/flushed-commits.ts'
+import { grants } from './benchmark/grants.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
@@ -19,6 +20,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'mutations-embedded': mutationsEmbedded,
   'flushed-commits': flushedCommits,
   'first-load': firstLoad,
+  grants: grants,
   'cold-start-node': coldStartNode,
   chromium: coldStartChromium,
   'durable-write-node': durableWriteNode,

@@ -9,7 +9,7 @@ import { install } from '../../packages/server/src/install/install.ts'
 import type { Clock } from '../../packages/server/src/ports.ts'
 import { areSame, type Granted, type Regrants, regranted } from '../../packages/server/src/scopes/grants.ts'
 import { createRegranting, type Regranting } from '../../packages/server/src/scopes/regrants.ts'
-import type { Grantee } from '../../packages/server/src/scopes/rework.ts'
+import type { People } from '../../packages/server/src/scopes/rework.ts'
 import { databases } from '../harness/databases.ts'
 
 const schema = defineSchema({
@@ -76,11 +76,11 @@ interface Followed {
 async function follow(database: Database, grants: Grants, people: readonly string[]): Promise<Followed> {
   const { identity, relations: found } = await install(database, schema, grants)
   const granted = new Map<UserId, Granted>()
-  const grantees: Grantee[] = people.map(userId).map((user) => ({ user, granted: () => granted.get(user) ?? null }))
+  const connected: People = new Map(people.map(userId).map((user) => [user, [{ user, granted: () => granted.get(user) ?? null }]]))
   const onTrouble = (error: unknown) => {
     throw error
   }
-  const regranting = createRegranting({ grants, relations: found, grantees: () => grantees, clock, onTrouble, wake: () => feed.wake() })
+  const regranting = createRegranting({ grants, relations: found, people: () => connected, clock, onTrouble, wake: () => feed.wake() })
   const feed: Feed<Regrants> = createFeed({ database, clock, schema, identity, along: regranting.along, onTrouble })
   const batches: Regrants[] = []
   feed.onBatch(({ along }) => {
@@ -91,7 +91,7 @@ async function follow(database: Database, grants: Grants, people: readonly strin
   })
   await feed.start()
   const all = (users: readonly UserId[]) => database.transaction('read', (transaction) => regranting.reader.of(transaction, users))
-  for (const [user, holds] of await all(grantees.map(({ user }) => user))) granted.set(user, holds)
+  for (const [user, holds] of await all([...connected.keys()])) granted.set(user, holds)
   const stop = async () => {
     regranting.stop()
     await feed.stop()

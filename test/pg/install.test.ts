@@ -93,6 +93,20 @@ describe.each(databases)('installing on $name', ({ open }) => {
     ])
   })
 
+  test('a column whose type somebody changed is looked at again by the next start', async () => {
+    await database.execute('create table badges (person text, project uuid)')
+    const badges = { grants: { ...grants, project: sql`select person as "user", project as key, 'guest' as role from badges` } }
+    const keyType = async () => {
+      const rows = await database.query(`select value::json -> 'relations' -> 1 ->> 'keyType' as type from headwater.marks where name = 'installed'`)
+      return rows[0]?.type
+    }
+    await install(badges)
+    expect(await keyType()).toBe('uuid')
+    await database.execute('alter table badges alter project type text')
+    await install(badges)
+    expect(await keyType()).toBe('text')
+  })
+
   test('a table that only grants read becomes one of the schema, and is captured as such', async () => {
     await install()
     const withPeople = defineSchema({ ...schema.tables, people: table({ id: text().primaryKey() }).in('user', 'id') })

@@ -217,6 +217,9 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     await database.execute(`update projects set title = 'Changed' where id = '${brief}'; update projects set title = 'Longer still' where id = '${longer}'`)
     await bob.until(() => titles(bob).includes('Longer still'), 'what is held still')
     expect(bob.frames.join('\n')).not.toContain('Changed')
+    const numbers = [brief, longer].map((key) => bob.push('projects.update', { row: { id: key, visits: 9 } }))
+    await bob.until(() => numbers.every((number) => bob.outcomes.has(number)), 'the outcomes')
+    expect(numbers.map((number) => bob.outcomes.get(number))).toMatchObject([{ type: 'refused', code: 'absent' }, { type: 'applied' }])
     expect(troubles).toEqual([])
   })
 

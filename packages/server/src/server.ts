@@ -9,6 +9,7 @@ import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createWorker } from './jobs/worker.ts'
 import type { Chance, Clock, Database } from './ports.ts'
+import { grantsNow } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
 import { createRegranting } from './scopes/regrants.ts'
 import type { SessionDeps } from './session/session.ts'
@@ -46,7 +47,7 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
   const { schema, grants } = options
   const { identity, relations } = installed
   const hub = createHub<Subscriber>()
-  const regranting = createRegranting({ ...parts, grants, relations, grantees: hub.members, wake: () => feed.wake() })
+  const regranting = createRegranting({ ...parts, grants, relations, people: hub.people, wake: () => feed.wake() })
   const feed: Feed<GrantsAlong> = createFeed({ ...parts, schema, identity, along: regranting.along })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
@@ -59,7 +60,7 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     grantReader: regranting.reader,
     schema,
     identity,
-    grants,
+    grants: grantsNow(grants, relations),
     mutators: options.mutators ?? {},
     // A mutator's server form takes what the shared one takes; which is which is checked where they are given.
     serverMutators: (options.serverMutators ?? {}) as SessionDeps['serverMutators'],
@@ -86,7 +87,7 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     },
     status: async () => ({
       ...(await readStatus(database)),
-      connected: { devices: [...hub.members()].length, people: hub.users().length },
+      connected: { devices: [...hub.members()].length, people: hub.people().size },
       regranted: regranting.count(),
       unknownJobs: worker.unknown(),
     }),

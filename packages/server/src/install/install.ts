@@ -50,31 +50,36 @@ const newestMigration = () => Number.parseInt(migrationFiles().at(-1) ?? '0', 10
 /** Counts our triggers that are there and fire always: one that somebody dropped or disabled is missed in their number. The condition is open at its end. */
 const triggerCount = `(select count(*)::int from pg_trigger t where t.tgname in ('0_headwater_rows', '0_headwater_truncate', '0_headwater_changed', '9_headwater_wake') and t.tgenabled = 'A'`
 
-/** A warm start asks one question. Anything but the same form with all triggers in place goes the long way. */
+/** The columns of captured tables with their types: who alters one makes the next start look at everything again. */
+const columnsHash = `(select md5(string_agg(c.name || ' ' || a.attname || ' ' || a.atttypid, ',' order by c.name, a.attnum)) from headwater.captures c
+  join pg_attribute a on a.attrelid = to_regclass('public.' || quote_ident(c.name)) and a.attnum > 0 and not a.attisdropped)`
+
+/** A warm start asks one question. Anything but the same form with all triggers and columns in place goes the long way. */
 async function findInstalled(database: Database, form: string): Promise<Installed | null> {
   const present = await database.query(`select to_regclass('headwater.marks') is not null as present`)
   if (present[0]?.present !== true) return null
   const rows = await database.query(
-    `select m.value, ${triggerCount}) as triggers, i.database::text as database, i.history::text as history,
+    `select m.value, ${triggerCount}) as triggers, ${columnsHash} as columns, i.database::text as database, i.history::text as history,
        (select max(number) from headwater.migrations) as newest from headwater.identity i, headwater.marks m where m.name = 'installed'`,
   )
   const row = rows[0]
   if (row === undefined) return null
   // remember() wrote it.
   const mark = JSON.parse(String(row.value)) as Mark
-  if (mark.form !== form || mark.triggers !== row.triggers || Number(row.newest) !== newestMigration()) return null
+  if (mark.form !== form || mark.triggers !== row.triggers || mark.columns !== row.columns || Number(row.newest) !== newestMigration()) return null
   return { identity: identityOf(row), relations: mark.relations, isNew: false }
 }
 
 interface Mark {
   readonly form: string
   readonly triggers: number
+  readonly columns: string
   readonly relations: readonly Relation[]
 }
 
 async function remember(database: Database, form: string, relations: readonly Relation[]): Promise<void> {
-  const rows = await database.query(`select ${triggerCount}) as triggers`)
-  const mark: Mark = { form, triggers: Number(rows[0]?.triggers), relations }
+  const rows = await database.query(`select ${triggerCount}) as triggers, ${columnsHash} as columns`)
+  const mark: Mark = { form, triggers: Number(rows[0]?.triggers), columns: String(rows[0]?.columns), relations }
   await database.query(
     `insert into headwater.marks (name, value) values ('installed', $1) on conflict (name) do update set value = excluded.value, at = now()`,
     [JSON.stringify(mark)],

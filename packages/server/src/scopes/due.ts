@@ -14,7 +14,7 @@ export interface Due {
 
 interface DueDeps {
   readonly clock: Clock
-  readonly connected: () => readonly UserId[]
+  readonly connected: () => ReadonlyMap<UserId, unknown>
   /** Runs when somebody is due. */
   readonly wake: () => void
 }
@@ -24,11 +24,13 @@ export function createDue({ clock, connected, wake }: DueDeps): Due {
   const due = new Map<UserId, 'ended' | 'turn'>()
   let round: UserId[] = []
   let nextEndAt = Number.POSITIVE_INFINITY
+  let isStopped = false
   let cancelEnd = () => {}
   let cancelTurn = clock.timer(turnMs(0), turn)
 
   function awaitEnd(at: number): void {
     cancelEnd()
+    if (isStopped) return
     nextEndAt = at
     cancelEnd = clock.timer(Math.min(limits.endTimerMsMax, Math.max(1, at - clock.now())), end)
   }
@@ -49,12 +51,11 @@ export function createDue({ clock, connected, wake }: DueDeps): Due {
 
   function turn(): void {
     const people = connected()
-    const there = new Set(people)
-    for (const user of endsAt.keys()) if (!there.has(user)) endsAt.delete(user)
-    if (round.length === 0) round = [...people]
-    const share = Math.min(limits.peopleDueMax, Math.ceil((people.length * limits.sweepMsMin) / limits.sweepRoundMs))
+    for (const user of endsAt.keys()) if (!people.has(user)) endsAt.delete(user)
+    if (round.length === 0) round = [...people.keys()]
+    const share = Math.min(limits.peopleDueMax, Math.ceil((people.size * limits.sweepMsMin) / limits.sweepRoundMs))
     for (const user of round.splice(0, share)) if (!due.has(user)) due.set(user, 'turn')
-    cancelTurn = clock.timer(turnMs(people.length), turn)
+    cancelTurn = clock.timer(turnMs(people.size), turn)
     if (due.size > 0) wake()
   }
 
@@ -67,8 +68,7 @@ export function createDue({ clock, connected, wake }: DueDeps): Due {
       if (at < nextEndAt) awaitEnd(at)
     },
     now: () => {
-      const there = new Set(due.size > 0 ? connected() : [])
-      for (const user of due.keys()) if (!there.has(user)) due.delete(user)
+      for (const user of due.keys()) if (!connected().has(user)) due.delete(user)
       return [...due].slice(0, limits.peopleDueMax).map(([user, why]) => ({
         user,
         // A grant that ends about now may be found to have ended by those whose turn it is.
@@ -80,6 +80,7 @@ export function createDue({ clock, connected, wake }: DueDeps): Due {
       if (due.size > 0) wake()
     },
     stop: () => {
+      isStopped = true
       cancelEnd()
       cancelTurn()
     },

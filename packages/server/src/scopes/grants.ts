@@ -79,6 +79,18 @@ export function createGrantReader(grants: Grants, relations: readonly Relation[]
   }
 }
 
+/** The relations as they are now, for judging writes: without what has ended. */
+export const grantsNow = (grants: Grants, relations: readonly Relation[]): Grants =>
+  Object.fromEntries(
+    relations.map(({ kind, hasUntil }) => {
+      const grant = grants[kind] ?? nothing
+      return [kind, hasUntil ? { ...grant, text: `select g."user", g.key, g.role from (${grant.text}) g where ${isNow}` } : grant]
+    }),
+  )
+
+const nothing: Sql = { text: '', parameters: [] }
+const isNow = '(g.until is null or g.until > now())'
+
 const toHold = (rows: string) => `select h."user", h.kind, h.key, h.role, (extract(epoch from h.until - now()) * 1000)::float8 as ends_in_ms from (${rows}) h`
 
 const toShow = (rows: string) =>
@@ -86,11 +98,11 @@ const toShow = (rows: string) =>
 
 /** The rows of a kind's relation that count now, of what is asked about. */
 function rowsOf(relation: Relation, grants: Grants, { users, keys }: Asked): Sql {
-  const grant = grants[relation.kind] ?? { text: '', parameters: [] }
+  const grant = grants[relation.kind] ?? nothing
   const parameters: Parameter[] = [...grant.parameters]
   const conditions = [
     'g.key is not null',
-    ...(relation.hasUntil ? ['(g.until is null or g.until > now())'] : []),
+    ...(relation.hasUntil ? [isNow] : []),
     ...(users ? [isAmong('g."user"', relation.userType, users, parameters)] : []),
     ...(keys ? [isAmong('g.key', relation.keyType, keys, parameters)] : []),
   ]

@@ -23,13 +23,15 @@ export interface Hub<M extends Member> {
   /** The member is told of changes in these streams from now on. */
   listen(member: M, streams: Iterable<StreamKey>): void
   unlisten(member: M, streams: Iterable<StreamKey>): void
-  users(): readonly UserId[]
+  /** Who is connected, with their devices. */
+  people(): ReadonlyMap<UserId, ReadonlySet<M>>
   withDevice(device: DeviceId): M | undefined
   route(changes: readonly Change[], outcomes: readonly OutcomeOf[]): ReadonlyMap<M, Delivery>
 }
 
 export function createHub<M extends Member>(): Hub<M> {
   const byDevice = new Map<DeviceId, M>()
+  const byUser = new Map<UserId, Set<M>>()
   const byStream = new Map<StreamKey, Set<M>>()
   const streamsByMember = new Map<M, Set<StreamKey>>()
 
@@ -69,12 +71,16 @@ export function createHub<M extends Member>(): Hub<M> {
   return {
     add: (member) => {
       byDevice.set(member.device, member)
+      byUser.set(member.user, (byUser.get(member.user) ?? new Set()).add(member))
       streamsByMember.set(member, new Set())
     },
     remove: (member) => {
       unlisten(member, [...(streamsByMember.get(member) ?? [])])
       streamsByMember.delete(member)
       if (byDevice.get(member.device) === member) byDevice.delete(member.device)
+      const devices = byUser.get(member.user)
+      devices?.delete(member)
+      if (devices?.size === 0) byUser.delete(member.user)
     },
     members: () => streamsByMember.keys(),
     listen: (member, streams) => {
@@ -84,7 +90,7 @@ export function createHub<M extends Member>(): Hub<M> {
       }
     },
     unlisten,
-    users: () => [...new Set([...streamsByMember.keys()].map((member) => member.user))],
+    people: () => byUser,
     withDevice: (device) => byDevice.get(device),
     route,
   }

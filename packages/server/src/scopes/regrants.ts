@@ -10,7 +10,7 @@ import { affectedBy } from './affected.ts'
 import { createDue } from './due.ts'
 import { areSame, createGrantReader, type GrantReader, type Regrants, regranted } from './grants.ts'
 import type { Relation } from './relation.ts'
-import { concernsAnybody, createRework, type Grantee, peopleOf } from './rework.ts'
+import { concernsAnybody, createRework, type Grantee, type People } from './rework.ts'
 
 export interface Regranting {
   readonly reader: GrantReader
@@ -25,8 +25,7 @@ export interface Regranting {
 interface RegrantingDeps {
   readonly grants: Grants
   readonly relations: readonly Relation[]
-  /** Who is connected. */
-  readonly grantees: () => Iterable<Grantee>
+  readonly people: () => People
   readonly clock: Clock
   readonly onTrouble: (error: unknown) => void
   /** Asks the feed for a step. */
@@ -37,34 +36,28 @@ export function createRegranting(deps: RegrantingDeps): Regranting {
   const { relations, clock } = deps
   const reportedAt = new Map<string, number>()
   let count = 0
-  const people = () => peopleOf(deps.grantees())
-  const due = createDue({ clock, connected: () => [...people().keys()], wake: deps.wake })
+  const due = createDue({ clock, connected: deps.people, wake: deps.wake })
   const reader = createGrantReader(deps.grants, relations, due.endsIn)
 
   const along: ReadAlong<Regrants> = {
     isNeeded: (rows) => {
       if (due.now().length > 0) return true
-      const affected = affectedBy(rows, relations)
-      const connected = affected.size === 0 ? new Map() : people()
-      return [...affected.values()].some((one) => concernsAnybody(one, connected))
+      return [...affectedBy(rows, relations).values()].some((one) => concernsAnybody(one, deps.people()))
     },
     read: async (transaction, rows) => {
-      const connected = people()
-      const rework = createRework(reader, transaction, connected)
+      // Whoever comes while this is read greets at a later snapshot, and passes over what is said of them here.
+      const people = deps.people()
+      const rework = createRework(reader, transaction, people)
       for (const [kind, one] of affectedBy(rows, relations)) {
         const start = clock.now()
         await rework.affected(kind, one)
-        if (one.isEverybody) reportSlow(kind, clock.now() - start, connected.size)
+        if (one.isEverybody) reportSlow(kind, clock.now() - start, people.size)
       }
       const told = new Set(rework.regrants.keys())
-      const now = due.now().filter(({ user }) => connected.has(user))
-      for (const { kind } of relations) {
-        await rework.whole(
-          kind,
-          now.map(({ user }) => user),
-        )
-      }
-      for (const { user, isTurn } of now) if (isTurn && !told.has(user)) reportUntold(user, connected.get(user) ?? [], rework.regrants)
+      const now = due.now()
+      const users = now.map(({ user }) => user)
+      for (const { kind } of relations) await rework.whole(kind, users)
+      for (const { user, isTurn } of now) if (isTurn && !told.has(user)) reportUntold(user, people.get(user) ?? [], rework.regrants)
       return rework.regrants
     },
   }
@@ -81,9 +74,9 @@ export function createRegranting(deps: RegrantingDeps): Regranting {
     )
   }
 
-  function reportUntold(user: UserId, devices: readonly Grantee[], regrants: Regrants): void {
+  function reportUntold(user: UserId, devices: Iterable<Grantee>, regrants: Regrants): void {
     const regrant = regrants.get(user)
-    const differs = devices.some((device) => {
+    const differs = [...devices].some((device) => {
       const before = device.granted()
       return before !== null && regrant !== undefined && !areSame(before, regranted(before, regrant))
     })

@@ -11,29 +11,17 @@ export interface Grantee {
 }
 
 /** Who is connected, with their devices. */
-export type People = ReadonlyMap<UserId, readonly Grantee[]>
-
-export function peopleOf(grantees: Iterable<Grantee>): People {
-  const people = new Map<UserId, Grantee[]>()
-  for (const grantee of grantees) {
-    const devices = people.get(grantee.user)
-    if (devices) devices.push(grantee)
-    else people.set(grantee.user, [grantee])
-  }
-  return people
-}
-
-/** The people of whom all that they hold of a kind is asked: those concerned, and those whose greeting is not answered, of whom nobody knows yet what they hold. */
-function wholesOf({ isEverybody, users }: Affected, people: People): readonly UserId[] {
-  if (isEverybody) return [...people.keys()]
-  return [...people].filter(([user, devices]) => users.has(user) || devices.some((device) => device.granted() === null)).map(([user]) => user)
-}
-
-const pairsOf = ({ pairUsers }: Affected, people: People) => [...people.keys()].filter((user) => pairUsers.has(user))
+export type People = ReadonlyMap<UserId, Iterable<Grantee>>
 
 /** Whether anybody who is connected is concerned. */
-export const concernsAnybody = (one: Affected, people: People) =>
-  people.size > 0 && (one.keys.size > 0 || wholesOf(one, people).length > 0 || pairsOf(one, people).length > 0)
+export const concernsAnybody = ({ isEverybody, users, keys, pairUsers }: Affected, people: People) =>
+  people.size > 0 && (isEverybody || keys.size > 0 || among(users, people).length > 0 || among(pairUsers, people).length > 0)
+
+// The strings of a set of people are ids of users where they are found among these.
+const among = (users: ReadonlySet<string>, people: People) => [...users].filter((user) => people.has(user as UserId)) as UserId[]
+
+/** A greeting is not answered yet: what the person held is to be asked in whole. */
+const isUnknown = (devices: Iterable<Grantee>) => [...devices].some((device) => device.granted() === null)
 
 /** What is found out again in one snapshot, put together per person. */
 export interface Rework {
@@ -70,11 +58,12 @@ export function createRework(reader: GrantReader, transaction: Transaction, peop
 
   /** The share of some or all people in some keys: of each, the scopes that they held or hold. */
   async function part(kind: string, keys: ReadonlySet<string>, users?: readonly UserId[]): Promise<void> {
+    if (keys.size === 0 || users?.length === 0) return
     const answer = await reader.partOf(transaction, kind, { keys: [...keys], ...(users && { users }) })
     const scopes = [...keys].map((key) => scopeKey(kind, key))
     for (const user of users ?? people.keys()) {
       const now = answer.get(user)
-      const before = (people.get(user) ?? []).flatMap((device) => heldOf(device, scopes))
+      const before = [...(people.get(user) ?? [])].flatMap((device) => heldOf(device, scopes))
       if (before.length === 0 && now === undefined) continue
       const draft = draftOf(user)
       for (const scope of before) draft.scopes.add(scope)
@@ -88,12 +77,14 @@ export function createRework(reader: GrantReader, transaction: Transaction, peop
   return {
     regrants: drafts,
     whole,
-    affected: async (kind, one) => {
-      await whole(kind, wholesOf(one, people))
-      if (one.isEverybody) return
-      if (one.keys.size > 0) await part(kind, one.keys)
-      const users = pairsOf(one, people)
-      if (users.length > 0) await part(kind, one.pairKeys, users)
+    affected: async (kind, { isEverybody, users, keys, pairUsers, pairKeys }) => {
+      if (isEverybody) return whole(kind, [...people.keys()])
+      const pairs = among(pairUsers, people)
+      const greeting = new Set((keys.size > 0 ? [...people.keys()] : pairs).filter((user) => isUnknown(people.get(user) ?? [])))
+      const known = pairs.filter((user) => !greeting.has(user))
+      await whole(kind, [...new Set([...among(users, people), ...greeting])])
+      await part(kind, keys)
+      await part(kind, pairKeys, known)
     },
   }
 }
