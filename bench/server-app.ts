@@ -1,6 +1,10 @@
 // What of the app is the server's alone, and its rows as SQL.
+
+import { holdersMayWrite } from '@headwater/schema'
 import { type Database, sql } from '@headwater/server'
-import { person } from './app.ts'
+import { person, schema } from './app.ts'
+
+export const access = holdersMayWrite(schema)
 
 /** Whoever is in the table `people` holds their own rows. */
 export const grants = { user: sql`select id as "user", id as key, 'owner' as role from people` }

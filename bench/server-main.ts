@@ -1,7 +1,7 @@
 // The server process of a benchmark. It is told where the database is, says where it listens, and answers questions over IPC.
 import { createServer, openEmbedded, openPostgres } from '@headwater/server'
 import { mutators, schema } from './app.ts'
-import { grants, prepare } from './server-app.ts'
+import { access, grants, prepare } from './server-app.ts'
 import type { ServerOptions, Where } from './server-process.ts'
 
 const where: Where = JSON.parse(process.argv[2] ?? '{}')
@@ -10,6 +10,7 @@ const database = 'database' in where ? await openPostgres(where.database) : awai
 await prepare(database)
 const server = await createServer({
   schema,
+  access,
   mutators,
   grants,
   database,

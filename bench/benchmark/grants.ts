@@ -10,7 +10,7 @@ import { mutators, person, schema } from '../app.ts'
 import { type Bed, withDatabase } from '../database.ts'
 import { openDevice } from '../device.ts'
 import { type Figure, latencies, median, timed } from '../figure.ts'
-import { fillSql } from '../server-app.ts'
+import { access, fillSql } from '../server-app.ts'
 import { pause, until, untilLive } from '../wait.ts'
 import { createFloor } from './commit-to-visible.ts'
 
@@ -38,7 +38,7 @@ export const grants = (): Promise<readonly Figure[]> =>
 
 async function fromSqlToDevice(bed: Bed, database: Database): Promise<readonly Figure[]> {
   const shared = { ...database, close: async () => {} }
-  const server = await createServer({ schema, mutators, grants: inferred, database: shared, authenticate: ({ headers }) => headers.get('x-user') })
+  const server = await createServer({ schema, access, mutators, grants: inferred, database: shared, authenticate: ({ headers }) => headers.get('x-user') })
   const device = openDevice(await server.listen({ port: 0 }))
   await untilLive(device)
   const floor = await createFloor(bed)
@@ -114,7 +114,7 @@ async function compare(name: string, work: (i: number) => unknown, often: 'one' 
 
 /** A server's part that works grants out, with 10,000 people connected who hold what they hold. */
 async function connect(database: Database, grants: Grants) {
-  const { relations } = await install(database, schema, grants)
+  const { relations } = await install(database, { schema, serverSchema: schema, needs: [] }, grants)
   const clock = { now: () => performance.now(), timer: () => () => {} }
   const onTrouble = () => {}
   const crowd = Array.from({ length: people }, (_, i) => userId(`person-${i + 1}`))

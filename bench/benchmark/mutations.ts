@@ -11,7 +11,7 @@ import { itemOf, mutators, schema } from '../app.ts'
 import { withDatabase } from '../database.ts'
 import type { Figure } from '../figure.ts'
 import { openPusher } from '../pusher.ts'
-import { grants, people, prepare } from '../server-app.ts'
+import { access, grants, people, prepare } from '../server-app.ts'
 import { startServerProcess } from '../server-process.ts'
 
 const warmUpsPerDevice = 30
@@ -43,7 +43,7 @@ export async function mutationsEmbedded(): Promise<readonly Figure[]> {
 async function rateOfEmbedded(directory: string): Promise<number> {
   const made = await openEmbedded({ directory })
   await prepare(made)
-  await (await createServer({ schema, mutators, grants, database: made, authenticate: () => null })).close()
+  await (await createServer({ schema, access, mutators, grants, database: made, authenticate: () => null })).close()
   const database = await openEmbedded({ directory })
   const rate = await rateOfBatches(database, 60)
   await database.close()
@@ -77,7 +77,7 @@ async function rateOfBatches(database: Database, perDevice: number): Promise<num
 }
 
 function statementsOf(user: string, device: string, { number, id, name, args }: Mutation) {
-  const insert = builtinStatement({ schema, grants, user: userId(user) }, 'items', 'insert', args)
+  const insert = builtinStatement({ schema, access, grants, user: userId(user) }, 'items', 'insert', args)
   if (insert === null) throw new Error('There is no table items.')
   return [
     { text: 'select headwater.begin_mutation($1, $2::text::bigint, $3, $4)::text', parameters: [device, String(number), id, user] },

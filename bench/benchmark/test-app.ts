@@ -1,7 +1,7 @@
 // What `createTestApp` costs the tests of an app: 100 tests in a row, each an app with two devices of one person, a mutation on one, and
 // its row on the other. The limit of the first is the opening of its database alone; of the others, TRUNCATE of the same tables, which is how tests commonly
 // begin anew.
-import { defineMutators, defineSchema, table, text, uuid } from '@headwater/schema'
+import { defineMutators, defineSchema, holdersMayWrite, table, text, uuid } from '@headwater/schema'
 import { type Database, openEmbedded, sql } from '@headwater/server'
 import { createTestApp } from '@headwater/testing'
 import { type Figure, median, percentile } from '../figure.ts'
@@ -12,7 +12,12 @@ const schema = defineSchema({
   users: table({ id: text().primaryKey() }).in('user', 'id'),
   notes: table({ id: uuid().primaryKey(), ownerId: text(), line: text() }).in('user', 'ownerId'),
 })
-const options = { schema, mutators: defineMutators(schema, {}), grants: { user: sql`select id as "user", id as key, 'owner' as role from users` } }
+const options = {
+  schema,
+  access: holdersMayWrite(schema),
+  mutators: defineMutators(schema, {}),
+  grants: { user: sql`select id as "user", id as key, 'owner' as role from users` },
+}
 
 export async function testApp(): Promise<readonly Figure[]> {
   const first = await once()

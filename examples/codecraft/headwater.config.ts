@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { holdersMayWrite } from '@headwater/schema'
 import { defineConfig, sql } from '@headwater/server'
 import { mutators } from './src/mutators.ts'
 import { schema } from './src/schema.ts'
@@ -11,6 +12,7 @@ const sessions = createSessions({ secretFile: here('.headwater/secret'), now: ()
 
 export default defineConfig({
   schema,
+  access: holdersMayWrite(schema),
   mutators,
   authenticate: (request) => sessions.personOf(request.headers),
   grants: {

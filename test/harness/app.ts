@@ -9,6 +9,7 @@ import {
   defineSchema,
   enumeration,
   float,
+  holdersMayWrite,
   integer,
   json,
   mutator,
@@ -93,6 +94,8 @@ export const grants = {
   project: sql`select owner_id as "user", id as key, 'owner' as role from projects union select user_id, project_id, 'member' from members`,
 }
 
+export const access = holdersMayWrite(schema)
+
 /** People are a table of the app that no device holds; grants read it. */
 export async function prepare(database: Database, people: readonly string[] = ['ada', 'bob', 'eve']): Promise<void> {
   await database.execute('create table if not exists people (id text primary key)')
@@ -104,7 +107,7 @@ export type TestServer = Server & { readonly url: string }
 /** A server of the test app on a free port. Who connects is who the header `x-user` says. */
 export async function startServer(database: Database, over: Partial<ServerOptions<typeof schema, typeof mutators>> = {}): Promise<TestServer> {
   await prepare(database)
-  const server = await createServer({ schema, mutators, grants, database, authenticate: ({ headers }) => headers.get('x-user'), ...over })
+  const server = await createServer({ schema, access, mutators, grants, database, authenticate: ({ headers }) => headers.get('x-user'), ...over })
   const { url } = await server.listen({ port: 0 })
   return { ...server, url }
 }

@@ -1,5 +1,6 @@
 // Random apps, random grants, random changes, many devices: after every checkpoint each device holds exactly what SQL at that
 // snapshot says, and nothing else was ever sent. `SEEDS=100 npx vitest run --project pg test/pg/generated.test.ts` runs more.
+import { holdersMayWrite } from '@headwater/schema'
 import { createServer, type Database } from '@headwater/server'
 import { describe, expect, test } from 'vitest'
 import { databases } from '../harness/databases.ts'
@@ -33,7 +34,7 @@ async function run(database: Database, seed: number): Promise<void> {
   const random = createRandom(seed)
   const app = generateApp(random)
   await database.execute('create table people (id text primary key)')
-  const server = await createServer({ ...app, database, authenticate: ({ headers }) => headers.get('x-user') })
+  const server = await createServer({ ...app, access: holdersMayWrite(app.schema), database, authenticate: ({ headers }) => headers.get('x-user') })
   await recordPast(database, app.schema)
   for (const person of people) await database.query('insert into people (id) values ($1)', [person])
   const { url } = await server.listen({ port: 0 })

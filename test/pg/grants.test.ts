@@ -74,7 +74,7 @@ interface Followed {
 }
 
 async function follow(database: Database, grants: Grants, people: readonly string[]): Promise<Followed> {
-  const { identity, relations: found } = await install(database, schema, grants)
+  const { identity, relations: found } = await install(database, { schema, serverSchema: schema, needs: [] }, grants)
   const granted = new Map<UserId, Granted>()
   const connected: People = new Map(people.map(userId).map((user) => [user, [{ user, granted: () => granted.get(user) ?? null }]]))
   const onTrouble = (error: unknown) => {

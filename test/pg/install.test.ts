@@ -1,7 +1,7 @@
-import { defineSchema, integer, table, text, uuid } from '@headwater/schema'
+import { defineSchema, holdersMayWrite, integer, table, text, uuid } from '@headwater/schema'
 import { createServer, type Database, grant, openPostgres, type ServerOptions, sql } from '@headwater/server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { grants, prepare, schema } from '../harness/app.ts'
+import { access, grants, prepare, schema } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
 
 const authenticate = () => null
@@ -22,7 +22,7 @@ describe.each(databases)('installing on $name', ({ open }) => {
 
   /** Starts and stops a server on the same database, which stays open. */
   const install = async (over: Partial<ServerOptions> = {}) => {
-    const app: ServerOptions = { schema, grants, authenticate, database: { ...database, close: async () => {} } }
+    const app: ServerOptions = { schema, access, grants, authenticate, database: { ...database, close: async () => {} } }
     const server = await createServer({ ...app, ...over })
     const { identity, isNew } = server
     await server.close()
@@ -45,9 +45,9 @@ describe.each(databases)('installing on $name', ({ open }) => {
   test('a column that was added to the schema is added to the table, and captured', async () => {
     const notes = (more: object) => defineSchema({ notes: table({ id: uuid().primaryKey(), ownerId: text(), ...more }).in('user', 'ownerId') })
     const users = { grants: { user: sql`select id as "user", id as key, 'owner' as role from people` } }
-    await install({ schema: notes({}), ...users })
+    await install({ schema: notes({}), access: holdersMayWrite(notes({})), ...users })
     await database.query(`insert into notes (id, owner_id) values (gen_random_uuid(), 'ada')`)
-    await install({ schema: notes({ stars: integer().default(3) }), ...users })
+    await install({ schema: notes({ stars: integer().default(3) }), access: holdersMayWrite(notes({})), ...users })
     await database.query('update notes set stars = 5')
     expect(await database.query('select stars from notes')).toEqual([{ stars: 5 }])
     expect(await database.query(`select old ->> 'stars' as old, new ->> 'stars' as new from headwater.log where op = 'u'`)).toEqual([{ old: '3', new: '5' }])
@@ -135,7 +135,7 @@ describe.each(databases)('installing on $name', ({ open }) => {
       return
     }
     const opened = await Promise.all([1, 2, 3].map(() => openPostgres(url ?? '')))
-    const servers = await Promise.all(opened.map((one) => createServer({ schema, grants, authenticate, database: one })))
+    const servers = await Promise.all(opened.map((one) => createServer({ schema, access, grants, authenticate, database: one })))
     expect(new Set(servers.map(({ identity }) => identity.database)).size).toBe(1)
     await Promise.all(servers.map((server) => server.close()))
   })

@@ -57,7 +57,7 @@ function createFollower() {
 }
 
 async function follow(database: Database) {
-  const { identity } = await install(database, schema, grants)
+  const { identity } = await install(database, { schema, serverSchema: schema, needs: [] }, grants)
   const follower = createFollower()
   const feed = createFeed<null>({
     database,

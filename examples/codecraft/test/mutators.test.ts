@@ -11,7 +11,7 @@ type Device = TestDevice<typeof schema, typeof mutators>
 let app: TestApp<typeof schema, typeof mutators>
 
 beforeEach(async () => {
-  app = await createTestApp({ schema, mutators, grants: config.grants, settleMsMax: 20_000 })
+  app = await createTestApp({ schema, access: config.access, mutators, grants: config.grants, settleMsMax: 20_000 })
   for (const { id, name, email } of people) await app.sql`insert into users (id, name, email) values (${id}, ${name}, ${email})`
 })
 afterEach(() => app.close())

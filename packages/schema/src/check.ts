@@ -5,7 +5,7 @@ import type { Schema } from './schema.ts'
 import type { TableDefinition } from './table.ts'
 
 /** What a mutator's `tx` offers besides the tables; a table cannot have such a name. */
-const reservedNames = ['id', 'now', 'query', 'user', 'then']
+const reservedNames = ['id', 'now', 'query', 'user', 'then', 'unchecked', 'after']
 const namePattern = /^[a-z][a-zA-Z0-9]{0,57}$/
 const keyTypes = ['text', 'uuid', 'integer', 'bigint', 'enumeration', 'reference', 'date']
 
@@ -52,11 +52,21 @@ function checkColumn(table: string, name: string, column: ColumnDefinition, tabl
   const where = `Table ${table}: column ${name}`
   if (!namePattern.test(name)) throw failure(`${where}: the name is not camelCase letters and digits, at most 58.`)
   if (column.type === 'array' && column.element?.type === 'array') throw failure(`${where} is an array of arrays.`, 'Use json() for nested lists.')
+  if (column.isServerOwned) checkServerOwned(where, column, tables[table]?.definition.key.includes(name) ?? false)
   if (column.type !== 'reference') return
   const target = Object.hasOwn(tables, column.table ?? '') ? tables[column.table ?? ''] : undefined
   if (target === undefined) throw failure(`${where} refers to ${column.table}, which is not in the schema.`)
   if (target.definition.key.length !== 1) throw failure(`${where} refers to ${column.table}, which has not a key of one column.`)
   if (column.onDelete === 'setNull' && !column.isNullable) throw failure(`${where} is set null when its row is deleted, but is not nullable.`)
+}
+
+/** A device's insert cannot name it, and until it is confirmed the device shows what the database will fill in. */
+function checkServerOwned(where: string, column: ColumnDefinition, isInKey: boolean): void {
+  const { defaultValue, isNullable } = column
+  if (isInKey) throw failure(`${where} is owned by the server and part of the key.`, 'Then no device could insert a row.')
+  if (defaultValue === undefined && !isNullable)
+    throw failure(`${where} is owned by the server, not nullable, and has no default.`, 'Then no device could insert a row.')
+  if (defaultValue instanceof Date) throw failure(`${where} has a Date as its default.`, 'Write the default as text: 2026-11-21T00:00:00.000000Z.')
 }
 
 const failure = (message: string, hint?: string) => new HeadwaterError('schema', message, hint)

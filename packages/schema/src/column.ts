@@ -20,20 +20,22 @@ export type ColumnType =
 /** What a column is, as data. Everything that both sides derive (validation, SQL, encoding, order) is derived from this. */
 export interface ColumnDefinition {
   readonly type: ColumnType
-  readonly isNullable: boolean
+  readonly isNullable?: boolean
   /** A constant of the column's JavaScript type; undefined: none. */
   readonly defaultValue?: unknown
-  readonly isKey: boolean
-  readonly isUnique: boolean
-  readonly isIndexed: boolean
+  readonly isKey?: boolean
+  readonly isUnique?: boolean
+  readonly isIndexed?: boolean
   /** The database decides the value; what the device shows until then is a guess. */
-  readonly isProvisional: boolean
+  readonly isProvisional?: boolean
+  /** Devices read it; only the server's own code writes it. */
+  readonly isServerOwned?: boolean
   /** text: the longest, in code points. */
   readonly lengthMax?: number | undefined
   /** enumeration: the allowed texts. */
   readonly values?: readonly string[] | undefined
   /** array: the type of an element. */
-  readonly element?: ColumnDefinition
+  readonly element?: ColumnDefinition | undefined
   /** reference: the table, and what happens to this row when the referenced one is deleted. */
   readonly table?: string
   readonly onDelete?: 'cascade' | 'restrict' | 'setNull'
@@ -53,10 +55,19 @@ export interface Column<Value, Nullable extends boolean = false, Optional extend
   unique(): Column<Value, Nullable, Optional, Input>
   index(): Column<Value, Nullable, Optional, Input>
   provisional(): Column<Value, Nullable, Optional, Input>
+  /** Devices read it, and only the server's own code writes it, by `tx.unchecked`. Nullable or with a default; to be said last. */
+  serverOwned(): ServerColumn<Value, Nullable, Optional, Input>
+}
+
+/** A column that inserts and updates of devices and shared mutators cannot name. */
+export interface ServerColumn<Value, Nullable extends boolean, Optional extends boolean, Input> extends Column<Value, Nullable, Optional, Input> {
+  /** Type only, never set. */
+  readonly isServerColumn: true
 }
 
 /** A column that is the whole key of its table: an update must name it. */
 export interface KeyColumn<Value, Optional extends boolean, Input> extends Column<Value, false, Optional, Input> {
+  /** Type only, never set. */
   readonly isKeyColumn: true
 }
 
@@ -99,21 +110,18 @@ export const array = <T, I>(element: Column<T, false, boolean, I>) => column<rea
 export const ref = <Key extends string | number | bigint = string>(table: string, options: { readonly onDelete?: ColumnDefinition['onDelete'] } = {}) =>
   column<Key>({ type: 'reference', table, onDelete: options.onDelete ?? 'restrict' })
 
-type Given = Pick<ColumnDefinition, 'type'> & Partial<ColumnDefinition>
-
-function column<Value, Input = Value>(given: Given): Column<Value, false, false, Input> {
-  return build({ isNullable: false, isKey: false, isUnique: false, isIndexed: false, isProvisional: false, ...given })
-}
-
-function build<Value, N extends boolean, O extends boolean, Input>(definition: ColumnDefinition): Column<Value, N, O, Input> {
-  const change = <N2 extends boolean, O2 extends boolean>(changed: Partial<ColumnDefinition>) => build<Value, N2, O2, Input>({ ...definition, ...changed })
+function column<Value, Input = Value, N extends boolean = false, O extends boolean = false>(definition: ColumnDefinition): Column<Value, N, O, Input> {
+  const change = <N2 extends boolean, O2 extends boolean>(changed: Partial<ColumnDefinition>) => column<Value, Input, N2, O2>({ ...definition, ...changed })
   return {
     definition,
     nullable: () => change<true, true>({ isNullable: true }),
     default: (defaultValue) => change<N, true>({ defaultValue }),
-    primaryKey: () => ({ ...change<false, O>({ isKey: true }), isKeyColumn: true }),
+    // That it is one is for the types alone.
+    primaryKey: () => change<false, O>({ isKey: true }) as KeyColumn<Value, O, Input>,
     unique: () => change<N, O>({ isUnique: true }),
     index: () => change<N, O>({ isIndexed: true }),
     provisional: () => change<N, O>({ isProvisional: true }),
+    // As above.
+    serverOwned: () => change<N, O>({ isServerOwned: true }) as ServerColumn<Value, N, O, Input>,
   }
 }

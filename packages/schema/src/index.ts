@@ -1,3 +1,23 @@
+export { type Access, defineAccess, type Exists, holdersMayWrite, type Judged, type JudgedUpdate, type Rule, type TableAccess } from './access/access.ts'
+export { type Can, createJudge, type Held } from './access/can.ts'
+export { checkAccess } from './access/check.ts'
+export {
+  allow,
+  and,
+  deny,
+  type Expression,
+  type ExpressionData,
+  holds,
+  isIn,
+  isNull,
+  type Need,
+  not,
+  type Operand,
+  or,
+  type Person,
+  role,
+} from './access/expression.ts'
+export { type Demand, demandsOf, type Ladders, type Rules, sufficient, type TableRules, type WriteVerb } from './access/rules.ts'
 export { checkSchema } from './check.ts'
 export {
   array,
@@ -18,19 +38,14 @@ export {
   timestamp,
   uuid,
 } from './column.ts'
+export { eq, gt, gte, lt, lte, ne } from './comparing.ts'
 export { type ArgsOf, defineMutators, derivedId, type Mutator, type Mutators, mutator, type Reading, refuse, type Tx, type Writing } from './mutator.ts'
 export { compareText, compareValues, type Direction, type OrderBy } from './order.ts'
 export {
   compile,
   contains,
   type Evaluate,
-  eq,
   equalJson,
-  gt,
-  gte,
-  lt,
-  lte,
-  ne,
   type Operator,
   oneOf,
   operators,
@@ -46,12 +61,19 @@ export { type StandardSchema, validate } from './standard.ts'
 export {
   type ColumnSet,
   type Columns,
+  type ColumnsOf,
   columnOf,
   type Insert,
   type Key,
+  type KeyOf,
+  type KindsOf,
   type LoadKind,
   type Membership,
+  own,
+  type PartlyOf,
   type Row,
+  type ServerInsert,
+  type ServerUpdate,
   shownBy,
   type Table,
   type TableDefinition,

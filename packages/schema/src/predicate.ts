@@ -17,15 +17,10 @@ export interface Test<T> {
 }
 // Of the whole process: an app may load this package twice, once by each kind of import.
 const testMark = Symbol.for('headwater.test')
-const test = <T>(operator: Operator, operand: T | readonly T[] | null): Test<T> => Object.assign(Object.create({ [testMark]: true }), { operator, operand })
+/** The maker of tests; what an app writes them with is in comparing.ts, and below. */
+export const test = <T>(operator: Operator, operand: T | readonly T[] | null): Test<T> =>
+  Object.assign(Object.create({ [testMark]: true }), { operator, operand })
 
-export const eq = <T>(operand: T) => test('eq', operand)
-/** Not equal; as in SQL, a null is neither equal nor unequal. `ne(null)` means `is not null`. */
-export const ne = <T>(operand: T) => test('ne', operand)
-export const lt = <T>(operand: T) => test('lt', operand)
-export const lte = <T>(operand: T) => test('lte', operand)
-export const gt = <T>(operand: T) => test('gt', operand)
-export const gte = <T>(operand: T) => test('gte', operand)
 /** One of several. */
 export const oneOf = <T>(operands: readonly T[]) => test<T>('in', operands)
 /** Text that contains another, case and all. */
@@ -81,21 +76,26 @@ function conditionOf(table: TableDefinition, name: string, asked: unknown): Pred
     if (operator !== 'eq' && operator !== 'ne') throw hasNo(name, column, `${operator} null`)
     return { type: 'isNull', column: name, negated: operator === 'ne' }
   }
-  const isText = column.type === 'text' || column.type === 'enumeration'
-  const isMeant = operator === 'contains' || operator === 'startsWith' ? isText : operator === 'eq' || column.type !== 'json'
-  if (!isMeant) throw hasNo(name, column, operator)
-  // oneOf() is the one maker of `in`, and takes an array.
-  const operands = operator === 'in' ? (operand as readonly unknown[]) : [operand]
-  // Encoding checks the operand as a write would be; a text to look for may be shorter or longer than what is stored.
-  const loose: ColumnDefinition = { ...column, type: isText ? 'text' : column.type, lengthMax: undefined, validator: undefined }
-  const normal = operands.map((one) => normalize(loose, one, name))
-  return { type: 'compare', column: name, operator, operand: operator === 'in' ? normal : normal[0] }
+  if (!isMeant(column, operator)) throw hasNo(name, column, operator)
+  return { type: 'compare', column: name, operator, operand: operandOf(column, name, operator, operand) }
 }
 
-export const hasNo = (name: string, { type }: ColumnDefinition, what: string) => new HeadwaterError('query', `${name} is ${type}, which has no ${what}.`)
+/** Whether columns of the type have the operator. */
+export const isMeant = (column: ColumnDefinition, operator: Operator): boolean =>
+  operator === 'contains' || operator === 'startsWith' ? isTextual(column) : operator === 'eq' || column.type !== 'json'
 
-/** The operand as a row would hold it: a Date as its text, a uuid in lower case. */
-const normalize = (column: ColumnDefinition, operand: unknown, name: string) => decodeValue(column, encodeValue(column, operand, name))
+/** What a column is compared with, checked as a write would be: a Date as its text, a uuid in lower case. */
+export function operandOf(column: ColumnDefinition, name: string, operator: Operator, operand: unknown): unknown {
+  // What is looked for may be shorter or longer than what is stored, and no value of the enumeration.
+  const loose: ColumnDefinition = { type: isTextual(column) ? 'text' : column.type, element: column.element }
+  const normal = (one: unknown) => decodeValue(loose, encodeValue(loose, one, name))
+  // oneOf() and isIn() are the makers of `in`, and take arrays.
+  return operator === 'in' ? (operand as readonly unknown[]).map(normal) : normal(operand)
+}
+
+const isTextual = ({ type }: ColumnDefinition) => type === 'text' || type === 'enumeration'
+
+export const hasNo = (name: string, { type }: ColumnDefinition, what: string) => new HeadwaterError('query', `${name} is ${type}, which has no ${what}.`)
 
 const isTest = (asked: unknown): asked is Test<unknown> => typeof asked === 'object' && asked !== null && testMark in asked
 
@@ -122,7 +122,8 @@ function compare(column: ColumnDefinition, name: string, operator: Operator, ope
   }
 }
 
-function meaning(column: ColumnDefinition, operator: Operator, operand: unknown): (value: unknown) => boolean {
+/** What an operator means for values of a column that are not null: of predicates, and of access rules. */
+export function meaning(column: ColumnDefinition, operator: Operator, operand: unknown): (value: unknown) => boolean {
   const order = comparatorOf(column)
   const equal = equality(column, operand)
   switch (operator) {

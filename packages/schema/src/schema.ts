@@ -1,9 +1,9 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
-import type { Table, TableDefinition } from './table.ts'
+import { own, type Table, type TableDefinition } from './table.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a bound; each table's own type is kept
-export type Tables = Readonly<Record<string, Table<any, any, any>>>
+export type Tables = Readonly<Record<string, Table<any, any, any, any>>>
 
 export interface Schema<T extends Tables = Tables> {
   /** As declared: what types are inferred from. */
@@ -25,7 +25,7 @@ export function defineSchema<const T extends Tables>(tables: T): Schema<T> {
 
 /** The definition of a table. Throws `schema` if there is none of that name. */
 export function tableOf(schema: Schema, name: string): TableDefinition {
-  const definition = Object.hasOwn(schema.definitions, name) ? schema.definitions[name] : undefined
+  const definition = own(schema.definitions, name)
   if (definition === undefined) throw new HeadwaterError('schema', `There is no table ${name}.`)
   return definition
 }

@@ -30,35 +30,36 @@ export interface TableDefinition {
 type AnyColumn = Column<any, boolean, boolean, any>
 export type Columns = Readonly<Record<string, AnyColumn>>
 
-export interface Table<C extends Columns = Columns, Key extends string = string, Partly extends string = string> {
+export interface Table<C extends Columns = Columns, Key extends string = string, Partly extends string = string, Kinds extends string = string> {
   readonly definition: TableDefinition
-  /** Type only, never set. `partly`: columns that a row may lack. */
-  readonly infer?: { readonly columns: C; readonly key: Key; readonly partly: Partly }
+  /** Type only, never set. `partly`: columns that a row may lack. `kinds`: those of the scopes that rows are in. */
+  readonly infer?: { readonly columns: C; readonly key: Key; readonly partly: Partly; readonly kinds: Kinds }
   /**
    * Declares by which column a row belongs to scopes of a kind. A table can have several such lines. With `columns`, holders of the scope see
    * the key, `column` and these columns alone; a row that a person holds by several scopes has what any of them shows. A column that is
    * not held is absent from the row, which is not null: a filter on it never matches, and it sorts last.
    */
-  in<M extends keyof C & string, const S extends ColumnSet<keyof C & string> | undefined = undefined>(
-    kind: string,
+  in<const Kind extends string, M extends keyof C & string, const S extends ColumnSet<keyof C & string> | undefined = undefined>(
+    kind: Kind,
     column: M,
     options?: { readonly load?: LoadKind; readonly columns?: S },
-  ): Table<C, Key, Partly | Exclude<LeftOut<keyof C & string, S>, M>>
+  ): Table<C, Key, Partly | Exclude<LeftOut<keyof C & string, S>, M>, Kinds | Kind>
   /** A key of several columns. With one column, say `.primaryKey()` on the column. */
-  primaryKey<K extends keyof C & string>(...columns: readonly [K, ...K[]]): Table<C, K, Partly>
-  unique(...columns: readonly (keyof C & string)[]): Table<C, Key, Partly>
-  index(...columns: readonly (keyof C & string)[]): Table<C, Key, Partly>
+  primaryKey<K extends keyof C & string>(...columns: readonly [K, ...K[]]): Table<C, K, Partly, Kinds>
+  unique(...columns: readonly (keyof C & string)[]): Table<C, Key, Partly, Kinds>
+  index(...columns: readonly (keyof C & string)[]): Table<C, Key, Partly, Kinds>
 }
 
 /** Declares a table. Names are camelCase here and snake_case in SQL: `ownerId` is the column `owner_id`. */
-export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>, never> {
+export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>, never, never> {
   const definitions = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.definition]))
   const key = Object.keys(definitions).filter((name) => definitions[name]?.isKey)
-  return build<C, KeyNames<C>, never>({ columns: definitions, key, memberships: [], uniques: [], indexes: [] })
+  return build<C, KeyNames<C>, never, never>({ columns: definitions, key, memberships: [], uniques: [], indexes: [] })
 }
 
-function build<C extends Columns, Key extends string, Partly extends string>(definition: TableDefinition): Table<C, Key, Partly> {
-  const change = <K extends string = Key, P extends string = Partly>(changed: Partial<TableDefinition>) => build<C, K, P>({ ...definition, ...changed })
+function build<C extends Columns, Key extends string, Partly extends string, Kinds extends string>(definition: TableDefinition): Table<C, Key, Partly, Kinds> {
+  const change = <K extends string = Key, P extends string = Partly, Ks extends string = Kinds>(changed: Partial<TableDefinition>) =>
+    build<C, K, P, Ks>({ ...definition, ...changed })
   return {
     definition,
     in: (kind, column, { load = 'eager', columns } = {}) => change({ memberships: [...definition.memberships, { kind, column, load, columns }] }),
@@ -68,9 +69,12 @@ function build<C extends Columns, Key extends string, Partly extends string>(def
   }
 }
 
+/** What a record has by that name of its own: names come from outside, and `constructor` is one. */
+export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined => (Object.hasOwn(record, name) ? record[name] : undefined)
+
 /** The definition of a column. Throws an error of this code if the table has none of that name. */
 export function columnOf(table: TableDefinition, name: string, code: 'query' | 'invalid'): ColumnDefinition {
-  const column = Object.hasOwn(table.columns, name) ? table.columns[name] : undefined
+  const column = own(table.columns, name)
   if (column === undefined) throw new HeadwaterError(code, `There is no column ${name}.`)
   return column
 }
@@ -96,29 +100,39 @@ type LeftOut<Names, S> = S extends undefined
     ? Exclude<Names, Name>
     : { [R in keyof S]: LeftOut<Names, S[R]> }[keyof S]
 
+export type KeyOf<T> = T extends Table<infer _, infer K> ? K : never
 type KeyNames<C extends Columns> = { [K in keyof C]: C[K] extends { readonly isKeyColumn: true } ? K : never }[keyof C] & string
-type ColumnsOf<T> = T extends Table<infer C, string> ? C : never
+export type ColumnsOf<T> = T extends Table<infer C, string> ? C : never
+export type KindsOf<T> = T extends { readonly infer?: { readonly kinds: infer K } } ? K & string : never
 type ValueOf<C> = C extends Column<infer V, infer N, boolean, unknown> ? (true extends N ? V | null : V) : never
 type InputOf<C> = C extends Column<unknown, infer N, boolean, infer I> ? (true extends N ? I | null : I) : never
+/** Of a table whose columns are not known, none: `any` would be all of them. */
+type ServerNames<C extends Columns> = string extends keyof C ? never : { [K in keyof C]: C[K] extends { readonly isServerColumn: true } ? K : never }[keyof C]
 type OptionalNames<C extends Columns> = { [K in keyof C]: C[K] extends Column<unknown, boolean, true, unknown> ? K : never }[keyof C]
 type Flat<T> = { [K in keyof T]: T[K] } & {}
 
-type PartlyOf<T> = T extends Table<Columns, infer K, infer P> ? Exclude<P, K> : never
+export type PartlyOf<T> = T extends Table<Columns, infer K, infer P> ? Exclude<P, K> : never
 
 /** What is read: every column, nullable ones as `T | null`, those that some column set leaves out as `T | undefined`. */
 export type Row<T> = RowOf<ColumnsOf<T>, PartlyOf<T>>
 type RowOf<C extends Columns, P> = Flat<
   { readonly [K in Exclude<keyof C, P>]: ValueOf<C[K]> } & { readonly [K in Extract<keyof C, P>]: ValueOf<C[K]> | undefined }
 >
-/** What is inserted: columns that are nullable or have a default may be left out. */
-export type Insert<T> = InsertOf<ColumnsOf<T>>
-type InsertOf<C extends Columns> = Flat<
-  { readonly [K in Exclude<keyof C, OptionalNames<C>>]: InputOf<C[K]> } & { readonly [K in OptionalNames<C>]?: InputOf<C[K]> | undefined }
+/** What is inserted: columns that are nullable or have a default may be left out, and those that the server owns are. */
+export type Insert<T> = InsertOf<ColumnsOf<T>, ServerNames<ColumnsOf<T>>>
+/** The same for the server's own code: every column. */
+export type ServerInsert<T> = InsertOf<ColumnsOf<T>, never>
+type InsertOf<C extends Columns, Hidden> = Flat<
+  { readonly [K in Exclude<keyof C, OptionalNames<C> | Hidden>]: InputOf<C[K]> } & {
+    readonly [K in Exclude<OptionalNames<C>, Hidden>]?: InputOf<C[K]> | undefined
+  }
 >
 /** What is updated: the key, and the columns that change. Only what is named is written. */
-export type Update<T> =
-  T extends Table<infer C, infer K>
-    ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> } & { readonly [N in Exclude<keyof C, K>]?: InputOf<C[N]> | undefined }>
-    : never
+export type Update<T> = T extends Table<infer C, infer K> ? UpdateOf<C, K, ServerNames<C>> : never
+/** The same for the server's own code: every column. */
+export type ServerUpdate<T> = T extends Table<infer C, infer K> ? UpdateOf<C, K, never> : never
+type UpdateOf<C extends Columns, K, Hidden> = Flat<
+  { readonly [N in K & keyof C]: InputOf<C[N]> } & { readonly [N in Exclude<keyof C, K | Hidden>]?: InputOf<C[N]> | undefined }
+>
 /** The key alone: what names a row. */
 export type Key<T> = T extends Table<infer C, infer K> ? Flat<{ readonly [N in K & keyof C]: InputOf<C[N]> }> : never

@@ -3,6 +3,7 @@ import {
   array,
   bigint,
   boolean,
+  type Column,
   checkSchema,
   compareRows,
   date,
@@ -69,6 +70,17 @@ describe('keys', () => {
     })
     expect(tableOf(schema, 'details').columns.projectId).toMatchObject({ type: 'bigint', table: 'projects', onDelete: 'cascade', isKey: true })
     expect(tableOf(schema, 'notes').columns.detailId).toMatchObject({ type: 'bigint', table: 'details', onDelete: 'restrict', isNullable: true })
+  })
+
+  test('what the server owns can be left out of an insert', () => {
+    const owned = <V, I>(column: Column<V, false, boolean, I>) => refused({ one: table({ id: key(), owned: column.serverOwned() }) }).message
+    expect(owned(text())).toContain('not nullable, and has no default')
+    expect(owned(timestamp().default(new Date(0)))).toContain('Date as its default')
+    expect(refused({ one: table({ id: text().serverOwned() }).primaryKey('id') }).message).toContain('part of the key')
+    expect(refused({ one: table({ id: text().default('x').serverOwned() }).primaryKey('id') }).message).toContain('part of the key')
+    expect(() =>
+      checkSchema(defineSchema({ fine: table({ id: key(), a: integer().default(0).serverOwned(), b: text().nullable().serverOwned() }) })),
+    ).not.toThrow()
   })
 
   test('a reference to what cannot be referred to is refused', () => {

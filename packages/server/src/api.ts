@@ -1,9 +1,10 @@
 // The types of what an app's server code sees. No code.
 
 import type { Server as HttpServer } from 'node:http'
-import type { Mutators, Schema } from '@headwater/schema'
+import type { Access, ArgsOf, Key, Mutators, Query, Reading, Row, Schema, ServerInsert, ServerUpdate, StandardSchema, TableName, Tx } from '@headwater/schema'
 import type { After, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow } from './ports.ts'
+import type { SharedOf } from './serverColumns.ts'
 import type { DatabaseStatus } from './status.ts'
 
 /** SQL made with the `sql` tag: its text, with $1, $2 ... where values stood. */
@@ -47,11 +48,40 @@ export interface Grant {
   readonly until: string | null
 }
 
-export interface ServerOptions<S extends Schema = Schema, M extends Mutators<S> = Mutators<S>> {
+/** Writes without asking the rules, of every column; the log says so of each row. An update of a row that is not there is refused as `absent`. */
+export interface UncheckedWriting<T> {
+  insert(row: ServerInsert<T>): Promise<void>
+  update(row: ServerUpdate<T>): Promise<void>
+  delete(key: Key<T>): Promise<void>
+}
+/** Every table, row and column, whoever's mutation it is. */
+export type Unchecked<S extends Schema> = { readonly [T in TableName<S>]: UncheckedWriting<S['tables'][T]> } & {
+  readonly query: { readonly [T in TableName<S>]: Query<Row<S['tables'][T]>, Reading<Row<S['tables'][T]>>> }
+}
+
+/** What a mutator of the server's own works with: what the rules allow the person, and `unchecked`. */
+export type ServerTx<S extends Schema> = Tx<SharedOf<S>> & After & { readonly unchecked: Unchecked<S> }
+export type ServerRun<S extends Schema, Args> = (tx: ServerTx<S>, args: Args) => Promise<void>
+
+/** A mutator that devices do not have; they may ask for it by name. */
+export interface ServerMutator<S extends Schema, Args> {
+  readonly args: StandardSchema<Args>
+  readonly run: ServerRun<S, Args>
+}
+
+/** By name: of a shared mutator what is run on the server instead, with the same arguments; or one of the server's own, made by `serverMutator`. */
+export type ServerMutators<S extends Schema, M> = { readonly [N in keyof M]?: ServerRun<S, ArgsOf<M[N]>> | undefined } & {
+  // biome-ignore lint/suspicious/noExplicitAny: each one's own arguments are kept
+  readonly [name: string]: ServerMutator<S, any> | ServerRun<S, any> | undefined
+}
+
+export interface ServerOptions<S extends Schema = Schema, M extends Mutators<SharedOf<S>> = Mutators<SharedOf<S>>> {
+  /** The schema that devices share, or what `withServerColumns` makes of it. */
   readonly schema: S
+  /** Who may write what, by built-in and shared mutators: `defineAccess`, or `holdersMayWrite(schema)` for first steps. */
+  readonly access: Access<SharedOf<S>>
   readonly mutators?: M
-  /** Mutators that do more on the server than a device can: same name, same arguments, run instead of the shared one. */
-  readonly serverMutators?: Partial<{ readonly [N in keyof M]: (tx: Parameters<M[N]['run']>[0] & After, args: Parameters<M[N]['run']>[1]) => Promise<void> }>
+  readonly serverMutators?: ServerMutators<S, NoInfer<M>>
   /** A URL of a PostgreSQL from 14 up, or an opened database. Absent: embedded, in `directory`. */
   readonly database?: string | Database
   /** Where an embedded database lives. Default: `.headwater/database`. */
@@ -112,7 +142,7 @@ export interface ServerStatus extends DatabaseStatus {
 }
 
 /** What `headwater.config.ts` exports: the server's options, and what `headwater dev` needs besides. */
-export interface Config<S extends Schema = Schema, M extends Mutators<S> = Mutators<S>> extends ServerOptions<S, M> {
+export interface Config<S extends Schema = Schema, M extends Mutators<SharedOf<S>> = Mutators<SharedOf<S>>> extends ServerOptions<S, M> {
   /** The folder of the built web app. Unknown paths without an extension get its index.html. */
   readonly web?: string
   /** Everything else over HTTP. A 404 from here falls through to `web`. */

@@ -8,8 +8,11 @@ export type {
   ListenOptions,
   SeedDatabase,
   Server,
+  ServerMutator,
+  ServerMutators,
   ServerOptions,
   ServerStatus,
+  ServerTx,
   Sql,
 } from './api.ts'
 export { defineConfig } from './config.ts'
@@ -20,8 +23,10 @@ export type { LogRow } from './feed/log.ts'
 export { type LogReader, openLogReader } from './follow.ts'
 export { seedOnce } from './install/seed.ts'
 export type { After, Job, JobContext, JobHandler, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
+export { serverMutator } from './mutate/own.ts'
 export type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow, Transaction } from './ports.ts'
 export { grant } from './scopes/grant.ts'
 export { createServer } from './server.ts'
+export { withServerColumns } from './serverColumns.ts'
 export { sql } from './sql/tag.ts'
 export { type DatabaseStatus, readStatus } from './status.ts'

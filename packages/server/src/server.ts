@@ -1,6 +1,7 @@
 // Puts the parts together. What happens is in them.
 import { randomBytes } from 'node:crypto'
-import { checkSchema, type Mutators, type Schema } from '@headwater/schema'
+import { HeadwaterError } from '@headwater/protocol'
+import { checkAccess, checkSchema, type Mutators, type Schema } from '@headwater/schema'
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import type { Identity } from './feed/cursor.ts'
@@ -8,33 +9,49 @@ import { createFeed, type Feed } from './feed/feed.ts'
 import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createWorker } from './jobs/worker.ts'
+import { namesOf } from './mutate/outcome.ts'
+import { ownMutators } from './mutate/own.ts'
 import type { Chance, Clock, Database } from './ports.ts'
 import { grantsNow } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
 import { createRegranting } from './scopes/regrants.ts'
-import type { SessionDeps } from './session/session.ts'
+import { type SharedOf, sharedOf } from './serverColumns.ts'
 import { createSessions } from './session/sessions.ts'
 import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
 import { readStatus } from './status.ts'
 import { createTransport } from './transport/transport.ts'
 
 /** Opens the database, installs what is missing and starts to follow the log. Rejects with what is wrong and what to do. */
-export async function createServer<S extends Schema, M extends Mutators<S>>(options: ServerOptions<S, M>): Promise<Server> {
-  checkSchema(options.schema, options.mutators)
+export async function createServer<S extends Schema, M extends Mutators<SharedOf<S>>>(options: ServerOptions<S, M>): Promise<Server> {
+  const declared = checkOptions(options)
   const clock = options.ports?.clock ?? systemClock
   const chance = options.ports?.chance ?? systemChance
   const onTrouble = options.onTrouble ?? (() => {})
   const database = await openDatabase(options.database, options.directory ?? '.headwater/database')
   try {
-    const installed = await install(database, options.schema, options.grants)
-    return await start(options, { database, installed, clock, chance, onTrouble })
+    const installed = await install(database, declared, options.grants)
+    return await start(options, { ...declared, database, installed, clock, chance, onTrouble })
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-interface Parts {
+/** Throws for what cannot be, before anything is opened. */
+function checkOptions<S extends Schema, M extends Mutators<SharedOf<S>>>({ schema, access, mutators = {} as M, serverMutators = {} }: ServerOptions<S, M>) {
+  checkSchema(schema, mutators)
+  if (access === undefined) {
+    const hint = 'Give access: defineAccess(schema, rules); or, for first steps, access: holdersMayWrite(schema).'
+    throw new HeadwaterError('access', 'Nothing says who may write what.', hint)
+  }
+  const shared = sharedOf(schema)
+  // What each takes was checked where they were given.
+  const own = ownMutators(serverMutators as Parameters<typeof ownMutators>[0], mutators)
+  return { schema: shared, serverSchema: schema, needs: checkAccess(shared, access), mutators, serverMutators: own }
+}
+
+interface Parts extends Omit<ReturnType<typeof checkOptions>, 'mutators'> {
+  readonly mutators: Mutators
   readonly database: Database
   readonly installed: Installed
   readonly clock: Clock
@@ -42,13 +59,13 @@ interface Parts {
   readonly onTrouble: (error: unknown) => void
 }
 
-async function start<S extends Schema, M extends Mutators<S>>(options: ServerOptions<S, M>, parts: Parts): Promise<Server> {
-  const { database, installed } = parts
-  const { schema, grants } = options
+async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options: ServerOptions<S, M>, parts: Parts): Promise<Server> {
+  const { database, installed, schema } = parts
+  const { access, grants } = options
   const { identity, relations } = installed
   const hub = createHub<Subscriber>()
   const regranting = createRegranting({ ...parts, grants, relations, people: hub.people, wake: () => feed.wake() })
-  const feed: Feed<GrantsAlong> = createFeed({ ...parts, schema, identity, along: regranting.along })
+  const feed: Feed<GrantsAlong> = createFeed({ ...parts, identity, along: regranting.along })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
   const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
@@ -58,12 +75,10 @@ async function start<S extends Schema, M extends Mutators<S>>(options: ServerOpt
     feed,
     hub,
     grantReader: regranting.reader,
-    schema,
     identity,
+    access,
     grants: grantsNow(grants, relations),
-    mutators: options.mutators ?? {},
-    // A mutator's server form takes what the shared one takes; which is which is checked where they are given.
-    serverMutators: (options.serverMutators ?? {}) as SessionDeps['serverMutators'],
+    names: namesOf(schema, parts.serverSchema),
   })
   const transport = createTransport({
     origins: options.origins ?? [],

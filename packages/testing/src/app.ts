@@ -47,7 +47,7 @@ const userHeader = 'headwater-test-user'
  * The app as its own tests need it: a real server on an embedded database, and real clients, connected to it inside this process. The
  * first one of a process takes about a second, those after it some milliseconds: make one for each test.
  *
- *     await using app = await createTestApp({ schema, mutators, grants })
+ *     await using app = await createTestApp({ schema, access, mutators, grants })
  *     const ada = await app.device('ada')
  */
 export async function createTestApp<S extends Schema, const M extends Mutators<S> = Record<never, never>>(

@@ -1,4 +1,4 @@
-import { defineMutators, defineSchema, integer, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
+import { defineMutators, defineSchema, holdersMayWrite, integer, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
 import { sql } from '@headwater/server'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
@@ -19,6 +19,7 @@ const options: Options = {
   // Machines of CI are slow and shared.
   settleMsMax: 20_000,
   schema,
+  access: holdersMayWrite(schema),
   mutators,
   grants: {
     user: sql`select id as "user", id as key, 'owner' as role from people`,

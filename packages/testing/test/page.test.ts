@@ -1,4 +1,4 @@
-import { defineMutators, defineSchema, mutator, refuse, table, text, uuid } from '@headwater/schema'
+import { defineMutators, defineSchema, holdersMayWrite, mutator, refuse, table, text, uuid } from '@headwater/schema'
 import { sql } from '@headwater/server'
 import { createTestApp, type TestApp } from '@headwater/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ const grants = { user: sql`select id as "user", id as key, 'owner' as role from 
 
 let app: TestApp<typeof schema, typeof mutators>
 beforeEach(async () => {
-  app = await createTestApp({ schema, mutators, grants })
+  app = await createTestApp({ schema, access: holdersMayWrite(schema), mutators, grants })
   await app.sql`insert into users (id) values ('ada'), ('bob')`
 })
 afterEach(() => app.close())

@@ -1,6 +1,6 @@
 // A random app: which tables exist, in which scopes their rows are and how these are loaded, and who is granted what. Teams,
 // members and projects are always there, because grants read them; what else there is, and what belongs to whom, is drawn.
-import { defineSchema, type Schema, table, text, uuid } from '@headwater/schema'
+import { defineSchema, type Schema, type Table, table, text, uuid } from '@headwater/schema'
 import { type Sql, sql } from '@headwater/server'
 import type { Random } from './random.ts'
 
@@ -53,7 +53,7 @@ export function generateApp(random: Random): GeneratedApp {
           note: text(),
           secret: text().nullable(),
         })
-        return [name, mine.reduce((all, { kind, column }) => all.in(kind, column, { load: load() }), made)]
+        return [name, mine.reduce<Table>((all, { kind, column }) => all.in(kind, column, { load: load() }), made)]
       }),
     ),
   })

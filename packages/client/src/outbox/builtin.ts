@@ -16,27 +16,33 @@ export interface BuiltIn {
   readonly verb: Verb
   /** insert: every column. update: the key and what changes. delete: the key. */
   readonly row: Row
-  readonly expect: Row | null
+  readonly expect: Row
 }
 
 type Values = Readonly<Record<string, unknown>>
 
 export const isBuiltIn = (name: string): boolean => name.includes('.')
 
-/** The arguments as they travel. Throws `invalid` for what the database could not store. Constant defaults are filled in here, so that both sides agree. */
+/**
+ * The arguments as they travel. Throws `invalid` for what the database could not store. Constant defaults are filled in here, so that both
+ * sides agree; what the server owns is not named.
+ */
 export function encodeBuiltIn(name: string, table: TableDefinition, verb: Verb, values: Values, expect?: Values): Json {
   const given = verb === 'insert' ? withDefaults(table, values) : values
-  const named = verb === 'delete' ? table.key : [...table.key, ...Object.keys(given).filter((column) => !table.key.includes(column))]
+  const named = new Set([...table.key, ...(verb === 'delete' ? [] : Object.keys(given))])
   return { row: encodeAll(name, table, given, named), ...(expect && { expect: encodeAll(name, table, expect, Object.keys(expect)) }) }
 }
 
 function withDefaults({ columns }: TableDefinition, values: Values): Values {
   const given = { ...values }
-  for (const column in columns) given[column] ??= columns[column]?.isNullable && values[column] === null ? null : (columns[column]?.defaultValue ?? null)
+  for (const column in columns) {
+    const { isServerOwned, defaultValue = null } = columns[column] ?? {}
+    if (!isServerOwned && given[column] === undefined) given[column] = defaultValue
+  }
   return given
 }
 
-function encodeAll(name: string, table: TableDefinition, values: Values, columns: readonly string[]): Json {
+function encodeAll(name: string, table: TableDefinition, values: Values, columns: Iterable<string>): Json {
   const encoded: Record<string, Json> = {}
   for (const column of columns) {
     if (values[column] === undefined && !table.key.includes(column)) continue
@@ -53,23 +59,14 @@ export function decodeBuiltIn(schema: Schema, name: string, args: Json): BuiltIn
   // Members are only read, and decoded one by one.
   const { row, expect } = Object(args) as { readonly row?: Json; readonly expect?: Json }
   if (verb === undefined || row === undefined) throw new HeadwaterError('invalid', `There is no ${name}.`)
-  const columns = verb === 'insert' ? Object.keys(definition.columns) : []
-  return {
-    table,
-    definition,
-    verb,
-    row: decodeAll(definition, row, columns),
-    expect: expect === undefined ? null : decodeAll(definition, expect, []),
-  }
+  return { table, definition, verb, row: decodeAll(definition, row, verb === 'insert'), expect: decodeAll(definition, expect) }
 }
 
-/** The columns first, in their order: rows of one table have one form. */
-function decodeAll(table: TableDefinition, encoded: Json, columns: readonly string[]): Row {
+/** A whole row has the columns first, in their order, as the database would fill them in: rows of one table have one form. */
+function decodeAll(table: TableDefinition, encoded: Json | undefined, isWhole?: boolean): Row {
   const row: Record<string, unknown> = {}
-  for (const column of columns) row[column] = null
-  for (const [column, value] of Object.entries(Object(encoded))) {
-    // A member of JSON is JSON.
-    row[column] = decodeValue(columnOf(table, column, 'invalid'), value as Json)
-  }
+  if (isWhole) for (const column in table.columns) row[column] = table.columns[column]?.defaultValue ?? null
+  const given = Object(encoded)
+  for (const column in given) row[column] = decodeValue(columnOf(table, column, 'invalid'), given[column])
   return row
 }

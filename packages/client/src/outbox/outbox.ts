@@ -11,7 +11,7 @@ import {
   type Outcome,
   type Welcome,
 } from '@headwater/protocol'
-import { type Mutators, type Schema, type TableDefinition, validate } from '@headwater/schema'
+import { type Mutators, own, type Schema, type TableDefinition, validate } from '@headwater/schema'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { Loaded } from '../store/delta.ts'
@@ -102,7 +102,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   function mutatorOf(name: string) {
-    const mutator = Object.hasOwn(deps.mutators, name) ? deps.mutators[name] : undefined
+    const mutator = own(deps.mutators, name)
     if (mutator === undefined) throw new HeadwaterError('unknown-mutator', `There is no mutator ${name}.`)
     return mutator
   }

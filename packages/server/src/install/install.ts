@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { databaseId, HeadwaterError, historyId } from '@headwater/protocol'
-import type { Schema } from '@headwater/schema'
+import type { Need, Schema } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import type { Identity } from '../feed/cursor.ts'
 import type { Database, SqlRow } from '../ports.ts'
 import { type Relation, readRelations } from '../scopes/relation.ts'
+import { checkRoles } from '../scopes/roles.ts'
 import { captureDependency, captureTable } from '../sql/capture.ts'
 import { addColumn, constraintsOf, createTable } from '../sql/create.ts'
 import { literal, snakeCase } from '../sql/name.ts'
@@ -20,23 +21,32 @@ export interface Installed {
   readonly isNew: boolean
 }
 
-export async function install(database: Database, schema: Schema, grants: Grants): Promise<Installed> {
-  const form = formOf(schema, grants)
+/** What the app has declared: the schema of devices, that of the server, and the roles that its rules name. */
+export interface Declared {
+  readonly schema: Schema
+  readonly serverSchema: Schema
+  readonly needs: readonly Need[]
+}
+
+export async function install(database: Database, { schema, serverSchema, needs }: Declared, grants: Grants): Promise<Installed> {
+  const form = formOf(serverSchema, schema, grants, needs)
   const found = await findInstalled(database, form)
   if (found !== null) return found
   await migrate(database)
-  const isNew = await createTables(database, schema)
+  const isNew = await createTables(database, serverSchema)
   const relations = await undone(database, (transaction) => readRelations(transaction, schema, grants))
+  await undone(database, (transaction) => checkRoles(transaction, grants, needs))
   await capture(database, schema, relations)
   await remember(database, form, relations)
   return { identity: await readIdentity(database), relations, isNew }
 }
 
 /** Everything that a start would put in place, as one short text: two starts with the same form find each other's work done. */
-function formOf(schema: Schema, grants: Grants): string {
-  const tables = Object.entries(schema.definitions).map(([name, table]) => [createTable(name, table), constraintsOf(schema, name), captureTable(name, table)])
+function formOf(serverSchema: Schema, schema: Schema, grants: Grants, needs: readonly Need[]): string {
+  const stored = Object.entries(serverSchema.definitions).map(([name, table]) => [createTable(name, table), constraintsOf(serverSchema, name)])
+  const captured = Object.entries(schema.definitions).map(([name, table]) => captureTable(name, table))
   return createHash('sha256')
-    .update(JSON.stringify([migrationFiles(), tables, captureDependency('any', ['a'], []), captureDependency('any', ['a'], ['b']), grants]))
+    .update(JSON.stringify([migrationFiles(), stored, captured, captureDependency('any', ['a'], []), captureDependency('any', ['a'], ['b']), grants, needs]))
     .digest('hex')
 }
 
@@ -139,7 +149,11 @@ async function createTables(database: Database, schema: Schema): Promise<boolean
 async function capture(database: Database, schema: Schema, relations: readonly Relation[]): Promise<void> {
   const captured = new Set(Object.keys(schema.definitions).map(snakeCase))
   const scripts = [
-    ...Object.entries(schema.definitions).map(([name, table]) => ({ name: snakeCase(name), script: captureTable(name, table), triggers: 3 })),
+    ...Object.entries(schema.definitions).map(([name, table]) => ({
+      name: snakeCase(name),
+      script: captureTable(name, table, readOf(relations, snakeCase(name))),
+      triggers: 3,
+    })),
     ...dependenciesOf(relations).filter(({ name }) => !captured.has(name)),
   ]
   const present = await database.query(
@@ -152,6 +166,10 @@ async function capture(database: Database, schema: Schema, relations: readonly R
     await once(database, `${script}\n${remember}`)
   }
 }
+
+/** The columns of a table that grants read. */
+const readOf = (relations: readonly Relation[], name: string) =>
+  new Set(relations.flatMap(({ reads }) => reads.filter(({ table }) => table === name).flatMap(({ columns }) => columns)))
 
 /** The tables that grants read, with the capture of those that no device holds. */
 function dependenciesOf(relations: readonly Relation[]) {

@@ -2,19 +2,26 @@
 // was not answered is read from the record, never guessed.
 import { createHash } from 'node:crypto'
 import { type DeviceId, HeadwaterError, type Mutation, type UserId, limits as wire } from '@headwater/protocol'
-import { type Mutators, type Schema, validate } from '@headwater/schema'
+import { type Mutators, type Rules, type Schema, validate } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import { limits } from '../limits.ts'
 import type { Chance, Clock, Database, Statement } from '../ports.ts'
-import { type Verdict, verdictOf } from './outcome.ts'
+import { type Names, type Verdict, verdictOf } from './outcome.ts'
 import { builtinStatement, createServerTx } from './tx.ts'
 
 export interface MutateDeps {
   readonly database: Database
+  /** What devices know. */
   readonly schema: Schema
+  /** With the columns that only the server has. */
+  readonly serverSchema: Schema
   readonly mutators: Mutators
-  readonly serverMutators: Readonly<Record<string, Mutators[string]['run'] | undefined>>
+  /** Run instead of the shared one of the same name, if there is one. */
+  readonly serverMutators: Mutators
   readonly grants: Grants
+  readonly access: Rules
+  /** What an error text may name. */
+  readonly names: Names
   readonly clock: Clock
   readonly chance: Chance
   readonly onTrouble: (error: unknown) => void
@@ -61,32 +68,33 @@ async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation): Pr
     await carryOut(deps, sender, mutation)
     return null
   } catch (error) {
-    const verdict = verdictOf(error)
+    const verdict = verdictOf(error, deps.names)
     if (verdict.type === 'unexpected' || verdict.type === 'wait') deps.onTrouble(error)
     return verdict
   }
 }
 
 async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<void> {
-  const { schema, grants, database } = deps
+  const { schema, access, grants, database } = deps
   if (!uuidPattern.test(mutation.id)) throw new HeadwaterError('invalid', 'The id of a mutation is not a uuid.', 'Make it with client.id().')
   const begin = beginStatement(sender, mutation)
   const end = endStatement(sender, mutation, { outcome: 'applied', code: null, reason: null, isFirst: true })
   if (mutation.name === 'void') throw new HeadwaterError('refused', 'It was discarded on the device.', '', { code: 'void' })
-  const writer = { schema, grants, user: sender.user }
+  const writer = { schema, access, grants, user: sender.user }
   const dot = mutation.name.indexOf('.')
   const builtin = dot < 0 ? null : builtinStatement(writer, mutation.name.slice(0, dot), mutation.name.slice(dot + 1), mutation.args)
   if (builtin !== null) {
     await database.batch([begin, builtin, end])
     return
   }
-  const mutator = Object.hasOwn(deps.mutators, mutation.name) ? deps.mutators[mutation.name] : undefined
+  const isOwn = Object.hasOwn(deps.serverMutators, mutation.name)
+  const mutators = isOwn ? deps.serverMutators : deps.mutators
+  const mutator = Object.hasOwn(mutators, mutation.name) ? mutators[mutation.name] : undefined
   if (mutator === undefined) throw unknownMutator(mutation.name)
-  const run = deps.serverMutators[mutation.name] ?? mutator.run
   const args: unknown = validate(mutator.args, mutation.args, mutation.name)
   await database.transaction('write', async (transaction) => {
     await transaction.query(begin.text, begin.parameters)
-    await run(createServerTx(writer, mutation, transaction), args)
+    await mutator.run(createServerTx(writer, mutation, transaction, isOwn ? deps.serverSchema : null), args)
     await transaction.query(end.text, end.parameters)
   })
 }

@@ -1,16 +1,24 @@
 import { HeadwaterError, type Json, type Mutation, type UserId } from '@headwater/protocol'
-import { decodeValue, derivedId, encodeValue, type QueryDefinition, queryOf, type Schema, type TableDefinition, type Tx } from '@headwater/schema'
-import type { Grants } from '../api.ts'
+import {
+  decodeValue,
+  derivedId,
+  encodeValue,
+  type QueryDefinition,
+  queryOf,
+  type Schema,
+  type TableDefinition,
+  type Tx,
+  type WriteVerb,
+} from '@headwater/schema'
 import { enqueueStatement } from '../jobs/enqueue.ts'
 import type { After } from '../jobs/job.ts'
 import type { Statement, Transaction } from '../ports.ts'
+import type { Guard } from '../sql/rule.ts'
 import { selectStatement } from '../sql/select.ts'
 import { deleteStatement, type EncodedRow, insertStatement, updateStatement } from '../sql/write.ts'
 import { uuidOf } from './id.ts'
 
-export interface Writer {
-  readonly schema: Schema
-  readonly grants: Grants
+export interface Writer extends Guard {
   readonly user: UserId
 }
 
@@ -22,43 +30,56 @@ export function builtinStatement(writer: Writer, name: string, verb: string, arg
   return writeStatement(writer, name, table, verb, checked(name, table, row), checked(name, table, expect))
 }
 
-/** What a mutator works with on the server. */
-export function createServerTx(writer: Writer, mutation: Mutation, transaction: Transaction): Tx & After {
+/**
+ * What a mutator works with on the server. A mutator of the server's own gets `unchecked` besides: every table and column of
+ * `serverSchema`, and no questions asked.
+ */
+export function createServerTx(writer: Writer, mutation: Mutation, transaction: Transaction, serverSchema: Schema | null): Tx & After {
   let ids = 0
   let jobs = 0
-  const tables = Object.entries(writer.schema.definitions).map(([name, table]) => {
-    const write = (verb: Verb) => async (row: Readonly<Record<string, unknown>>) => {
-      const { text, parameters } = writeStatement(writer, name, table, verb, encoded(name, table, row, verb), {})
-      await transaction.query(text, parameters)
-    }
-    return [name, { insert: write('insert'), update: write('update'), delete: write('delete') }]
-  })
-  const queries = Object.entries(writer.schema.definitions).map(([name, table]) => [
-    name,
-    queryOf(name, table, (definition) => readingOf(writer, table, definition, transaction)),
-  ])
+  // The log says of each row whether it was written unchecked: by a setting of the transaction, which is changed when it is another.
+  let isMarked = false
+  const mark = async (isUnchecked: boolean) => {
+    if (isMarked === isUnchecked) return
+    isMarked = isUnchecked
+    await transaction.query(`select set_config('headwater.unchecked', $1, true)`, [isUnchecked ? 'on' : 'off'])
+  }
+  const members = ({ definitions }: Schema, guard: Guard | null) => {
+    const tables = Object.entries(definitions).map(([name, table]) => {
+      const write = (verb: WriteVerb) => async (row: Values) => {
+        const shown = guard === null ? (writer.schema.definitions[name] ?? null) : null
+        const { text, parameters } = writeStatement(guard, name, table, verb, encoded(name, table, row, verb, shown), {})
+        await mark(guard === null)
+        await transaction.query(text, parameters)
+      }
+      return [name, { insert: write('insert'), update: write('update'), delete: write('delete') }]
+    })
+    const queries = Object.entries(definitions).map(([name, table]) => [name, queryOf(name, table, (asked) => readingOf(guard, table, asked, transaction))])
+    return { ...Object.fromEntries(tables), query: Object.fromEntries(queries) }
+  }
+  const unchecked = serverSchema && { unchecked: members(serverSchema, null) }
   const after: After['after'] = async (job, payload, when = {}) => {
     const { text, parameters } = enqueueStatement(uuidOf('job', writer.user, mutation.id, String(++jobs)), job, payload, when)
     await transaction.query(text, parameters)
   }
-  const rest = { query: Object.fromEntries(queries), user: writer.user, id: () => derivedId(mutation.id, ++ids), now: () => mutation.at, after }
+  const rest = { user: writer.user, id: () => derivedId(mutation.id, ++ids), now: () => mutation.at, after }
   // One member per table of the schema, as Tx says; the schema's types are not known here.
-  return { ...Object.fromEntries(tables), ...rest } as Tx & After
+  return { ...members(writer.schema, writer), ...unchecked, ...rest } as Tx & After
 }
 
-type Verb = 'insert' | 'update' | 'delete'
+type Values = Readonly<Record<string, unknown>>
 
-function writeStatement({ grants, user }: Writer, name: string, table: TableDefinition, verb: Verb, row: EncodedRow, expect: EncodedRow): Statement {
+function writeStatement(guard: Guard | null, name: string, table: TableDefinition, verb: WriteVerb, row: EncodedRow, expect: EncodedRow): Statement {
   for (const column of table.key) {
     if (row[column] === undefined) throw new HeadwaterError('invalid', `${name}.${column} is part of the key and is not given.`, 'Name the row.')
   }
-  const write = { name, table, row, expect, user, grants }
+  const write = { name, table, row, expect, guard }
   return { insert: insertStatement, update: updateStatement, delete: deleteStatement }[verb](write)
 }
 
-function readingOf(writer: Writer, table: TableDefinition, definition: QueryDefinition, transaction: Transaction) {
+function readingOf(guard: Guard | null, table: TableDefinition, definition: QueryDefinition, transaction: Transaction) {
   const rows = async (asked: QueryDefinition) => {
-    const { text, parameters } = selectStatement(table, asked, writer.grants, writer.user)
+    const { text, parameters } = selectStatement(table, asked, guard?.grants ?? null, guard?.user ?? '')
     const found = await transaction.query(text, parameters)
     return found.map((one) => rowOf(table, String(one.row)))
   }
@@ -71,9 +92,18 @@ function rowOf(table: TableDefinition, encoded: string): Readonly<Record<string,
   return Object.fromEntries(Object.entries(table.columns).map(([name, column], i) => [name, decodeValue(column, values[i])]))
 }
 
-function encoded(name: string, table: TableDefinition, row: Readonly<Record<string, unknown>>, verb: Verb): EncodedRow {
+/** `shown` are the columns that an error may speak of; null: all of them. Of the others a device hears nothing, not even that a value did not fit. */
+function encoded(name: string, table: TableDefinition, row: Values, verb: WriteVerb, shown: TableDefinition | null): EncodedRow {
   const given = Object.entries(row).filter(([column, value]) => value !== undefined && (verb !== 'delete' || table.key.includes(column)))
-  return Object.fromEntries(given.map(([column, value]) => [column, encodeValue(columnOrThrow(name, table, column), value, `${name}.${column}`)]))
+  const encode = (column: string, value: unknown) => {
+    try {
+      return encodeValue(columnOrThrow(name, table, column), value, `${name}.${column}`)
+    } catch (error) {
+      if (shown === null || Object.hasOwn(shown.columns, column)) throw error
+      throw new HeadwaterError('unchecked', error instanceof Error ? error.message : String(error))
+    }
+  }
+  return Object.fromEntries(given.map(([column, value]) => [column, encode(column, value)]))
 }
 
 /** Encoded values from a device, through both directions of the one table of values: what passes is storable. */

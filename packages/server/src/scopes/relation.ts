@@ -2,8 +2,9 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import type { GrantSql, Grants } from '../api.ts'
-import type { Parameter, SqlRow, Transaction } from '../ports.ts'
-import { literal, quoted } from '../sql/name.ts'
+import type { SqlRow, Transaction } from '../ports.ts'
+import { quoted } from '../sql/name.ts'
+import { inlined } from '../sql/tag.ts'
 import { inferBy } from './infer.ts'
 
 /** A kind's relation. Plain data: a start remembers it in the database for the next. */
@@ -57,9 +58,8 @@ async function readRelation(transaction: Transaction, kind: string, grant: Grant
 
 async function makeView(transaction: Transaction, kind: string, grant: GrantSql): Promise<string> {
   const view = quoted(`headwater_grants_of_${kind}`)
-  const text = grant.text.replace(/\$(\d+)/g, (_, number: string) => parameterLiteral(grant.parameters[Number(number) - 1] ?? null))
   try {
-    await transaction.query(`create temp view ${view} as select g.* from (${text}) g`)
+    await transaction.query(`create temp view ${view} as select g.* from (${inlined(grant)}) g`)
     await transaction.query(`select g."user"::text, g.key::text, g.role::text from ${view} g limit 0`)
   } catch (error) {
     const said = error instanceof HeadwaterError ? error.message : String(error)
@@ -155,5 +155,3 @@ function checkColumn(kind: string, { table, types }: FoundTable, column: string)
 }
 
 const wrong = (kind: string, what: string, hint: string) => new HeadwaterError('grants', `The grants of kind ${kind} ${what}.`, hint)
-
-const parameterLiteral = (parameter: Parameter) => (typeof parameter === 'string' ? literal(parameter) : String(parameter))

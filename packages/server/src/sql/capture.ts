@@ -5,9 +5,14 @@ import { columnName, columnOf, literal, quoted, snakeCase, tableName } from './n
 import { keyToArray, rowToObject, scopesOf } from './row.ts'
 import { toJson } from './value.ts'
 
-/** Function and triggers of one table of the schema. Run again, it puts the present form in place. */
-export function captureTable(name: string, table: TableDefinition): string {
+/**
+ * Function and triggers of one table of the schema. Run again, it puts the present form in place. `readByGrants` are SQL names of columns:
+ * of those that devices do not know, it is logged that they changed, and not what is in them.
+ */
+export function captureTable(name: string, table: TableDefinition, readByGrants: ReadonlySet<string> = new Set()): string {
   const sqlName = snakeCase(name)
+  const known = new Set(Object.keys(table.columns).map(snakeCase))
+  const watched = [...readByGrants].filter((column) => !known.has(column)).map(quoted)
   return `
 create or replace function ${captureFunction(sqlName)}() returns trigger language plpgsql security definer
   set search_path = pg_catalog, pg_temp${hasFloats(table) ? ' set extra_float_digits = 1' : ''} as $capture$
@@ -19,7 +24,7 @@ begin
     insert into headwater.log (table_name, op) values (${literal(sqlName)}, 't');
     return null;
   end if;
-  if tg_op = 'UPDATE' then
+  if tg_op = 'UPDATE' then${watched.length === 0 ? '' : watchedChange(sqlName, watched)}
     before_image := ${changedColumns(table)};
     if before_image = '{}' then return null; end if;
     if ${keyToArray(table, 'old')} = ${keyToArray(table, 'new')} then
@@ -90,6 +95,12 @@ const logged = (name: string, images: readonly string[]) =>
 const checkTable = (name: string) => `if tg_table_schema <> 'public' or tg_table_name <> ${literal(name)} then
     raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(name)};
   end if;`
+
+/** For grants such a column is like a table that only they read. As text: json has no equality. */
+const watchedChange = (sqlName: string, watched: readonly string[]) => `
+    if ${watched.map((column) => `old.${column}::text is distinct from new.${column}::text`).join(' or ')} then
+      insert into headwater.log (table_name, op) values (${literal(sqlName)}, 'g');
+    end if;`
 
 const captureFunction = (name: string) => `headwater.${quoted(`capture_${name}`)}`
 

@@ -24,17 +24,38 @@ export function createParameters(): Parameters {
   }
 }
 
+/** The `$n` of a person's id, added when it is first asked for: PostgreSQL takes no parameter that nothing refers to. */
+export type PersonParameter = () => string
+
+export function createPerson(user: string, parameters: Parameters): PersonParameter {
+  let person: string | null = null
+  return () => {
+    person ??= parameters.add(user)
+    return person
+  }
+}
+
 /**
- * An SQL condition: the person holds a scope that the row is in. `row` names the row (`t`, `changed`), `person` is the `$n` of the person's
- * id. Judged at the statement's own snapshot, with what the transaction wrote before.
+ * An SQL condition: the person holds a scope that the row is in. `row` names the row (`t`, `changed`). Judged at the statement's own snapshot, with what the transaction wrote before.
  */
-export function permit(table: TableDefinition, grants: Grants, row: string, person: string, parameters: Parameters): string {
-  const parts = table.memberships.flatMap(({ kind, column }) => {
-    const grant = grants[kind]
-    if (grant === undefined) return []
-    const offset = parameters.list.length
-    for (const parameter of grant.parameters) parameters.add(parameter)
-    return [`exists (select 1 from (${shifted(grant, offset)}) g where g."user"::text = ${person}::text and g.key::text = ${row}.${columnName(column)}::text)`]
-  })
+export function permit(table: TableDefinition, grants: Grants, row: string, person: PersonParameter, parameters: Parameters): string {
+  const parts = table.memberships.flatMap(({ kind, column }) => heldSql(grants, kind, `${row}.${columnName(column)}`, null, person, parameters))
   return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`
+}
+
+/** An SQL condition: the person holds the scope of this kind and key, with one of the roles; null: with whichever. None where nobody is granted the kind. */
+export function heldSql(
+  grants: Grants,
+  kind: string,
+  key: string,
+  roles: readonly string[] | null,
+  person: PersonParameter,
+  parameters: Parameters,
+): readonly string[] {
+  const grant = grants[kind]
+  if (grant === undefined) return []
+  const offset = parameters.list.length
+  for (const parameter of grant.parameters) parameters.add(parameter)
+  const asked = roles === null ? '' : ` and g.role::text in (${roles.map((role) => `${parameters.add(role)}::text`).join(', ')})`
+  return [`exists (select 1 from (${shifted(grant, offset)}) g where g."user"::text = ${person()}::text and g.key::text = ${key}::text${asked})`]
 }

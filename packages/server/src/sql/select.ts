@@ -1,15 +1,16 @@
-import { type ColumnDefinition, encodeValue, fullOrder, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
+import { type ColumnDefinition, encodeValue, fullOrder, type Operator, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import type { Statement } from '../ports.ts'
 import { columnName, columnOf, tableName } from './name.ts'
-import { createParameters, type Parameters, permit } from './permit.ts'
+import { createParameters, createPerson, type Parameters, permit } from './permit.ts'
 import { rowToArray } from './row.ts'
 import { fromJson } from './value.ts'
 
-/** A query of a mutator as SQL: the rows that the person may see, each as an encoded JSON array. */
-export function selectStatement(table: TableDefinition, query: QueryDefinition, grants: Grants, user: string): Statement {
+/** A query of a mutator as SQL: the rows that the person may see, each as an encoded JSON array. Without grants, every row. */
+export function selectStatement(table: TableDefinition, query: QueryDefinition, grants: Grants | null, user: string): Statement {
   const parameters = createParameters()
-  const conditions = [permit(table, grants, 't', parameters.add(user), parameters), predicateSql(table, query.where, parameters)]
+  const visible = grants === null ? [] : [permit(table, grants, 't', createPerson(user, parameters), parameters)]
+  const conditions = [...visible, predicateSql(table, query.where, parameters)]
   const order = fullOrder(table, query.orderBy).map(({ column, direction }) => orderSql(columnOf(table, column), column, direction))
   const limit = query.limit === null ? '' : ` limit ${parameters.add(query.limit)}::bigint`
   const text = `select ${rowToArray(table, 't')} as row from ${tableName(query.table)} t where ${conditions.join(' and ')} order by ${order.join(', ')}${limit}`
@@ -33,15 +34,21 @@ export function predicateSql(table: TableDefinition, predicate: Predicate, param
     case 'isNull':
       return `t.${columnName(predicate.column)} is ${predicate.negated ? 'not ' : ''}null`
     case 'compare':
-      return compareSql(columnOf(table, predicate.column), predicate, parameters)
+      return compareSql(columnOf(table, predicate.column), `t.${columnName(predicate.column)}`, predicate, parameters)
   }
 }
 
 const comparisons = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' } as const
 
-function compareSql(column: ColumnDefinition, { column: name, operator, operand }: Extract<Predicate, { type: 'compare' }>, parameters: Parameters): string {
-  const isText = column.type === 'text' || column.type === 'enumeration'
-  const value = `t.${columnName(name)}${isText ? ' collate "C"' : ''}`
+interface Comparison {
+  readonly column: string
+  readonly operator: Operator
+  readonly operand: unknown
+}
+
+/** A value of a column, as SQL, against a constant. */
+export function compareSql(column: ColumnDefinition, stored: string, { column: name, operator, operand }: Comparison, parameters: Parameters): string {
+  const value = collated(column, stored)
   // What is looked for may be longer than what is stored, and no value of the enumeration.
   const { lengthMax: _, validator: __, ...asked } = column
   const loose: ColumnDefinition = column.type === 'enumeration' ? { ...asked, type: 'text' } : asked
@@ -60,3 +67,13 @@ function compareSql(column: ColumnDefinition, { column: name, operator, operand 
       return `${value} ${comparisons[operator]} ${bind(operand)}`
   }
 }
+
+/** A value of a column against another one, both as SQL. */
+export function comparedSql(column: ColumnDefinition, stored: string, operator: Operator, other: string): string {
+  if (!Object.hasOwn(comparisons, operator)) throw new Error(`${operator} does not compare columns`)
+  // It was just seen to be one of them.
+  return `${collated(column, stored)} ${comparisons[operator as keyof typeof comparisons]} ${other}`
+}
+
+/** Text is compared by code point. */
+const collated = (column: ColumnDefinition, value: string) => (column.type === 'text' || column.type === 'enumeration' ? `${value} collate "C"` : value)

@@ -1,5 +1,6 @@
 import type { Sql } from '../api.ts'
 import type { Parameter } from '../ports.ts'
+import { literal } from './name.ts'
 
 /** SQL with values as parameters: sql`select id from users where role = ${role}`. Another `sql` inside is taken as text. */
 export function sql(parts: TemplateStringsArray, ...values: readonly (Parameter | Sql)[]): Sql {
@@ -16,5 +17,12 @@ export function sql(parts: TemplateStringsArray, ...values: readonly (Parameter 
 
 /** The text with its parameters renumbered to come after `count` others. */
 export const shifted = (statement: Sql, count: number) => statement.text.replace(/\$(\d+)/g, (_, number: string) => `$${Number(number) + count}`)
+
+/** The text with its parameters written into it, for statements that take none: DDL, EXPLAIN. */
+export const inlined = ({ text, parameters }: Sql) =>
+  text.replace(/\$(\d+)/g, (_, number: string) => {
+    const parameter = parameters[Number(number) - 1] ?? null
+    return typeof parameter === 'string' ? literal(parameter) : String(parameter)
+  })
 
 const isSql = (value: Parameter | Sql): value is Sql => typeof value === 'object' && value !== null

@@ -38,6 +38,8 @@ create table headwater.log (
   mutation text default nullif(current_setting('headwater.mutation', true), ''),
   session_user_name text default session_user,
   depth smallint default pg_trigger_depth(),
+  -- True: written by tx.unchecked, which asks no access rule.
+  unchecked boolean not null default coalesce(current_setting('headwater.unchecked', true) = 'on', false),
   at timestamptz not null default clock_timestamp(),
   primary key (xid, seq)
 );
