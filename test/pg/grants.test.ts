@@ -165,6 +165,19 @@ describe.each(databases)('grants on $name', ({ open }) => {
     )
   })
 
+  test('rows of a partitioned table are followed, however they are written', async () => {
+    await database.execute(`create table posts (person text, room text) partition by list (room);
+      create table posts_hall partition of posts for values in ('hall'); create table posts_rest partition of posts default`)
+    const { feed, granted } = await start({ ...relations[0]?.[1], room: sql`select person as "user", room as key, 'guest' as role from posts` }, ['ada', 'bob'])
+    const rooms = () => ['ada', 'bob'].map((user) => Object.keys(show(granted.get(userId(user)))).join())
+    await database.execute(`insert into posts values ('ada', 'hall'); insert into posts_rest values ('bob', 'attic')`)
+    await feed.reach()
+    expect(rooms()).toEqual(['room:hall', 'room:attic'])
+    await database.execute(`update posts set room = 'cellar' where person = 'ada'; delete from posts_rest where person = 'bob'`)
+    await feed.reach()
+    expect(rooms()).toEqual(['room:cellar', ''])
+  })
+
   test('one new member among 10,000 who are connected is one person to be worked out again, and a stranger is none', async () => {
     const crowd = Array.from({ length: 10_000 }, (_, i) => `person-${i}`)
     const grants = relations[0]?.[1] ?? {}

@@ -91,8 +91,9 @@ function rowOfDependency(name: string, read: readonly string[], named: readonly 
 const logged = (name: string, images: readonly string[]) =>
   `insert into headwater.log (table_name, op${images.length > 0 ? ', old, new' : ''}) values (${[literal(name), "'g'", ...images].join(', ')});`
 
-/** A temporary table with a trigger of its own could forge rows of this one. */
-const checkTable = (name: string) => `if tg_table_schema <> 'public' or tg_table_name <> ${literal(name)} then
+/** A temporary table with a trigger of its own could forge rows of this one. A partition of it is another table, whose rows are this one's. */
+const checkTable = (name: string) => `if (tg_table_schema <> 'public' or tg_table_name <> ${literal(name)})
+    and not exists (select from pg_partition_ancestors(tg_relid) a where a = ${literal(`public.${quoted(name)}`)}::regclass) then
     raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(name)};
   end if;`
 
