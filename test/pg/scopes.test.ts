@@ -2,6 +2,7 @@
 import type { ScopeKey } from '@headwater/protocol'
 import { type Database, type Grants, grant, sql } from '@headwater/server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type WebSocket from 'ws'
 import { createMemoryDisks } from '../../packages/client/src/disk/memory.ts'
 import type { Clock } from '../../packages/server/src/ports.ts'
 import { keys, startServer, type TestServer } from '../harness/app.ts'
@@ -221,6 +222,32 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     await bob.until(() => numbers.every((number) => bob.outcomes.has(number)), 'the outcomes')
     expect(numbers.map((number) => bob.outcomes.get(number))).toMatchObject([{ type: 'refused', code: 'absent' }, { type: 'applied' }])
     expect(troubles).toEqual([])
+  })
+
+  test('a grant that ends while it is loaded does not come with the load', async () => {
+    await serve()
+    const id = uuid()
+    await database.execute(`insert into samples (id, owner_id, text) select gen_random_uuid(), 'bob', repeat('x', 2000) from generate_series(1, 12000)`)
+    await database.execute(
+      project(id, 'ada', 'Brief') + pass('bob', 'user:bob') + pass('bob', `project:${id}`, `'viewer', clock_timestamp() + interval '2 seconds'`),
+    )
+    // More than sockets buffer, read only when the grant has ended. Nothing is written meanwhile: the snapshot stays the same.
+    const frames: string[] = []
+    const onSocket = (socket: WebSocket) => {
+      socket.on('message', (frame) => frames.push(String(frame)))
+      socket.on('open', () => {
+        socket.pause()
+        setTimeout(() => socket.resume(), 3_500)
+      })
+    }
+    const bob = openDevice({ url: server.url, user: 'bob', onSocket })
+    closing.unshift(() => bob.close())
+    await untilLevel(bob)
+    expect(bob.query.samples.all()).toHaveLength(12_000)
+    // It was held when the load began.
+    expect(frames.some((frame) => frame.startsWith('{"type":"load"') && frame.includes('Brief'))).toBe(true)
+    expect(shown(bob)).toEqual([])
+    expect(await server.grantsOf('bob')).toHaveLength(1)
   })
 
   test('a grant that ended while the device was away is gone on its return', async () => {

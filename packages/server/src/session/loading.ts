@@ -82,7 +82,8 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     })
     await frames.flush()
     await feed.reach()
-    const later = loading.batches.filter((batch) => !includes(found.snapshot, batch.snapshot)).flatMap(({ along }) => along?.get(user) ?? [])
+    // Of the same snapshot as well: what has ended in between leaves no trace in it.
+    const later = loading.batches.filter((batch) => includes(batch.snapshot, found.snapshot)).flatMap(({ along }) => along?.get(user) ?? [])
     const before = holding.granted
     holding.granted = later.reduce(regranted, before)
     const gained = [...holding.granted.keys()].filter((scope) => !before.has(scope))
