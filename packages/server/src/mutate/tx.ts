@@ -15,6 +15,7 @@ import type { After } from '../jobs/job.ts'
 import type { Statement, Transaction } from '../ports.ts'
 import type { Guard } from '../sql/rule.ts'
 import { selectStatement } from '../sql/select.ts'
+import { partlyShown } from '../sql/shown.ts'
 import { deleteStatement, type EncodedRow, insertStatement, updateStatement } from '../sql/write.ts'
 import { uuidOf } from './id.ts'
 
@@ -81,15 +82,18 @@ function readingOf(guard: Guard | null, table: TableDefinition, definition: Quer
   const rows = async (asked: QueryDefinition) => {
     const { text, parameters } = selectStatement(table, asked, guard?.grants ?? null, guard?.user ?? '')
     const found = await transaction.query(text, parameters)
-    return found.map((one) => rowOf(table, String(one.row)))
+    return found.map((one) => rowOf(table, String(one.row), one.shown === undefined ? null : JSON.parse(String(one.shown))))
   }
   return { all: () => rows(definition), first: async () => (await rows({ ...definition, limit: Math.min(1, definition.limit ?? 1) }))[0] }
 }
 
-function rowOf(table: TableDefinition, encoded: string): Readonly<Record<string, unknown>> {
+/** `shown` tells of the columns that not everybody sees which the person sees; null: all. The others are absent, as on a device. */
+function rowOf(table: TableDefinition, encoded: string, shown: readonly boolean[] | null): Readonly<Record<string, unknown>> {
   // Our own SQL made it: an array of encoded values in the order of the columns.
   const values = JSON.parse(encoded) as readonly Json[]
-  return Object.fromEntries(Object.entries(table.columns).map(([name, column], i) => [name, decodeValue(column, values[i])]))
+  const hidden = new Set(shown && partlyShown(table).filter((_, i) => !shown[i]))
+  const columns = Object.entries(table.columns).map(([name, column], i) => [name, decodeValue(column, values[i])] as const)
+  return Object.fromEntries(columns.filter(([name]) => !hidden.has(name)))
 }
 
 /** `shown` are the columns that an error may speak of; null: all of them. Of the others a device hears nothing, not even that a value did not fit. */

@@ -43,12 +43,12 @@ export function permit(table: TableDefinition, grants: Grants, row: string, pers
   return parts.length === 0 ? 'false' : `(${parts.join(' or ')})`
 }
 
-/** An SQL condition: the person holds the scope of this kind and key, with one of the roles; null: with whichever. None where nobody is granted the kind. */
+/** An SQL condition: the person holds the scope of this kind and key, with one of the roles, or another `but` these; null: with whichever. None where nobody is granted the kind. */
 export function heldSql(
   grants: Grants,
   kind: string,
   key: string,
-  roles: readonly string[] | null,
+  roles: readonly string[] | { readonly but: readonly string[] } | null,
   person: PersonParameter,
   parameters: Parameters,
 ): readonly string[] {
@@ -56,6 +56,8 @@ export function heldSql(
   if (grant === undefined) return []
   const offset = parameters.list.length
   for (const parameter of grant.parameters) parameters.add(parameter)
-  const asked = roles === null ? '' : ` and g.role::text in (${roles.map((role) => `${parameters.add(role)}::text`).join(', ')})`
+  const isBut = roles !== null && 'but' in roles
+  const list = (isBut ? roles.but : (roles ?? [])).map((role) => `${parameters.add(role)}::text`).join(', ')
+  const asked = roles === null ? '' : ` and coalesce(g.role::text, '') ${isBut ? 'not in' : 'in'} (${list})`
   return [`exists (select 1 from (${shifted(grant, offset)}) g where g."user"::text = ${person()}::text and g.key::text = ${key}::text${asked})`]
 }

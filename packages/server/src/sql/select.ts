@@ -4,38 +4,55 @@ import type { Statement } from '../ports.ts'
 import { columnName, columnOf, tableName } from './name.ts'
 import { createParameters, createPerson, type Parameters, permit } from './permit.ts'
 import { rowToArray } from './row.ts'
+import { partlyShown, type Shown, shownSql } from './shown.ts'
 import { fromJson } from './value.ts'
 
-/** A query of a mutator as SQL: the rows that the person may see, each as an encoded JSON array. Without grants, every row. */
+/**
+ * A query of a mutator as SQL: the rows that the person may see, each as an encoded JSON array, and beside it which of the `partlyShown` columns
+ * they see of it. What they do not see is unknown to every condition, and sorts as null does. Without grants, every row with every column.
+ */
 export function selectStatement(table: TableDefinition, query: QueryDefinition, grants: Grants | null, user: string): Statement {
   const parameters = createParameters()
-  const visible = grants === null ? [] : [permit(table, grants, 't', createPerson(user, parameters), parameters)]
-  const conditions = [...visible, predicateSql(table, query.where, parameters)]
-  const order = fullOrder(table, query.orderBy).map(({ column, direction }) => orderSql(columnOf(table, column), column, direction))
+  const person = createPerson(user, parameters)
+  const visible = grants === null ? [] : [permit(table, grants, 't', person, parameters)]
+  const shown: Shown = grants === null ? () => null : shownSql(table, grants, 't', person, parameters)
+  const conditions = [...visible, predicateSql(table, query.where, parameters, shown)]
+  const order = fullOrder(table, query.orderBy).map(({ column, direction }) => orderSql(columnOf(table, column), seenSql(column, shown), direction))
+  const columns = grants === null ? [] : partlyShown(table).map((column) => shown(column) ?? 'true')
   const limit = query.limit === null ? '' : ` limit ${parameters.add(query.limit)}::bigint`
-  const text = `select ${rowToArray(table, 't')} as row from ${tableName(query.table)} t where ${conditions.join(' and ')} order by ${order.join(', ')}${limit}`
+  const seen = columns.length === 0 ? '' : `, array_to_json(array[${columns.join(', ')}])::text as shown`
+  const text = `select ${rowToArray(table, 't')} as row${seen} from ${tableName(query.table)} t where ${conditions.join(' and ')} order by ${order.join(', ')}${limit}`
   return { text, parameters: parameters.list }
 }
 
 /** Text by code point, nulls last ascending and first descending: as packages/schema/src/order.ts. */
-function orderSql(column: ColumnDefinition, name: string, direction: 'asc' | 'desc'): string {
+function orderSql(column: ColumnDefinition, value: string, direction: 'asc' | 'desc'): string {
   const collate = column.type === 'text' || column.type === 'enumeration' ? ' collate "C"' : ''
-  return `t.${columnName(name)}${collate} ${direction === 'asc' ? 'asc nulls last' : 'desc nulls first'}`
+  return `${value}${collate} ${direction === 'asc' ? 'asc nulls last' : 'desc nulls first'}`
 }
 
 /** As packages/schema/src/predicate.ts evaluates it. */
-export function predicateSql(table: TableDefinition, predicate: Predicate, parameters: Parameters): string {
+export function predicateSql(table: TableDefinition, predicate: Predicate, parameters: Parameters, shown: Shown = () => null): string {
   switch (predicate.type) {
     case 'and':
     case 'or': {
-      const parts = predicate.parts.map((part) => predicateSql(table, part, parameters))
+      const parts = predicate.parts.map((part) => predicateSql(table, part, parameters, shown))
       return parts.length === 0 ? String(predicate.type === 'and') : `(${parts.join(` ${predicate.type} `)})`
     }
-    case 'isNull':
-      return `t.${columnName(predicate.column)} is ${predicate.negated ? 'not ' : ''}null`
+    case 'isNull': {
+      const condition = shown(predicate.column)
+      const isNull = `t.${columnName(predicate.column)} is ${predicate.negated ? 'not ' : ''}null`
+      return condition === null ? isNull : `case when ${condition} then ${isNull} end`
+    }
     case 'compare':
-      return compareSql(columnOf(table, predicate.column), `t.${columnName(predicate.column)}`, predicate, parameters)
+      return compareSql(columnOf(table, predicate.column), seenSql(predicate.column, shown), predicate, parameters)
   }
+}
+
+/** A column's value, or null where it is not shown. */
+function seenSql(column: string, shown: Shown): string {
+  const condition = shown(column)
+  return condition === null ? `t.${columnName(column)}` : `(case when ${condition} then t.${columnName(column)} end)`
 }
 
 const comparisons = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' } as const

@@ -9,6 +9,7 @@ import type { Statement } from '../ports.ts'
 import { columnName, columnOf, literal, tableName } from './name.ts'
 import { createParameters, createPerson, type Parameters, permit } from './permit.ts'
 import { type Guard, type Images, ruleSql } from './rule.ts'
+import { shownSql } from './shown.ts'
 import { castType, fromJson } from './value.ts'
 
 /** A row's encoded values by column name, each checked against its column. */
@@ -58,6 +59,7 @@ export function updateStatement(write: Write): Statement {
     ].join(' and ')
   const refusals = [
     refuseUnless('exists (select 1 from before)', 'absent', absentReason(name)),
+    ...allowed.expecting(expect),
     refuseUnless('exists (select 1 from changed)', 'conflict', conflictReason(name)),
     ...allowed.demands.map((demand) => refuseUnless(`(select ${may(demand)} from before, changed)`, 'forbidden', reasonOf('update', name, demand))),
   ]
@@ -76,6 +78,7 @@ export function deleteStatement(write: Write): Statement {
   const isIt = keyCondition(table)
   const allowed = createAllowed(write, 'delete', [], parameters)
   const refusals = [
+    ...allowed.expecting(expect),
     ...(Object.keys(expect).length === 0
       ? []
       : [refuseUnless('exists (select 1 from changed) or not exists (select 1 from before)', 'conflict', conflictReason(name))]),
@@ -99,17 +102,28 @@ interface Allowed {
   readonly isSeen: string
   readonly demands: readonly Demand[]
   by(demand: Demand, images: Images): string
+  /** Refusals of what is expected of columns that the person does not see, whatever is in them. */
+  expecting(expect: EncodedRow): readonly string[]
 }
 
 /** What the rules demand of a write, ready to be put into its statement. */
 function createAllowed({ name, table, guard }: Write, verb: WriteVerb, columns: readonly string[], parameters: Parameters): Allowed {
-  if (guard === null) return { isSeen: '', demands: [], by: () => 'true' }
+  if (guard === null) return { isSeen: '', demands: [], by: () => 'true', expecting: () => [] }
   const person = createPerson(guard.user, parameters)
   const demands = demandsOf(guard.access, name, table, verb, columns).filter(({ rule }) => rule.type !== 'constant' || !rule.value)
   return {
     isSeen: verb === 'insert' ? '' : ` and ${permit(table, guard.grants, 't', person, parameters)}`,
     demands,
     by: ({ rule }, images) => ruleSql({ ...guard, table, person, parameters }, rule, images),
+    expecting: (expect) => {
+      const shown = shownSql(table, guard.grants, 'before', person, parameters)
+      return Object.keys(expect).flatMap((column) => {
+        const condition = shown(column)
+        return condition === null
+          ? []
+          : [refuseUnless(`not exists (select 1 from before where not ${condition})`, 'hidden', `You do not see ${name}.${column}.`)]
+      })
+    },
   }
 }
 
