@@ -55,6 +55,7 @@ const forbidden: readonly (readonly [string, string])[] = [
   ['server/src/mutate', '../session/session.ts'],
   ['server/src/session', '../server.ts'],
   ['server/src/transport', '../session/session.ts'],
+  ['server/src/explain', '../mutate/run.ts'],
 ]
 
 const write = (path: string, text: string) => {

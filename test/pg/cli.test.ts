@@ -39,6 +39,9 @@ describe('the command line', () => {
     [['status', '--verbos'], 'no option verbos'],
     [['tail', '--last', 'many'], 'not a count'],
     [['dev', '--app', app, '--port', '99999'], 'not a port'],
+    [['can', 'ada', 'update'], 'TABLE'],
+    [['can', 'ada', 'update', 'projects', '--app', app], 'Which row'],
+    [['who-sees', 'projects', '--app', app], 'Which row'],
   ])('says what it does not understand, with exit code 2: %j', (args, message) => {
     const ran = headwater(...args)
     expect(ran).toMatchObject({ code: 2, out: '' })
@@ -91,6 +94,74 @@ describe('with a running app', () => {
       old: { name: 'Ada Marsh' },
       new: { name: 'Ada the First' },
       actor: null,
+    })
+  })
+
+  describe('explains', () => {
+    let shared: { readonly id: string; readonly owner: string; readonly member: string }
+    const ask = (...args: readonly string[]) => headwater(...args, '--app', app, '--data', join(data, 'app'))
+
+    beforeAll(async () => {
+      const sql = postgres(running.sqlUrl, { max: 1, fetch_types: false })
+      const rows = await sql.unsafe(
+        'select p.id, p.owner_id as owner, m.user_id as member from projects p join project_members m on m.project_id = p.id limit 1',
+      )
+      await sql.end()
+      shared = { id: String(rows[0]?.id), owner: String(rows[0]?.owner), member: String(rows[0]?.member) }
+    })
+
+    test('who may write a row, and why: exit code 0 allowed, 1 denied, 2 it could not be told', () => {
+      const { id, owner } = shared
+      expect(ask('can', owner, 'update', 'projects', id, '--columns', 'title')).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(
+          new RegExp(
+            `^allowed: ${owner} may update projects ${id}[\\s\\S]*yes +to see the row[\\s\\S]*yes +to write title[\\s\\S]*holds project:${id} as owner`,
+          ),
+        ),
+      })
+      expect(ask('can', 'nobody', 'update', 'projects', id)).toMatchObject({
+        code: 1,
+        out: expect.stringMatching(/^denied[\s\S]*no +to see the row[\s\S]*nobody does not hold/),
+      })
+      expect(ask('can', 'nobody', 'update', 'projects', id, '--columns', 'colour')).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringContaining('no column colour'),
+      })
+      expect(ask('can', 'nobody', 'update', 'folders', id)).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringMatching(/no table folders[\s\S]*projectMembers/),
+      })
+      expect(ask('can', owner, 'delete', 'projects', crypto.randomUUID())).toMatchObject({ code: 2, out: '', err: expect.stringContaining('There is no row') })
+      expect(headwater('can', owner, 'update', 'projects', id, '--app', app, '--data', join(data, 'none'))).toMatchObject({ code: 2 })
+    })
+
+    test('the same as JSON, for a row with a key of two columns', () => {
+      const { id, owner, member } = shared
+      for (const key of [`projectId=${id},userId=${member}`, JSON.stringify({ projectId: id, userId: member })]) {
+        const { code, out } = ask('can', owner, 'delete', 'projectMembers', '--key', key, '--json')
+        expect(code).toBe(0)
+        expect(JSON.parse(out)).toMatchObject({
+          allowed: true,
+          because: [
+            { asked: 'see', isFulfilled: true },
+            { asked: 'write', isFulfilled: true },
+          ],
+        })
+      }
+    })
+
+    test('who sees a row', () => {
+      const { id, owner, member } = shared
+      const text = ask('who-sees', 'projects', id)
+      expect(text.code).toBe(0)
+      expect(text.out).toMatch(new RegExp(`^${owner} +owner +user:${owner}$`, 'm'))
+      expect(text.out).toMatch(new RegExp(`^${member} +\\S+ +project:${id}$`, 'm'))
+      const seers = JSON.parse(ask('who-sees', 'project_members', '--json', '--key', `projectId=${id},userId=${member}`).out)
+      expect(seers).toContainEqual({ user: owner, scope: `project:${id}`, role: 'owner', until: null, columns: null })
+      expect(ask('who-sees', 'projects', crypto.randomUUID())).toMatchObject({ code: 1, err: expect.stringContaining('There is no row') })
     })
   })
 

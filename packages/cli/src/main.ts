@@ -1,18 +1,20 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty'
+import { can } from './command/can.ts'
 import { dev } from './command/dev.ts'
 import { status } from './command/status.ts'
 import { tail } from './command/tail.ts'
+import { whoSees } from './command/whoSees.ts'
 import { explain } from './explain.ts'
 
 // Each has arguments of its own; the command line only needs their names.
-const commands = { dev, tail, status } as unknown as Readonly<Record<string, CommandDef>>
+const commands = { dev, tail, status, can, 'who-sees': whoSees } as unknown as Readonly<Record<string, CommandDef>>
 const headwater = defineCommand({
   meta: { name: 'headwater', version: '0.1.0', description: 'One truth in PostgreSQL, an instant copy on every device.' },
   subCommands: commands,
 })
 
-/** Exit codes: 0 done, 1 it failed, 2 the command line was not understood. */
+/** Exit codes: 0 done, 1 it failed, 2 the command line was not understood. Of a command that answers by its exit code: as it says itself. */
 export async function main(args: readonly string[]): Promise<void> {
   const [name = ''] = args
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
@@ -26,7 +28,7 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof Error && error.name === 'CLIError') return misunderstood(error.message, await usageOf(command))
     process.stderr.write(`${explain(error, args.includes('--json'))}\n`)
-    process.exitCode = error instanceof HeadwaterError && error.code === 'usage' ? 2 : 1
+    process.exitCode ??= error instanceof HeadwaterError && error.code === 'usage' ? 2 : 1
   }
 }
 

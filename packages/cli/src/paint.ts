@@ -5,3 +5,6 @@ export function paint(style: keyof typeof codes, text: string): string {
   const isPlain = !process.stdout.isTTY || process.env.NO_COLOR !== undefined
   return isPlain ? text : `\u001b[${codes[style]}m${text}\u001b[0m`
 }
+
+/** Somebody's text on one line: control characters in it must not move a terminal's cursor. */
+export const onLine = (text: string): string => text.replace(/\p{Cc}/gu, '\ufffd')

@@ -2,6 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http'
 import type { Access, ArgsOf, Key, Mutators, Query, Reading, Row, Schema, ServerInsert, ServerUpdate, StandardSchema, TableName, Tx } from '@headwater/schema'
+import type { Explain } from './explain/answer.ts'
 import type { After, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow } from './ports.ts'
 import type { SharedOf } from './serverColumns.ts'
@@ -126,6 +127,8 @@ export interface Server {
   holders(kind: string, key: string): Promise<readonly Grant[]>
   /** What a person holds now, once per role, ordered by kind and key. */
   grantsOf(user: string): Promise<readonly Grant[]>
+  /** Why a person may write, or not, and who sees a row. */
+  readonly explain: Explain
   /** The jobs of the database: those that wait and those that were set aside. */
   readonly jobs: Jobs
   /** Finishes the mutations and, for a while, the jobs under way, tells the devices to reconnect elsewhere, closes. */

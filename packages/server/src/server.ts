@@ -4,6 +4,7 @@ import { HeadwaterError } from '@headwater/protocol'
 import { checkAccess, checkSchema, type Mutators, type Schema } from '@headwater/schema'
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
+import { createExplain } from './explain/explain.ts'
 import type { Identity } from './feed/cursor.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
 import { type Installed, install } from './install/install.ts'
@@ -108,6 +109,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     }),
     holders: (kind, key) => regranting.reader.holders(database, kind, key),
     grantsOf: (user) => regranting.reader.grantsOf(database, user),
+    explain: createExplain({ database, schema, access, grants, relations }),
     close: async () => {
       regranting.stop()
       transport.stop()

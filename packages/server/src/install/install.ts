@@ -192,7 +192,7 @@ const identityOf = (row: SqlRow): Identity => ({ database: databaseId(String(row
 class Undone extends Error {}
 
 /** What `run` answers, and nothing of what it did. */
-async function undone<T>(database: Database, run: Parameters<typeof database.transaction<T>>[1]): Promise<T> {
+export async function undone<T>(database: Database, run: Parameters<typeof database.transaction<T>>[1]): Promise<T> {
   let answer: { readonly value: T } | null = null
   try {
     await database.transaction('write', async (transaction) => {

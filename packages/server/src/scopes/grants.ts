@@ -2,7 +2,7 @@
 import { HeadwaterError, type ScopeKey, scopeKey, scopeKind, type UserId, userId } from '@headwater/protocol'
 import type { Grant, Grants, Sql } from '../api.ts'
 import { limits } from '../limits.ts'
-import type { Database, Parameter, SqlRow, Transaction } from '../ports.ts'
+import type { Parameter, SqlRow, Transaction } from '../ports.ts'
 import { literal } from '../sql/name.ts'
 import { shifted } from '../sql/tag.ts'
 import type { Relation } from './relation.ts'
@@ -42,8 +42,8 @@ export interface GrantReader {
   of(transaction: Transaction, users: readonly UserId[]): Promise<ReadonlyMap<UserId, Granted>>
   /** Of one kind, in the transaction's snapshot. Who holds nothing of what was asked about is not in the answer. */
   partOf(transaction: Transaction, kind: string, asked: Asked): Promise<ReadonlyMap<UserId, Granted>>
-  holders(database: Database, kind: string, key: string): Promise<readonly Grant[]>
-  grantsOf(database: Database, user: string): Promise<readonly Grant[]>
+  holders(session: Pick<Transaction, 'query'>, kind: string, key: string): Promise<readonly Grant[]>
+  grantsOf(session: Pick<Transaction, 'query'>, user: string): Promise<readonly Grant[]>
 }
 
 /** `onEnd` is told, of everything that is read and has an end, in how many milliseconds it comes. */
@@ -74,8 +74,8 @@ export function createGrantReader(grants: Grants, relations: readonly Relation[]
     of: async (transaction, users) =>
       gather(users.length === 0 ? [] : await ask(transaction, relations, { users }, toHold), new Map(users.map((user) => [user, new Map()]))),
     partOf: async (transaction, kind, asked) => gather(await ask(transaction, [relationOf(kind)], asked, toHold), new Map()),
-    holders: async (database, kind, key) => (await ask(database, [relationOf(kind)], { keys: [key] }, toShow)).map(grantOf),
-    grantsOf: async (database, user) => (await ask(database, relations, { users: [user] }, toShow)).map(grantOf),
+    holders: async (session, kind, key) => (await ask(session, [relationOf(kind)], { keys: [key] }, toShow)).map(grantOf),
+    grantsOf: async (session, user) => (await ask(session, relations, { users: [user] }, toShow)).map(grantOf),
   }
 }
 
