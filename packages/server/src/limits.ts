@@ -34,11 +34,11 @@ export const limits = {
   /** Working out a kind for everybody because its grants do not say whom a change concerns: longer than this is reported, so often at most. */
   everybodyMsMax: 200,
   everybodyReportMs: 60_000,
-  /** People whose grants may have ended, or whom it is the turn of, in one step. */
+  /** People whose grants may have ended, or whose turn it is, in one step. */
   peopleDueMax: 500,
-  /** Everybody connected is looked at once in this time, a few at a time, so often at most. */
+  /** Everybody connected is looked at once in this time, up to `lookupsMax` at a time, so often at most; more people take longer. */
   sweepRoundMs: 180_000,
-  sweepMsMin: 5_000,
+  sweepMsMin: 1_000,
   /** The database's clock and a timer of ours may be this far apart. */
   endSlackMs: 1_000,
   /** A timer of grants that end is set for no longer than this. */

@@ -21,12 +21,13 @@ export function affectedBy(rows: readonly LogRow[], relations: readonly Relation
   const affected = new Map<string, Affected>()
   const readers = readersOf(relations)
   for (const row of rows) {
-    const concerned = row.table === null || row.op === 'm' ? undefined : readers.get(row.table)
-    if (concerned === undefined) continue
+    const readBy = row.table === null || row.op === 'm' ? [] : (readers.get(row.table) ?? [])
+    const open = readBy.filter(({ kind }) => affected.get(kind)?.isEverybody !== true)
+    if (open.length === 0) continue
     const images = imagesOf(row)
-    for (const { kind, read } of concerned) {
+    for (const { kind, read } of open) {
+      if (!isTouched(row, images, read)) continue
       const one = affected.get(kind) ?? { isEverybody: false, users: new Set(), keys: new Set(), pairUsers: new Set(), pairKeys: new Set() }
-      if (one.isEverybody || !isTouched(row, images, read)) continue
       affected.set(kind, one)
       add(one, images, read)
     }

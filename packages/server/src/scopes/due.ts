@@ -53,7 +53,7 @@ export function createDue({ clock, connected, wake }: DueDeps): Due {
     const people = connected()
     for (const user of endsAt.keys()) if (!people.has(user)) endsAt.delete(user)
     if (round.length === 0) round = [...people.keys()]
-    const share = Math.min(limits.peopleDueMax, Math.ceil((people.size * limits.sweepMsMin) / limits.sweepRoundMs))
+    const share = Math.min(limits.lookupsMax, Math.ceil((people.size * limits.sweepMsMin) / limits.sweepRoundMs))
     for (const user of round.splice(0, share)) if (!due.has(user)) due.set(user, 'turn')
     cancelTurn = clock.timer(turnMs(people.size), turn)
     if (due.size > 0) wake()
@@ -61,6 +61,7 @@ export function createDue({ clock, connected, wake }: DueDeps): Due {
 
   return {
     endsIn: (user, inMs) => {
+      if (!connected().has(user)) return
       // A moment later than it says: then it has ended.
       const at = clock.now() + Math.ceil(inMs) + 1
       if (at >= (endsAt.get(user) ?? Number.POSITIVE_INFINITY)) return

@@ -41,7 +41,7 @@ export function createRegranting(deps: RegrantingDeps): Regranting {
 
   const along: ReadAlong<Regrants> = {
     isNeeded: (rows) => {
-      if (due.now().length > 0) return true
+      if (relations.length > 0 && due.now().length > 0) return true
       return [...affectedBy(rows, relations).values()].some((one) => concernsAnybody(one, deps.people()))
     },
     read: async (transaction, rows) => {

@@ -22,8 +22,8 @@ insert into headwater.identity default values;
 create table headwater.witness (xid xid8 not null default pg_current_xact_id());
 insert into headwater.witness default values;
 
--- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed;
--- j there are new jobs.
+-- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed: with
+-- old or new a row of it, and they have the columns by which those are found whom it concerns; j there are new jobs.
 create table headwater.log (
   seq bigserial not null,
   xid xid8 not null default pg_current_xact_id(),
