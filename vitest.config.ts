@@ -8,6 +8,8 @@ const globalSetup = ['test/harness/global-setup.ts']
 export default defineConfig({
   resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
   ssr: { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'], externalConditions: conditions } },
+  // What sets up a whole run is loaded by an environment of its own.
+  environments: { __vitest__: { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'], externalConditions: conditions } } },
   test: {
     pool: 'forks',
     maxWorkers: 2,

@@ -1,16 +1,14 @@
 // What only a database inside the process can show: its directory, its one connection, and its end.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type EmbeddedDatabase, openEmbedded } from '../../packages/server/src/database/embedded.ts'
 import { takeLock } from '../../packages/server/src/database/lock.ts'
 import { openDatabase } from '../../packages/server/src/database/open.ts'
 import { template, templatePath } from '../../packages/server/src/database/template.ts'
 import { simpleQuery } from '../../packages/server/src/database/wire.ts'
+import { startWriter } from '../harness/writer.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -30,7 +28,7 @@ describe('its directory', () => {
     await second.close()
   })
 
-  test('a second open in this process is refused, until the first is closed', async () => {
+  test('F14: a second open in this process is refused, until the first is closed', async () => {
     const first = await openEmbedded({ directory })
     await expect(openEmbedded({ directory })).rejects.toMatchObject({ code: 'locked', details: { pid: process.pid } })
     await expect(openEmbedded({ directory: join(directory, '..', directory.split('/').at(-1) ?? '') })).rejects.toThrow('this process')
@@ -60,8 +58,8 @@ describe('its directory', () => {
     await (await takeLock(deep))()
   })
 
-  test('another process is refused while one holds it; when that is killed, its lock is taken over and nothing acknowledged is lost', async () => {
-    const writer = startWriter(directory)
+  test('F14: another process is refused while one holds it; when that is killed, its lock is taken over and nothing acknowledged is lost', async () => {
+    const writer = startWriter('embedded', directory)
     await writer.acknowledged(20)
     await expect(openEmbedded({ directory })).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining(`process ${writer.pid}`) })
     const last = await writer.kill()
@@ -110,34 +108,6 @@ describe('its directory', () => {
     }
   })
 })
-
-interface Writer {
-  readonly pid: number | undefined
-  /** Waits until so many commits have been acknowledged. */
-  acknowledged(count: number): Promise<void>
-  /** kill -9. Answers the number of commits that had been acknowledged. */
-  kill(): Promise<number>
-}
-
-/** A process of its own that commits one row after the other, and says so. */
-function startWriter(directory: string): Writer {
-  const script = fileURLToPath(new URL('../harness/embedded-writer.ts', import.meta.url))
-  const child: ChildProcess = spawn(process.execPath, ['--conditions=@headwater/source', '--import', 'tsx', script, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = new Promise((resolve) => child.once('close', resolve))
-  let count = 0
-  if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => (count = Number(line)))
-  return {
-    pid: child.pid,
-    acknowledged: (wanted) => expect.poll(() => count, { timeout: 30_000 }).toBeGreaterThanOrEqual(wanted),
-    kill: async () => {
-      child.kill('SIGKILL')
-      await ended
-      return count
-    },
-  }
-}
 
 describe('its one connection', () => {
   let database: EmbeddedDatabase

@@ -4,8 +4,8 @@ import { chown, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { unprivilegedOwner } from '../../packages/server/src/database/native/binaries.ts'
 import { openPostgres } from '../../packages/server/src/database/postgres.ts'
-import { unprivilegedOwner } from '../harness/binaries.ts'
 import { type Native, startNative } from '../harness/native.ts'
 
 let native: Native

@@ -16,6 +16,8 @@ export interface AppProcess {
   readonly port: number
   /** Where an SQL client connects. */
   readonly sqlUrl: string
+  /** What it printed when it had started. */
+  readonly line: unknown
   readonly errors: () => string
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
 }
@@ -69,6 +71,7 @@ export async function startApp({
   return {
     url: started.url,
     port: Number(new URL(started.url).port),
+    line: started,
     sqlUrl: database ?? started.database ?? '',
     errors: () => errors,
     kill: async (signal) => {

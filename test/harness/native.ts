@@ -1,11 +1,11 @@
 // A real PostgreSQL for tests: the binaries come from npm, so that a checkout needs nothing else installed.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { findBinaries, type Owner, unprivilegedOwner } from './binaries.ts'
+import { findBinaries, unprivilegedOwner } from '../../packages/server/src/database/native/binaries.ts'
+import { initdbArguments } from '../../packages/server/src/database/native/cluster.ts'
+import { freePort, lastWords, runToEnd, type ServerProcess, startServer } from '../../packages/server/src/database/native/process.ts'
 
 export interface NativeOptions {
   /** With fsync, as in production. Default: true. */
@@ -34,19 +34,31 @@ export interface Native {
 /** Starts a PostgreSQL 18 in a directory of its own, on a free port of 127.0.0.1, where everyone is trusted. Never runs it as root. */
 export async function startNative(options: NativeOptions = {}): Promise<Native> {
   const owner = unprivilegedOwner()
-  const binaries = await findBinaries(owner)
+  const { folder } = await findBinaries(owner, tmpdir())
   // Short, because the path of a unix socket may have 107 bytes.
   const directory = await mkdtemp(join(tmpdir(), 'hw-pg-'))
   if (owner) await chown(directory, owner.uid, owner.gid)
   const data = join(directory, 'data')
-  await runToEnd(join(binaries, 'initdb'), initdbArguments(data), owner)
+  await runToEnd(join(folder, 'initdb'), [...initdbArguments(data), '--auth', 'trust', '--no-sync'], owner)
 
   const port = await freePort()
+  const startLog = join(directory, 'start.log')
   let server = await start()
   let isStopped = false
 
-  async function start(): Promise<Running> {
-    return startServer(join(binaries, 'postgres'), serverArguments(data, directory, port, options), owner, port)
+  async function start(): Promise<ServerProcess> {
+    const settings = settingsOf(directory, port, options)
+    const started = await startServer({ postgres: join(folder, 'postgres'), data, owner, settings, livesOn: false, startLog })
+    const giveUpAt = performance.now() + startMsMax
+    while (!(await answers(port))) {
+      if (!started.isAlive()) throw new Error(`PostgreSQL did not start: ${await lastWords(startLog, data)}`)
+      if (performance.now() > giveUpAt) {
+        await started.end('SIGKILL')
+        throw new Error(`PostgreSQL did not answer within ${startMsMax} ms: ${await lastWords(startLog, data)}`)
+      }
+      await pause(20)
+    }
+    return started
   }
 
   async function startSomewhere(): Promise<void> {
@@ -104,13 +116,8 @@ const nextName = () => `test_${process.pid}_${++names}`
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-const initdbArguments = (data: string) => [
-  ...['-D', data, '-U', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync', '--no-instructions'],
-  ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
-]
-
-function serverArguments(data: string, sockets: string, port: number, { durable = true, settings = {} }: NativeOptions): string[] {
-  const all = {
+function settingsOf(sockets: string, port: number, { durable = true, settings = {} }: NativeOptions): Readonly<Record<string, string>> {
+  return {
     port: String(port),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: sockets,
@@ -120,40 +127,6 @@ function serverArguments(data: string, sockets: string, port: number, { durable 
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
     ...settings,
   }
-  return ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
-}
-
-interface Running {
-  /** Sends a signal and waits until the process is gone. */
-  end(signal: NodeJS.Signals): Promise<void>
-}
-
-/** Resolves when it takes connections; rejects with what it wrote when it ends before. */
-async function startServer(path: string, given: readonly string[], owner: Owner | null, port: number): Promise<Running> {
-  const child = spawn(path, given, { ...owner, stdio: ['ignore', 'ignore', 'pipe'], cwd: tmpdir() })
-  const written: string[] = []
-  const ended = endOf(child)
-  child.stderr.on('data', (piece: Buffer) => {
-    written.push(String(piece))
-    // What it writes later is of no interest, but has to be read.
-    if (written.length > 200) written.shift()
-  })
-  const server = {
-    end: async (signal: NodeJS.Signals) => {
-      child.kill(signal)
-      await ended
-    },
-  }
-  const giveUpAt = performance.now() + startMsMax
-  while (!(await answers(port))) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`PostgreSQL did not start: ${written.join('')}`)
-    if (performance.now() > giveUpAt) {
-      await server.end('SIGKILL')
-      throw new Error(`PostgreSQL did not answer within ${startMsMax} ms: ${written.join('')}`)
-    }
-    await pause(20)
-  }
-  return server
 }
 
 async function answers(port: number): Promise<boolean> {
@@ -166,27 +139,4 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     await sql.end({ timeout: 1 })
   }
-}
-
-async function runToEnd(path: string, given: readonly string[], owner: Owner | null): Promise<void> {
-  const child = spawn(path, given, { ...owner, stdio: ['ignore', 'pipe', 'pipe'], cwd: tmpdir() })
-  const written: string[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => written.push(String(piece)))
-  const code = await endOf(child)
-  if (code !== 0) throw new Error(`${path} ended with ${code}: ${written.join('')}`)
-}
-
-const endOf = (child: ChildProcess) =>
-  new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('The operating system has no free port.')
-  return address.port
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { findServer } from '../../packages/server/src/database/native/process.ts'
 import { type AppProcess, startApp } from '../harness/codecraft.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -175,5 +176,36 @@ describe('with a running app', () => {
     await running.kill('SIGTERM')
     running = await startApp({ data: join(data, 'app'), database: null })
     expect(JSON.parse(headwater('status', '--json', '--app', app, '--data', join(data, 'app')).out).tables).toEqual(before)
+  })
+})
+
+describe('with a native database', () => {
+  const folder = () => join(data, 'native')
+  const statusOf = () => JSON.parse(headwater('status', '--json', '--app', app, '--data', folder()).out)
+  const server = () => findServer(join(folder(), 'database', 'postgres'))
+  const start = () => startApp({ data: folder(), database: 'native' })
+
+  beforeAll(async () => {
+    // The folder is made for one person only, and PostgreSQL does not run as root.
+    await chmod(data, 0o711)
+  })
+
+  test('an app has a PostgreSQL of its own: one that is stopped with it, or taken over after it was killed', async () => {
+    const first = await start()
+    const { tables } = statusOf()
+    expect(tables).toMatchObject({ users: 3 })
+    expect(first.line).toMatchObject({ kind: 'postgres', database: expect.stringMatching(/^postgres:\/\/headwater@127\.0\.0\.1:/) })
+    const pid = server()?.process.pid
+    await first.kill('SIGKILL')
+    expect(server()?.process.pid).toBe(pid)
+    const second = await start()
+    expect(server()?.process.pid).toBe(pid)
+    expect(statusOf().tables).toEqual(tables)
+    await second.kill('SIGTERM')
+    expect(server()).toBe(null)
+    // Nothing runs: the command opens the database by itself.
+    expect(statusOf().tables).toEqual(tables)
+    expect(server()).toBe(null)
+    expect(headwater('dev', '--app', app, '--data', folder())).toMatchObject({ code: 1, err: expect.stringContaining('--database native') })
   })
 })

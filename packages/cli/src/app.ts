@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { HeadwaterError } from '@headwater/protocol'
-import { type Config, type Database, openEmbedded, openPostgres } from '@headwater/server'
+import { type Config, type Database, openEmbedded, openNative, openPostgres } from '@headwater/server'
 
 const configNames = ['headwater.config.ts', 'headwater.config.js', 'headwater.config.mjs']
 
@@ -57,10 +57,11 @@ export async function findRunning({ running }: AppFolder): Promise<Running | nul
   }
 }
 
-/** The database that a command is about: the one given, or the one of the running app, or the app's embedded one. */
+/** The database that a command is about: the one given, or the one of the running app, or the app's own, embedded or native. */
 export async function openFor(app: AppFolder, url: string | undefined): Promise<Database> {
   const running = url === undefined ? await findRunning(app) : null
   const given = url ?? running?.database ?? process.env.DATABASE_URL
+  if (given === 'native' || (given === undefined && existsSync(join(app.database, 'postgres')))) return openNative({ directory: app.database })
   if (given !== undefined) return openPostgres(given)
   if (!existsSync(app.database))
     throw new HeadwaterError('no-database', `There is no database in ${app.own}.`, 'Run `headwater dev` first, or give --database.')

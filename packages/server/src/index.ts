@@ -18,6 +18,7 @@ export type {
 export { defineConfig } from './config.ts'
 export { type EmbeddedDatabase, openEmbedded } from './database/embedded.ts'
 export { type Gateway, openGateway } from './database/gateway.ts'
+export { type NativeDatabase, openNative } from './database/native/native.ts'
 export { openPostgres } from './database/postgres.ts'
 export type { Explain, Explained, Part, Reason, Seer } from './explain/answer.ts'
 export { readKey } from './explain/key.ts'

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
 import {
@@ -7,8 +8,10 @@ import {
   type Database,
   type EmbeddedDatabase,
   type Gateway,
+  type NativeDatabase,
   openEmbedded,
   openGateway,
+  openNative,
   type Server,
   seedOnce,
 } from '@headwater/server'
@@ -24,10 +27,10 @@ export const dev = defineCommand({
   meta: { name: 'dev', description: 'Starts an app: database, tables, server and pages. Prints its URL.' },
   args: {
     app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
+    data: { type: 'string', description: 'folder of an embedded or native database (default: .headwater in the app)' },
     port: { type: 'string', description: 'port of the app (default: 4800, or the next free one)' },
-    database: { type: 'string', description: 'URL of a PostgreSQL (default: DATABASE_URL, or embedded in .headwater/)' },
-    sqlPort: { type: 'string', description: 'port for SQL clients of an embedded database (default: any free one)' },
+    database: { type: 'string', description: 'URL of a PostgreSQL, or native: one of its own (default: DATABASE_URL, or embedded in .headwater/)' },
+    sqlPort: { type: 'string', description: 'port for SQL clients of an embedded or native database (default: any free one)' },
     json: { type: 'boolean', description: 'one line of JSON instead of text' },
   },
   run: async ({ args }) => {
@@ -35,18 +38,21 @@ export const dev = defineCommand({
     const app = appFolder(args.app, args.data)
     const url = args.database ?? process.env.DATABASE_URL
     const [config, embedded] = await both(loadConfig(app), url === undefined ? openEarly(app) : null)
-    const database = url ?? config.database ?? embedded ?? (await openEmbedded({ directory: app.database }))
-    if (database !== embedded) await embedded?.close()
+    const chosen = url ?? config.database ?? embedded ?? (await openEmbedded({ directory: app.database }))
+    if (chosen !== embedded) await embedded?.close()
+    const database = chosen === 'native' ? await openNative({ directory: app.database, port: sqlPort }) : chosen
     const server = await createServer({ ...config, database, onTrouble })
     let gateway: Gateway | null = null
     try {
       if (config.seed) await seedOnce(server.database, config.seed)
       gateway = isEmbedded(database) ? await openGateway(database, { port: sqlPort }) : null
-      const sql = gateway === null ? null : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
+      const sql = gateway === null ? sqlUrlOf(database) : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
       const address = await listen(server, port, pages(app, config))
-      await saveRunning(app, { pid: process.pid, url: address.url, database: sql ?? (typeof database === 'string' ? database : '') })
+      await saveRunning(app, { pid: process.pid, url: address.url, database: sql ?? '' })
       process.stdout.write(
-        args.json ? `${JSON.stringify({ url: address.url, database: sql, kind: server.database.kind })}\n` : greeting(server, address.url, sql),
+        args.json
+          ? `${JSON.stringify({ url: address.url, database: shownOf(database, sql), kind: server.database.kind })}\n`
+          : greeting(server, address.url, shownOf(database, sql)),
       )
       await stopped()
     } finally {
@@ -58,7 +64,7 @@ export const dev = defineCommand({
 })
 
 /** An embedded database that is there is most likely the one: it is opened while the app's code is read. */
-const openEarly = (app: AppFolder) => (existsSync(app.database) ? openEmbedded({ directory: app.database }) : null)
+const openEarly = (app: AppFolder) => (existsSync(join(app.database, 'data')) ? openEmbedded({ directory: app.database }) : null)
 
 /** Both, or the first failure with nothing left open. */
 async function both(config: Promise<Config>, opening: Promise<EmbeddedDatabase> | null): Promise<[Config, EmbeddedDatabase | null]> {
@@ -69,6 +75,18 @@ async function both(config: Promise<Config>, opening: Promise<EmbeddedDatabase> 
   throw [read, opened].find((one) => one.status === 'rejected')?.reason
 }
 
+/** Where another command finds the database. */
+const sqlUrlOf = (database: string | Database): string | null => (typeof database === 'string' ? database : isNative(database) ? database.url : null)
+
+/** The same for whoever looks on: without what is secret, and only where it is not known already. */
+function shownOf(database: string | Database, sql: string | null): string | null {
+  if (typeof database === 'string' || sql === null) return null
+  const shown = new URL(sql)
+  shown.password = ''
+  return shown.href
+}
+
+const isNative = (database: Database): database is NativeDatabase => 'url' in database
 const isEmbedded = (database: string | Database): database is EmbeddedDatabase => typeof database !== 'string' && database.kind === 'embedded'
 
 function portOf(text: string | undefined): number | null {

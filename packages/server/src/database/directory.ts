@@ -28,6 +28,7 @@ export async function openDirectory(directory: string, durable: boolean): Promis
     try {
       const data = join(root, 'data')
       const version = await versionOf(data)
+      if (version === null && (await versionOf(join(root, 'postgres'))) !== null) throw nativeFailure(directory)
       if (version === null) await makeDatabase(root, data, durable)
       else if (version !== embeddedVersion) throw versionFailure(directory, version)
       // Ours is the lock that counts: PostgreSQL's own was left by a process that is gone, and would keep it from starting if a loss of power emptied it.
@@ -59,7 +60,7 @@ async function makeDatabase(root: string, data: string, durable: boolean): Promi
 }
 
 /** Of the PostgreSQL that wrote the directory, or null: there is no database. */
-async function versionOf(data: string): Promise<number | null> {
+export async function versionOf(data: string): Promise<number | null> {
   const text = await readFile(join(data, 'PG_VERSION'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
@@ -75,6 +76,13 @@ function versionFailure(directory: string, version: number): HeadwaterError {
       : 'Open it with the Headwater that made it, take a copy with pg_dump by its SQL port, and restore that into an empty directory.'
   return new HeadwaterError('version', `The embedded database in ${directory} was written by ${made}, and this one is ${embeddedVersion}.`, hint, { version })
 }
+
+const nativeFailure = (directory: string) =>
+  new HeadwaterError(
+    'directory',
+    `${directory} holds a native database, and an embedded one would begin empty beside it.`,
+    "Open it as native (`--database native`, or `database: 'native'`), or use another directory.",
+  )
 
 /** What the operating system refuses, as an error that names the directory and says what to do. */
 export async function inDirectory<T>(directory: string, run: () => Promise<T>): Promise<T> {

