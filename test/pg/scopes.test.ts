@@ -237,7 +237,7 @@ describe.each(databases)('scopes on $name', ({ open }) => {
       socket.on('message', (frame) => frames.push(String(frame)))
       socket.on('open', () => {
         socket.pause()
-        setTimeout(() => socket.resume(), 3_500)
+        setTimeout(() => socket.resume(), 5_500)
       })
     }
     const bob = openDevice({ url: server.url, user: 'bob', onSocket })
@@ -246,7 +246,8 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     expect(bob.query.samples.all()).toHaveLength(12_000)
     // It was held when the load began.
     expect(frames.some((frame) => frame.startsWith('{"type":"load"') && frame.includes('Brief'))).toBe(true)
-    expect(shown(bob)).toEqual([])
+    // On a busy machine the load may be done before the timer of the end runs; then the end follows at once.
+    await expect.poll(() => shown(bob), { timeout: 1_000 }).toEqual([])
     expect(await server.grantsOf('bob')).toHaveLength(1)
   })
 
