@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const entries = { protocol: ['index', 'limits'], schema: ['index'], server: ['index'], cli: ['main'] }
+const entries = { protocol: ['index', 'limits', 'development', 'production'], schema: ['index'], server: ['index'], cli: ['main'] }
 
 for (const [name, files] of Object.entries(entries)) {
   const folder = join(root, 'packages', name)

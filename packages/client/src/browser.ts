@@ -1,5 +1,6 @@
 // The real ports of a browser. Nothing here is touched before it is used, so that a server may load the module too.
 import { HeadwaterError } from '@headwater/protocol'
+import { development } from '@headwater/protocol/development'
 import { openIndexedDbDisk } from './disk/indexeddb.ts'
 import type { Chance, Clock, Network, OpenDisk, OpenSocket, Ports } from './ports.ts'
 
@@ -63,8 +64,11 @@ const openState = 1
 
 export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefined): OpenSocket {
   return (url, events) => {
-    if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here: pass nodePorts.')
-    const socket = new Socket(url)
+    development(() => {
+      if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here: pass nodePorts.')
+    })
+    // Browsers have one.
+    const socket = new (Socket as typeof WebSocket)(url)
     let isClosed = false
     const end = () => {
       if (!isClosed) events.onClose()

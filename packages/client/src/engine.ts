@@ -1,6 +1,6 @@
 // Puts the parts of the engine together: what each needs of the others is passed here, and nowhere else.
 import { asError, deviceId, HeadwaterError } from '@headwater/protocol'
-import type { Mutators, Schema, TableDefinition } from '@headwater/schema'
+import type { Mutators, Schema } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
 import type { LiveValue, PendingMutation, SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
@@ -54,14 +54,12 @@ export function createEngine(options: EngineOptions): Engine {
   const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, report)
   const changes = createSubscribers(report)
   const follow = <T>(get: () => T): LiveValue<T> => ({ get, subscribe: changes.add })
-  const isPartly = (table: TableDefinition) =>
-    store.cursor() === null || table.memberships.length === 0 || table.memberships.some(({ load }) => load === 'onDemand')
   const shared = { ...options, clock, newId, report, onChange: refresh }
   const store: Store = createStore({ ...shared, stateOf: (table) => sync.holds.stateOf(table) })
   const outbox = createOutbox({
     ...shared,
     store,
-    isPartly,
+    assertHeld: (...asked) => sync.holds.assertHeld(...asked),
     keep: (record) => journal?.keep(record) ?? Promise.reject(trouble),
     obstacle: () => obstacle,
     onWritten: () => sync.wanted(),

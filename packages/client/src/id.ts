@@ -12,6 +12,6 @@ export function createIds({ clock, chance }: Pick<Ports, 'clock' | 'chance'>): (
     bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x80
     const random = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
     const time = last.toString(16).padStart(15, '0').slice(-15)
-    return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${time.slice(12)}-${random.slice(0, 4)}-${random.slice(4)}`
+    return (time + random).replace(/(.{8})(.{4})(...)(....)/, '$1-$2-7$3-$4-')
   }
 }

@@ -75,7 +75,7 @@ const numericPattern = /^(-?\d{1,131072}(\.\d{1,16383})?|NaN|-?Infinity)$/
 const dayPattern = /^(\d{4})-(\d\d)-(\d\d)(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z)?$/
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-function encodeText(value: unknown, { lengthMax = Number.POSITIVE_INFINITY }: ColumnDefinition, name: string): Json | undefined {
+function encodeText(value: unknown, { lengthMax = Infinity }: ColumnDefinition, name: string): Json | undefined {
   if (typeof value !== 'string') return undefined
   refuseFor(unstorableText(value, name))
   if (value.length > lengthMax && [...value].length > lengthMax) throw invalid(`${name} is longer than ${lengthMax}`)

@@ -49,6 +49,8 @@ export const limits = {
   unreadBytesMax: 67_108_864,
   slowReaderMsMax: 30_000,
   drainPollMs: 5,
+  /** The confirmation of a mutation that brought its device a scope waits this long for the load of that scope. */
+  togetherMsMax: 2_000,
   /** A device whose scopes nothing happens in gets a new cursor this often, so that it never falls behind the log. */
   idleCursorMs: 10_000,
   silenceCheckMs: 5_000,

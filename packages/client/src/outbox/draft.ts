@@ -1,6 +1,6 @@
 // Invariant: a mutation writes into a draft of its own, which is merged when it succeeds: one that throws leaves nothing.
 import { HeadwaterError, type Json } from '@headwater/protocol'
-import { refuse, type Schema, type TableDefinition } from '@headwater/schema'
+import { type Predicate, refuse, type Schema, type TableDefinition } from '@headwater/schema'
 import { type Layer, over, setIn, type View } from '../store/layer.ts'
 import { areEqual, keyOfRow } from '../store/row.ts'
 import { type BuiltIn, decodeBuiltIn } from './builtin.ts'
@@ -11,18 +11,17 @@ export interface Draft {
   readonly view: View
   /** Carries out an insert, update or delete as the server would. Throws its refusals, and `not-held` where the device cannot know. */
   write(name: string, args: Json): void
-  /** From now on every use throws: the mutation is over. */
+  /** From now on every write throws: the mutation is over. */
   close(): void
-  assertOpen(): void
 }
 
 export interface DraftDeps {
   readonly schema: Schema
-  /** True if a row of the table can exist that this device does not hold. */
-  readonly isPartly: (table: TableDefinition) => boolean
+  /** Throws `not-held` if a row of the table that matches can be where this device does not see it. `view`: what the mutation sees. Without `where`: any row. */
+  readonly assertHeld: (table: TableDefinition, view: View, where?: Predicate) => void
 }
 
-export function createDraft({ schema, isPartly }: DraftDeps, below: View): Draft {
+export function createDraft({ schema, assertHeld }: DraftDeps, below: View): Draft {
   const layer: Layer = new Map()
   const view = over(below, () => layer)
   let isOpen = true
@@ -36,7 +35,7 @@ export function createDraft({ schema, isPartly }: DraftDeps, below: View): Draft
       return setIn(layer, table, key, row)
     }
     if (before === undefined) {
-      if (isPartly(definition)) throw new HeadwaterError('not-held', `There may be such a row in ${table}.`)
+      assertHeld(definition, view)
       return refuse('absent', `There is no such row in ${table}.`)
     }
     for (const column in expect) {
@@ -46,21 +45,16 @@ export function createDraft({ schema, isPartly }: DraftDeps, below: View): Draft
     setIn(layer, table, key, { ...before, ...row })
   }
 
-  function assertOpen(): void {
-    if (!isOpen) throw waits()
-  }
-
   return {
     layer,
     view,
     write: (name, args) => {
-      assertOpen()
+      if (!isOpen) throw waits()
       put(decodeBuiltIn(schema, name, args))
     },
     close: () => {
       isOpen = false
     },
-    assertOpen,
   }
 }
 

@@ -1,16 +1,12 @@
-import { asError, type HeadwaterError, type Json, type Mutation, type MutationId } from '@headwater/protocol'
+import { asError, type HeadwaterError, type Mutation, type MutationId } from '@headwater/protocol'
 import type { MutationState, Outcome, PendingMutation, SetAside } from '../api.ts'
 
 /** A mutation on its way from being made to being confirmed. */
 export interface Entry {
-  readonly id: MutationId
-  name: string
-  args: Json
-  readonly at: string
+  /** As it travels. Its number is 0 until it has run once and stands in line. */
+  readonly mutation: { -readonly [K in keyof Mutation]: Mutation[K] }
   /** The refused mutation that this one tries again. */
   readonly retried: SetAside | null
-  /** null until it has run once and stands in line. */
-  number: number | null
   /** True once it was sent, as far as is known: from then on its number changes only with the device, and its payload only to a void. */
   isSent: boolean
   /** True once the disk has answered, either way: from then on it may be sent. */
@@ -22,10 +18,10 @@ export interface Entry {
   confirm(outcome: Outcome): void
 }
 
-type Made = Pick<Entry, 'id' | 'name' | 'args' | 'at'>
-
 /** The name of what takes the place of a discarded mutation that may have been sent: it does nothing, and is refused with this code. */
 export const voidName = 'void'
+
+export const isVoid = ({ mutation }: Entry): boolean => mutation.name === voidName
 
 export interface EntryOwner {
   readonly discard: (id: MutationId) => Promise<void>
@@ -33,26 +29,23 @@ export interface EntryOwner {
 }
 
 /** With a number it comes from the disk. */
-export function createEntry({ id, name, args, at }: Made, number: number | null, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
+export function createEntry({ number, ...made }: Mutation, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
   let state: MutationState = 'made'
-  const saved = withResolvers<void>()
-  const confirmed = withResolvers<Outcome>()
+  const [saved, resolveSaved, rejectSaved] = withResolvers<void>()
+  const [confirmed, confirm] = withResolvers<Outcome>()
   // Nothing needs to be awaited: an app that does not ask whether it was saved must not die of an unhandled rejection.
-  saved.promise.catch(() => {})
+  saved.catch(() => {})
+  const isRestored = number > 0
   const entry: Entry = {
-    id,
-    name,
-    args,
-    at,
+    mutation: { number, ...made },
     retried,
-    number,
-    isSent: number !== null,
-    isWritten: number !== null,
-    pending: { id, name, args, at, state: () => state, saved: saved.promise, confirmed: confirmed.promise, discard: () => discard(id) },
+    isSent: isRestored,
+    isWritten: isRestored,
+    pending: { ...made, state: () => state, saved, confirmed, discard: () => discard(made.id) },
     save: (error) => {
-      if (error) saved.reject(error)
-      else saved.resolve()
-      if (state === 'made' && !error) state = 'saved'
+      if (error) return rejectSaved(error)
+      resolveSaved()
+      if (state === 'made') state = 'saved'
     },
     sent: () => {
       state = 'sent'
@@ -61,15 +54,12 @@ export function createEntry({ id, name, args, at }: Made, number: number | null,
     },
     confirm: (outcome) => {
       state = 'confirmed'
-      confirmed.resolve(outcome)
+      confirm(outcome)
     },
   }
-  if (number !== null) entry.save(null)
+  if (isRestored) entry.save(null)
   return entry
 }
-
-/** As it travels, once it stands in line. */
-export const wireOf = ({ number, id, name, args, at }: Entry): Mutation => ({ number: number ?? 0, id, name, args, at })
 
 /** What a thrown error is to the person: `refuse(code, reason)` says it itself. */
 export function refusalOf(thrown: unknown): { readonly error: HeadwaterError; readonly outcome: Outcome } {
@@ -79,11 +69,10 @@ export function refusalOf(thrown: unknown): { readonly error: HeadwaterError; re
 }
 
 function withResolvers<T>() {
-  let resolve: (value: T) => void = () => {}
-  let reject: (error: unknown) => void = () => {}
-  const promise = new Promise<T>((done, failed) => {
-    resolve = done
-    reject = failed
+  let resolvers: [resolve: (value: T) => void, reject: (error: unknown) => void] | undefined
+  const promise = new Promise<T>((...both) => {
+    resolvers = both
   })
-  return { promise, resolve, reject }
+  // The function that a Promise is made with runs at once.
+  return [promise, ...(resolvers as unknown as NonNullable<typeof resolvers>)] as const
 }

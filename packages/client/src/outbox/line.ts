@@ -20,9 +20,10 @@ export interface Line {
   abandon(): readonly Entry[]
   /**
    * Undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
-   * `prepare` is called when it is its turn; what it throws is thrown, or rejected if it had to wait. Where it answers null, nothing is applied.
+   * `prepare` is called when it is its turn, which is before this returns where nothing runs; what it throws is rejected. Where it answers
+   * null, nothing is applied.
    */
-  receive(prepare: () => Delta | null, isSettled: (entry: Entry) => boolean, done: (settled: readonly Entry[]) => void): void | Promise<void>
+  receive(prepare: () => Delta | null, isSettled: (entry: Entry) => boolean, done: (settled: readonly Entry[]) => void): Promise<void>
 }
 
 export interface LineDeps {
@@ -97,7 +98,7 @@ export function createLine(deps: LineDeps): Line {
   }
 
   function settle(entry: Entry, layer: Layer, error: unknown, isFailed: boolean): void {
-    const isFirst = entry.number === null
+    const isFirst = entry.mutation.number === 0
     if (isFirst && isFailed && !isNotHeld(error)) {
       entries.splice(at, 1)
       return deps.onRefused(entry, error)
@@ -112,10 +113,7 @@ export function createLine(deps: LineDeps): Line {
 
   /** Whatever a mutator may await settles in microtasks. */
   function inTime(running: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = deps.clock.timer(0, () => reject(waits()))
-      running.then(resolve, reject).finally(cancel)
-    })
+    return Promise.race([running, new Promise<never>((_, reject) => deps.clock.timer(0, () => reject(waits())))])
   }
 
   function showAhead(entry: Entry): void {
@@ -156,14 +154,12 @@ export function createLine(deps: LineDeps): Line {
       store.commit(null, new Map())
       return called
     },
-    receive: (prepare, isSettled, done) => {
-      const receive = () => {
+    receive: (prepare, isSettled, done) =>
+      later(() => {
         const delta = prepare()
         const gone = entries.filter(isSettled)
         entries = entries.filter((entry) => !isSettled(entry))
         replay({ delta, below: delta ? over(store.confirmed, () => delta.layer) : store.confirmed, done: () => done(gone) })
-      }
-      return isBusy ? later(receive) : receive()
-    },
+      }),
   }
 }

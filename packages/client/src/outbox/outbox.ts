@@ -1,25 +1,15 @@
 // Invariant: mutations are numbered 1, 2, 3 ... in the order they were made, a number is on the disk before it is sent, and
 // a mutation leaves the outbox only with the checkpoint that holds its outcome.
-import {
-  type Checkpoint,
-  type DeviceId,
-  HeadwaterError,
-  type Json,
-  type Mutation,
-  type MutationId,
-  mutationId,
-  type Outcome,
-  type Welcome,
-} from '@headwater/protocol'
-import { type Mutators, own, type Schema, type TableDefinition, validate } from '@headwater/schema'
+import { type Checkpoint, type DeviceId, HeadwaterError, type Json, type MutationId, mutationId, type Outcome, type Welcome } from '@headwater/protocol'
+import { type Mutators, own, type Schema, validate } from '@headwater/schema'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { Loaded } from '../store/delta.ts'
 import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn } from './builtin.ts'
-import { createDraft, type Draft } from './draft.ts'
-import { createEntry, type Entry, refusalOf, voidName, wireOf } from './entry.ts'
+import { createDraft, type Draft, type DraftDeps } from './draft.ts'
+import { createEntry, type Entry, isVoid, refusalOf, voidName } from './entry.ts'
 import { createLine } from './line.ts'
 import type { Restored } from './restore.ts'
 import { copyOf } from './size.ts'
@@ -30,8 +20,8 @@ export interface Outbox {
   make(name: string, argsOf: () => unknown, retried?: SetAside): PendingMutation
   /** Goes on with what lay on the disk, as `device`: another than before where numbers cannot be relied on. */
   open(restored: Restored, device: DeviceId): void
-  /** Applies a checkpoint. Throws or rejects `malformed` if it cannot be; then nothing has changed. */
-  receive(checkpoint: Checkpoint, loads: readonly Loaded[], persist: () => Promise<void>): void | Promise<void>
+  /** Applies a checkpoint. Rejects with `malformed` if it cannot be; then nothing has changed. */
+  receive(checkpoint: Checkpoint, loads: readonly Loaded[], persist: () => Promise<void>): Promise<void>
   /** Drops rows, scopes and cursor; what is pending stays, on top of nothing. */
   drop(): void
   identity(): Identity
@@ -68,7 +58,7 @@ export interface OutboxDeps {
   readonly keep: (record: DiskRecord) => Promise<void>
   /** Why nothing can be made at all, or null. */
   readonly obstacle: () => HeadwaterError | null
-  readonly isPartly: (table: TableDefinition) => boolean
+  readonly assertHeld: DraftDeps['assertHeld']
   /** The number of pending mutations or what is set aside has changed. */
   readonly onChange: () => void
   /** There may be something to send. */
@@ -91,14 +81,14 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   function run(entry: Entry, draft: Draft): Promise<void> | undefined {
-    if (entry.name === voidName) return undefined
-    if (isBuiltIn(entry.name)) {
-      draft.write(entry.name, entry.args)
+    const { name, args } = entry.mutation
+    if (isVoid(entry)) return undefined
+    if (isBuiltIn(name)) {
+      draft.write(name, args)
       return undefined
     }
-    const mutator = mutatorOf(entry.name)
-    const args = validate(mutator.args, entry.args, entry.name)
-    return mutator.run(createTx(deps, draft, entry), args)
+    const mutator = mutatorOf(name)
+    return mutator.run(createTx(deps, draft, entry.mutation), validate(mutator.args, args, name))
   }
 
   function mutatorOf(name: string) {
@@ -108,7 +98,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   function onQueued(entry: Entry): void {
-    entry.number = ++last
+    entry.mutation.number = ++last
     if (entry.retried) setAside = setAside.filter((one) => one !== entry.retried)
     const written = (error: HeadwaterError | null) => {
       entry.isWritten = true
@@ -116,7 +106,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       changed()
       deps.onWritten()
     }
-    deps.keep(outboxRecord({ made: [wireOf(entry)], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
+    deps.keep(outboxRecord({ made: [entry.mutation], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
     changed()
   }
 
@@ -131,9 +121,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>): void {
     for (const number of outcomes.keys()) identity = { ...identity, confirmed: Math.max(identity.confirmed, number) }
     for (const entry of settled) {
-      const outcome = outcomes.get(entry.number ?? 0)
-      const refused = outcome?.type === 'refused' ? setAsideOf(entry, outcome) : null
-      if (entry.name === voidName) voids--
+      const outcome = outcomes.get(entry.mutation.number)
+      const refused = outcome?.type === 'refused' ? setAsideOf(entry.mutation, outcome) : null
+      if (isVoid(entry)) voids--
       else if (refused) setAside = [...setAside, refused]
       // It waits for the disk, and does not fail with it: what the database decided is final.
       persisted.then(() => {
@@ -149,15 +139,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       identity,
       made: line
         .entries()
-        .filter(({ number }) => number !== null)
-        .map(wireOf),
+        .map(({ mutation }) => mutation)
+        .filter(({ number }) => number > 0),
       setAside,
     })
 
   function renumber(device = identity.device): void {
     if (device !== identity.device) identity = { ...identity, device, nonce: null, confirmed: 0 }
     last = identity.confirmed
-    for (const entry of line.entries()) if (entry.number !== null) entry.number = ++last
+    for (const { mutation } of line.entries()) if (mutation.number > 0) mutation.number = ++last
   }
 
   async function discard(id: MutationId): Promise<void> {
@@ -170,13 +160,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   /** What was not sent vanishes, and what is behind it moves up: none of that was sent either. What may have been sent keeps its number, as a void. */
   async function discardPending(id: MutationId): Promise<void> {
     let kept: Promise<void> | undefined
-    const isIt = (entry: Entry) => entry.id === id && entry.name !== voidName
+    const isIt = (entry: Entry) => entry.mutation.id === id && !isVoid(entry)
     await line.receive(
       () => {
         const sent = line.entries().find((entry) => isIt(entry) && entry.isSent)
         if (sent) {
-          sent.name = voidName
-          sent.args = null
+          Object.assign(sent.mutation, { name: voidName, args: null })
           voids++
         }
         return null
@@ -210,7 +199,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const entry = createEntry({ id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock) }, null, owner, retried)
+      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock) }, owner, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending
@@ -218,19 +207,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     open: (restored, device) => {
       identity = restored.identity ?? identity
       setAside = restored.setAside
-      const entries = restored.made.map((one: Mutation) => createEntry(one, one.number, owner))
-      last = entries.at(-1)?.number ?? identity.confirmed
-      voids = entries.filter(({ name }) => name === voidName).length
+      const entries = restored.made.map((one) => createEntry(one, owner))
+      last = entries.at(-1)?.mutation.number ?? identity.confirmed
+      voids = entries.filter(isVoid).length
       line.open(entries)
       if (identity.device !== device) renumber(device)
       changed()
     },
     receive: (checkpoint, loads, persist) => {
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
-      const isSettled = ({ number }: Entry) => number !== null && outcomes.has(number)
       return line.receive(
         () => store.prepare(checkpoint, loads),
-        isSettled,
+        ({ mutation }) => outcomes.has(mutation.number),
         (settled) => settle(settled, outcomes, persist()),
       )
     },
@@ -250,19 +238,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       return deps.keep(whole())
     },
     sendable: (after) => {
-      const behind: Entry[] = []
-      for (const entry of line.entries()) {
-        if (entry.number === null || !entry.isWritten) break
-        if (entry.number > after) behind.push(entry)
-      }
-      return behind
+      let isInOrder = true
+      return line.entries().filter(({ mutation, isWritten }) => {
+        isInOrder &&= isWritten
+        return isInOrder && mutation.number > after
+      })
     },
     last: () => last,
     pending: () => line.entries().length - voids,
     waiting: () => {
       waiting ??= line
         .entries()
-        .filter(({ name }) => name !== voidName)
+        .filter((entry) => !isVoid(entry))
         .map(({ pending }) => pending)
       return waiting
     },

@@ -2,19 +2,16 @@ import { type Json, type UserId, userId } from '@headwater/protocol'
 import { derivedId, type Mutator, type QueryDefinition, queryOf, type Schema, type Tx } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
 import { questionOf, select } from '../store/select.ts'
-import type { Store } from '../store/store.ts'
 import { eachVerb, encodeBuiltIn } from './builtin.ts'
-import type { Draft } from './draft.ts'
+import type { Draft, DraftDeps } from './draft.ts'
 
-export interface TxDeps {
-  readonly schema: Schema
+export interface TxDeps extends DraftDeps {
   readonly user: string
-  readonly store: Pick<Store, 'counters'>
 }
 
 /** What a mutator works with on a device: everything settles in microtasks, so that it is done before the next frame. */
 export function createTx(
-  { schema, user, store }: TxDeps,
+  { schema, user, assertHeld }: TxDeps,
   draft: Draft,
   mutation: { readonly id: string; readonly at: string },
 ): Parameters<Mutator<Schema, Json>['run']>[0] {
@@ -22,24 +19,24 @@ export function createTx(
   const members: Record<string, unknown> = {}
   const queries: Record<string, unknown> = {}
   const ask = (definition: QueryDefinition, limit = definition.limit) => {
-    draft.assertOpen()
     const table = schema.definitions[definition.table]
-    return table ? select(draft.view, questionOf(table, { ...definition, limit }), store.counters) : []
+    return table ? select(draft.view, questionOf(table, { ...definition, limit })) : []
   }
   for (const [name, table] of Object.entries(schema.definitions)) {
     members[name] = eachVerb((verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values)))
     queries[name] = queryOf(name, table, (definition) => ({
       all: async () => ask(definition),
-      first: async () => ask(definition, Math.min(1, definition.limit ?? 1))[0],
+      first: async () => {
+        const [row] = ask(definition, Math.min(1, definition.limit ?? 1))
+        if (row === undefined) assertHeld(table, draft.view, definition.where)
+        return row
+      },
     }))
   }
   const fixed: { query: unknown; user: UserId; id: () => string; now: () => string } = {
     query: queries,
     user: userId(user),
-    id: () => {
-      draft.assertOpen()
-      return derivedId(mutation.id, ++ids)
-    },
+    id: () => derivedId(mutation.id, ++ids),
     now: () => mutation.at,
   }
   // A member per table of the schema and the four fixed ones: what Tx says for this schema.

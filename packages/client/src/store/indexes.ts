@@ -1,7 +1,9 @@
+import { development } from '@headwater/protocol/development'
 import type { Batch } from './change.ts'
+import { counters } from './counters.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
-import type { Counters, Question } from './select.ts'
+import type { Question } from './select.ts'
 import { createSorted, type Sorted } from './sorted.ts'
 
 /** Ordered indexes over what is seen, one per table and order, built when first needed and kept up from then on. */
@@ -16,13 +18,15 @@ export interface Indexes {
 
 const changesMax = 10_000
 
-export function createIndexes(view: View, counters: Counters): Indexes {
+export function createIndexes(view: View): Indexes {
   const byTable = new Map<string, Map<string, Sorted>>()
 
   function build({ table, order, compare }: Question): Sorted {
     const rows: Row[] = []
     view.each(table, (row) => rows.push(row))
-    counters.indexed += rows.length
+    development(() => {
+      counters.indexed += rows.length
+    })
     const index = createSorted(rows, compare)
     byTable.set(table, (byTable.get(table) ?? new Map<string, Sorted>()).set(order, index))
     return index

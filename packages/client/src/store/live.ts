@@ -7,7 +7,7 @@ import type { Batch } from './change.ts'
 import { createIndexes } from './indexes.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
-import { type Counters, type Question, questionOf, textOf } from './select.ts'
+import { type Question, questionOf, textOf } from './select.ts'
 import { createSubscribers } from './subscribers.ts'
 import { createWindow } from './window.ts'
 
@@ -26,7 +26,6 @@ export interface LiveDeps {
   readonly stateOf: (table: string) => ResultState
   readonly clock: Clock
   readonly report: (error: unknown) => void
-  readonly counters: Counters
 }
 
 interface Active {
@@ -37,8 +36,8 @@ interface Active {
 }
 
 export function createLiveQueries(deps: LiveDeps): LiveQueries {
-  const { view, counters } = deps
-  const indexes = createIndexes(view, counters)
+  const { view } = deps
+  const indexes = createIndexes(view)
   const shared = new Map<string, LiveQuery<Row>>()
   const active = new Set<Active>()
   const notify = createNotifier()
@@ -46,7 +45,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
   /** Sets up on first use, and gives up what it holds a macrotask after nobody subscribes: React unsubscribes and subscribes again in one. */
   function create(text: string, definition: QueryDefinition): LiveQuery<Row> {
     const question = questionOf(deps.tableOf(definition.table), definition)
-    const window = createWindow(question, view, indexes, counters)
+    const window = createWindow(question, view, indexes)
     const subscribers = createSubscribers(deps.report, rest)
     let result: Result<Row> = { rows: [], state: 'loading' }
     /** True if the result is another now. */
@@ -118,13 +117,16 @@ function keep(before: readonly Row[], rows: readonly Row[]): readonly Row[] {
 
 /** A subscriber that writes has its notifications run after those under way. */
 function createNotifier() {
-  const waiting: { notify(): void }[] = []
+  const waiting = new Set<{ notify(): void }>()
   let isRunning = false
   return (altered: readonly { notify(): void }[]) => {
-    waiting.push(...altered)
+    for (const one of altered) waiting.add(one)
     if (isRunning) return
     isRunning = true
-    for (let next = waiting.shift(); next; next = waiting.shift()) next.notify()
+    for (const next of waiting) {
+      waiting.delete(next)
+      next.notify()
+    }
     isRunning = false
   }
 }

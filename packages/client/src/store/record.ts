@@ -36,7 +36,7 @@ const formatVersion = 1
 
 export const headerRecord: DiskRecord = JSON.stringify({ headwater: formatVersion })
 
-const anyText = text(Number.POSITIVE_INFINITY)
+const anyText = text(Infinity)
 
 const identity = object({
   device: text(limits.idLengthMax),
@@ -68,13 +68,10 @@ const outboxMark = '{"outbox":'
 export const outboxRecord = (outbox: OutboxRecord): DiskRecord => `${outboxMark}${JSON.stringify(outbox)}}`
 
 /** A mutation as it is kept for the person after it was refused. */
-export const setAsideOf = ({ id, name, args, at }: Pick<Mutation, 'id' | 'name' | 'args' | 'at'>, { code, reason }: Outcome): SetAside => ({
-  id,
-  name,
-  args,
+export const setAsideOf = ({ number: _, ...made }: Mutation, { code, reason }: Outcome): SetAside => ({
+  ...made,
   code: code ?? 'refused',
   reason: reason ?? '',
-  at,
 })
 
 /** Throws `malformed` for what cannot be read, and `store-version` for what a newer app wrote. An outbox record gives whatever of it is whole. */

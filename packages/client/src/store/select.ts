@@ -1,17 +1,9 @@
+import { development } from '@headwater/protocol/development'
 import { compareRows, compile, fullOrder, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
+import { counters } from './counters.ts'
 import type { View } from './layer.ts'
 import { keyOfRow, type Row } from './row.ts'
 import { type Compare, createTop } from './top.ts'
-
-/** Rows looked at, for the tests that hold the engine to its promises about cost. */
-export interface Counters {
-  /** By live queries, to follow changes. */
-  visited: number
-  /** To answer a query from nothing. */
-  setUp: number
-  /** To build an ordered index: once per order. */
-  indexed: number
-}
 
 /** A query made ready to run over rows. */
 export interface Question {
@@ -30,7 +22,7 @@ export function questionOf(table: TableDefinition, definition: QueryDefinition):
   const evaluate = compile(table, definition.where)
   return {
     table: definition.table,
-    limit: definition.limit ?? Number.POSITIVE_INFINITY,
+    limit: definition.limit ?? Infinity,
     matches: (row) => evaluate(row) === true,
     compare: compareRows(table, order),
     order: order.map(({ column, direction }) => `${column} ${direction}`).join(),
@@ -39,10 +31,10 @@ export function questionOf(table: TableDefinition, definition: QueryDefinition):
 }
 
 /** The answer as of now. */
-export function select(view: View, question: Question, counters: Counters): readonly Row[] {
+export function select(view: View, question: Question): readonly Row[] {
   const top = createTop(question.limit, question.compare)
   eachCandidate(view, question, (row) => {
-    counters.setUp++
+    development(() => counters.setUp++)
     if (question.matches(row)) top.add(row)
   })
   return top.rows()
@@ -65,11 +57,17 @@ export function textOf(definition: QueryDefinition): string {
 
 function onlyKeyOf(table: TableDefinition, where: Predicate): string | null {
   const [column = ''] = table.key
-  if (where.type !== 'and' || table.key.length > 1) return null
+  const value = table.key.length > 1 ? undefined : valueAsked(where, column)
+  return value === undefined ? null : keyOfRow(table, { [column]: value })
+}
+
+/** The value that the column must have, where the predicate names it; undefined where it does not. */
+export function valueAsked(where: Predicate, column: string): unknown {
+  if (where.type === 'compare' && where.column === column && where.operator === 'eq') return where.operand
+  if (where.type !== 'and') return undefined
   for (const part of where.parts) {
-    if (part.type === 'compare' && part.column === column && part.operator === 'eq') return keyOfRow(table, { [column]: part.operand })
-    const inner = onlyKeyOf(table, part)
-    if (inner !== null) return inner
+    const value = valueAsked(part, column)
+    if (value !== undefined) return value
   }
-  return null
+  return undefined
 }

@@ -10,7 +10,7 @@ import { copyOf, type Layer, merge, over, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
 import { areEqualRows, createDecoder, type Places, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
-import { type Counters, questionOf, select } from './select.ts'
+import { questionOf, select } from './select.ts'
 
 export type WireColumns = ReadonlyMap<string, readonly string[]>
 
@@ -18,7 +18,6 @@ export interface Store {
   readonly tables: ReadonlyMap<string, StoredTable>
   readonly confirmed: View
   readonly visible: View
-  readonly counters: Counters
   cursor(): Cursor | null
   scopes(): Scopes
   /** By which roles the person holds scopes, as of the cursor. */
@@ -64,7 +63,6 @@ export function createStore(deps: StoreDeps): Store {
   const tables = new Map<string, StoredTable>(
     Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]),
   )
-  const counters: Counters = { visited: 0, setUp: 0, indexed: 0 }
   const confirmed: View = {
     get: (table, key) => tables.get(table)?.rows.get(key),
     each: (table, run) => tables.get(table)?.rows.forEach(run),
@@ -74,7 +72,7 @@ export function createStore(deps: StoreDeps): Store {
   let cursor: Cursor | null = null
   const visible = over(confirmed, () => overlay)
   const tableNamed = (name: string) => tableOf(deps.schema, name)
-  const queries = createLiveQueries({ ...deps, view: visible, tableOf: tableNamed, stateOf: (name) => deps.stateOf(tableNamed(name)), counters })
+  const queries = createLiveQueries({ ...deps, view: visible, tableOf: tableNamed, stateOf: (name) => deps.stateOf(tableNamed(name)) })
   const reading = createReading(tables, deps.report)
 
   function commit(delta: Delta | null, next: Layer): void {
@@ -115,7 +113,6 @@ export function createStore(deps: StoreDeps): Store {
     tables,
     confirmed,
     visible,
-    counters,
     cursor: () => cursor,
     scopes: () => scopes,
     roles: () => scopes.roles,
@@ -138,7 +135,7 @@ export function createStore(deps: StoreDeps): Store {
       cursor = null
       queries.followStates()
     },
-    ask: (definition) => select(visible, questionOf(tableNamed(definition.table), definition), counters),
+    ask: (definition) => select(visible, questionOf(tableNamed(definition.table), definition)),
     live: queries.live,
     followStates: queries.followStates,
   }

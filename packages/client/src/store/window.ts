@@ -1,11 +1,13 @@
 // Invariant: a window holds every matching row up to its end, in order; `end` null means that it holds all that match. What is
 // shown is its first `limit` rows. A limited window keeps slack behind the limit, so that most deletions need no other row.
 
+import { development } from '@headwater/protocol/development'
 import type { Change } from './change.ts'
+import { counters } from './counters.ts'
 import type { Indexes } from './indexes.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
-import { type Counters, eachCandidate, type Question } from './select.ts'
+import { eachCandidate, type Question } from './select.ts'
 import type { Sorted } from './sorted.ts'
 import { createTop, positionOf } from './top.ts'
 
@@ -22,7 +24,7 @@ export interface Window {
   shown(): readonly Row[]
 }
 
-export function createWindow(question: Question, view: View, indexes: Indexes, counters: Counters): Window {
+export function createWindow(question: Question, view: View, indexes: Indexes): Window {
   const { matches, compare, limit } = question
   const capacity = limit + Math.max(limit, slackMin)
   let rows: Row[] = []
@@ -30,7 +32,7 @@ export function createWindow(question: Question, view: View, indexes: Indexes, c
 
   const isInside = (row: Row | null): row is Row => {
     if (row === null) return false
-    counters.visited++
+    development(() => counters.visited++)
     return matches(row) && (end === null || compare(row, end) <= 0)
   }
 
@@ -44,7 +46,7 @@ export function createWindow(question: Question, view: View, indexes: Indexes, c
     // One row more than there is room for tells that there are more.
     const top = createTop(capacity + 1, compare)
     eachCandidate(view, question, (row) => {
-      counters.setUp++
+      development(() => counters.setUp++)
       if (matches(row)) top.add(row)
     })
     rows = top.rows()
@@ -54,7 +56,7 @@ export function createWindow(question: Question, view: View, indexes: Indexes, c
   /** Takes in rows behind the end until the window is full. */
   function extend(index: Sorted, counter: 'setUp' | 'visited'): void {
     const isAll = index.after(end, (row) => {
-      counters[counter]++
+      development(() => counters[counter]++)
       if (matches(row)) rows.push(row)
       return rows.length < capacity
     })
@@ -88,7 +90,7 @@ export function createWindow(question: Question, view: View, indexes: Indexes, c
     apply: (changes) => {
       let isShown = false
       // Where most of a long result changes, answering anew costs less than moving its rows about.
-      if (changes === null || (capacity === Number.POSITIVE_INFINITY && changes.length > Math.max(spliceMin, rows.length / 8))) {
+      if (changes === null || (capacity === Infinity && changes.length > Math.max(spliceMin, rows.length / 8))) {
         fill()
         return true
       }

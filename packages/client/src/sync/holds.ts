@@ -1,7 +1,10 @@
 import { HeadwaterError, type ScopeKey, scopeKey, scopeKind } from '@headwater/protocol'
-import type { Schema, TableDefinition } from '@headwater/schema'
+import { type Schema, type TableDefinition, tableOf } from '@headwater/schema'
 import type { ResultState, ScopeHandle } from '../api.ts'
+import type { DraftDeps } from '../outbox/draft.ts'
 import type { Ports } from '../ports.ts'
+import type { View } from '../store/layer.ts'
+import { valueAsked } from '../store/select.ts'
 import type { Store } from '../store/store.ts'
 import { createSubscribers } from '../store/subscribers.ts'
 
@@ -9,8 +12,8 @@ import { createSubscribers } from '../store/subscribers.ts'
 export interface Holds {
   scope(kind: string, key: string): ScopeHandle
   scopeState(kind: string, key: string): ReturnType<ScopeHandle['state']>
-  /** On-demand scopes in use. */
-  inUse(): readonly ScopeKey[]
+  /** On-demand scopes in use, and those that pending mutations write. */
+  wanted(): readonly ScopeKey[]
   /** A greeting named these as held or wanted; what was denied may be asked again. */
   greeted(asked: readonly ScopeKey[]): void
   /** Scopes to ask for now; each is answered once. */
@@ -19,6 +22,8 @@ export interface Holds {
   /** A checkpoint was applied. `isFirst`: since the greeting, so that its scopes are answered. */
   follow(isFirst: boolean): void
   stateOf(table: TableDefinition): ResultState
+  /** As a draft needs it. */
+  assertHeld: DraftDeps['assertHeld']
 }
 
 export interface HoldsDeps {
@@ -52,7 +57,27 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
 
   const inUse = () => [...uses.keys()].filter((scope) => uses.get(scope) && isOnDemand(scope))
 
-  const stateOf = (scope: ScopeKey) => (isHere(scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
+  /** True of a scope that a pending mutation makes, by inserting the row that it is named after: nothing of it is elsewhere. */
+  function isOwn(view: View, scope: ScopeKey): boolean {
+    const kind = scopeKind(scope)
+    const key = scope.slice(kind.length + 1)
+    return [...store.tables.values()].some(
+      ({ name, definition, rows }) => !rows.has(key) && view.get(name, key) && definition.memberships.some((one) => one.kind === kind),
+    )
+  }
+
+  const stateOf = (scope: ScopeKey) => (isHere(scope) || isOwn(store.visible, scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
+
+  function wanted(): readonly ScopeKey[] {
+    const scopes = new Set(inUse())
+    for (const [name, rows] of store.overlay())
+      for (const { kind, column, load } of tableOf(schema, name).memberships)
+        for (const row of rows.values()) {
+          const key = row?.[column] ?? null
+          if (load === 'onDemand' && key !== null) scopes.add(scopeKey(kind, String(key)))
+        }
+    return [...scopes]
+  }
 
   function refresh(): void {
     subscribers.run()
@@ -69,27 +94,21 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
     ports.clock.timer(graceMs, () => {
       if (uses.get(scope) !== 0) return
       // Offline, what is dropped could not be loaded again.
-      if (isHere(scope) && isOnDemand(scope) && !evict(scope)) return wait(scope)
+      if (isHere(scope) && isOnDemand(scope) && (wanted().includes(scope) || !evict(scope))) return wait(scope)
       uses.delete(scope)
       asked.delete(scope)
     })
   }
 
-  function readyOf(scope: ScopeKey): Promise<void> {
-    const ready = new Promise<void>((resolve, reject) => {
-      const settle = () => {
-        const state = stateOf(scope)
-        if (state === 'loading') return
-        unsubscribe()
-        if (state === 'ready') resolve()
-        else reject(new HeadwaterError('denied', `${scope} is not granted.`))
-      }
-      const unsubscribe = subscribers.add(settle)
-      settle()
-    })
-    // Who only reads the state must not die of an unhandled rejection.
-    ready.catch(() => {})
-    return ready
+  async function readyOf(scope: ScopeKey): Promise<void> {
+    while (stateOf(scope) === 'loading')
+      await new Promise<void>((resolve) => {
+        const unsubscribe = subscribers.add(() => {
+          unsubscribe()
+          resolve()
+        })
+      })
+    if (stateOf(scope) === 'denied') throw new HeadwaterError('denied', `${scope} is not granted.`)
   }
 
   return {
@@ -98,11 +117,14 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
       use(scope, 1)
       store.followStates()
       if (stateOf(scope) === 'loading') onWanted()
+      const ready = readyOf(scope)
+      // Who only reads the state must not die of an unhandled rejection.
+      ready.catch(() => {})
       let isReleased = false
       return {
         state: () => stateOf(scope),
         subscribe: subscribers.add,
-        ready: readyOf(scope),
+        ready,
         release: () => {
           if (!isReleased) use(scope, -1)
           isReleased = true
@@ -110,16 +132,25 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
       }
     },
     scopeState: (kind, key) => stateOf(scopeKey(kind, key)),
-    inUse,
+    wanted,
     greeted: (scopes) => {
       asked.clear()
       denied.clear()
       for (const scope of scopes) asked.add(scope)
     },
+    assertHeld: ({ memberships }, view, where) => {
+      const isAllHere = memberships.every(({ kind, column, load }) => {
+        if (load === 'eager') return store.cursor() !== null
+        const key = where && valueAsked(where, column)
+        const scope = scopeKey(kind, String(key))
+        return key !== undefined && (isHere(scope) || isOwn(view, scope))
+      })
+      if (!isAllHere) throw new HeadwaterError('not-held', 'There may be such a row elsewhere.')
+    },
     takeWanted: () => {
-      const wanted = inUse().filter((scope) => stateOf(scope) === 'loading' && !asked.has(scope))
-      for (const scope of wanted) asked.add(scope)
-      return wanted
+      const lacking = wanted().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
+      for (const scope of lacking) asked.add(scope)
+      return lacking
     },
     deny: (scopes) => {
       for (const scope of scopes) denied.add(scope)

@@ -1,5 +1,5 @@
 import * as limits from '@headwater/protocol/limits'
-import { type Entry, wireOf } from '../outbox/entry.ts'
+import type { Entry } from '../outbox/entry.ts'
 import { byteLength } from '../outbox/size.ts'
 
 /** Mutations of one message, and the message. */
@@ -15,7 +15,7 @@ export function* pushesOf(entries: readonly Entry[], inFlight: number): Iterable
   let bytes = 0
   const push = (): Push => ({ entries: taken, frame: `{"type":"push","mutations":[${texts.join()}]}` })
   for (const entry of entries.slice(0, Math.max(0, limits.mutationsInFlightMax - inFlight))) {
-    const text = JSON.stringify(wireOf(entry))
+    const text = JSON.stringify(entry.mutation)
     const size = byteLength(text)
     if (taken.length >= limits.mutationsPerPushMax || (taken.length > 0 && bytes + size > limits.pushBytesMax)) {
       yield push()

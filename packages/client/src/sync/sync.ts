@@ -143,7 +143,7 @@ export function createSync(deps: SyncDeps): Sync {
     const { device, nonce, confirmed } = outbox.identity()
     const cursor = store.cursor()
     const { granted, held, tag } = store.scopes()
-    const asked = cursor === null ? holds.inUse() : [...held]
+    const asked = cursor === null ? holds.wanted() : [...held]
     holds.greeted(asked)
     isFirst = true
     send({
@@ -191,7 +191,7 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   function take(message?: Down): void {
-    if (message?.type === 'checkpoint') apply(message)
+    if (message?.type === 'checkpoint') void apply(message)
     if (message?.type === 'denied') holds.deny(message.scopes)
     if (message?.type !== 'load') return
     try {
@@ -205,31 +205,23 @@ export function createSync(deps: SyncDeps): Sync {
     persist(message)
   }
 
-  function apply(message: Checkpoint): void {
+  async function apply(message: Checkpoint): Promise<void> {
     const number = state.socket
     const frame = heard
-    const after = (event: 'applied' | 'malformed') => {
-      isApplying = false
-      dispatch(event, number)
-    }
-    const applied = () => {
-      holds.follow(isFirst)
-      isFirst = false
-      after('applied')
-      if (!store.hasLoads()) deps.journal()?.compact()
-    }
-    const failed = (error: unknown) => {
-      deps.report(error)
-      after('malformed')
-    }
+    let event: EventType = 'applied'
     isApplying = true
     try {
-      const waiting = outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
-      if (waiting) waiting.then(applied, failed).then(drain)
-      else applied()
+      await outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
+      holds.follow(isFirst)
+      isFirst = false
     } catch (error) {
-      failed(error)
+      deps.report(error)
+      event = 'malformed'
     }
+    isApplying = false
+    dispatch(event, number)
+    if (!store.hasLoads()) deps.journal()?.compact()
+    drain()
   }
 
   function talk(): void {
@@ -240,7 +232,7 @@ export function createSync(deps: SyncDeps): Sync {
       socket?.send(push.frame)
       for (const entry of push.entries) {
         entry.sent()
-        sentUpTo = entry.number ?? sentUpTo
+        sentUpTo = entry.mutation.number
       }
     }
   }

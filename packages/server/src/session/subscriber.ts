@@ -5,7 +5,8 @@ import type { Schema } from '@headwater/schema'
 import type { Identity, Resume } from '../feed/cursor.ts'
 import type { Batch, Feed } from '../feed/feed.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
-import type { Database } from '../ports.ts'
+import { limits } from '../limits.ts'
+import type { Clock, Database } from '../ports.ts'
 import { type Granted, type GrantReader, type Regrants, regranted } from '../scopes/grants.ts'
 import { type Delivery, type Hub, nothing } from '../scopes/hub.ts'
 import { checkpointFrame } from './frame.ts'
@@ -15,6 +16,7 @@ import { createLoads } from './loading.ts'
 export type GrantsAlong = Regrants
 
 export interface SubscriberDeps {
+  readonly clock: Clock
   readonly database: Database
   readonly feed: Feed<GrantsAlong>
   readonly hub: Hub<Subscriber>
@@ -78,10 +80,32 @@ export interface Holding {
 export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: UserId): Subscriber {
   const { feed, hub } = deps
   const holds = (stream: StreamKey) => holding.held.has(stream)
-  const transmit = (frame: string) => {
+  // Frames that wait for a load, to go with it.
+  let together: string[] | null = null
+
+  function transmit(frame: string): void {
+    if (together !== null) together.push(frame)
     // A device that was cut off greets again; there is nobody left to tell.
-    deps.send(frame).catch(() => {})
+    else deps.send(frame).catch(() => {})
   }
+
+  /**
+   * A device that makes a scope shows its rows before anybody else can. The confirmation waits for the load that brings them back,
+   * for a moment: they would go from the screen and come again.
+   */
+  function keepTogether(joined: Promise<unknown>): void {
+    if (together !== null) return
+    together = []
+    const cancel = deps.clock.timer(limits.togetherMsMax, sendTogether)
+    joined.then(sendTogether, sendTogether).finally(cancel)
+  }
+
+  function sendTogether(): void {
+    const frames = together ?? []
+    together = null
+    for (const frame of frames) transmit(frame)
+  }
+
   const holding: Holding = {
     device,
     user,
@@ -104,7 +128,11 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     holding.lost = [...holding.held].filter((stream) => !holding.granted.has(streamScope(stream)))
     for (const stream of holding.lost) holding.held.delete(stream)
     hub.unlisten(subscriber, holding.lost)
-    loads.join(gained.flatMap(loads.streamsOf)).catch(deps.onFailure)
+    // What was lost is not sent any later than it must be.
+    if (holding.lost.length > 0) sendTogether()
+    const joined = loads.join(gained.flatMap(loads.streamsOf))
+    joined.catch(deps.onFailure)
+    if (gained.length > 0 && batch.outcomes.some((one) => one.device === device)) keepTogether(joined)
   }
 
   function deliver(batch: Batch<GrantsAlong>, delivery: Delivery): void {
