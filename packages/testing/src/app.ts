@@ -1,13 +1,16 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema } from '@headwater/schema'
-import { type Clock, createServer, type Database, type Parameter, type Server, type ServerOptions, type SqlRow, sql } from '@headwater/server'
+import { type Clock, createServer, type Database, type Parameter, type Server, type ServerOptions, type SharedOf, type SqlRow, sql } from '@headwater/server'
 import { createDevice, type Device, type DeviceOptions, type TestDevice } from './device.ts'
 import { takeGround } from './ground.ts'
 import { settled, settleMsMax, started } from './settled.ts'
 
-type Given<S extends Schema, M extends Mutators<S>> = Omit<ServerOptions<S, M>, 'authenticate' | 'database' | 'directory' | 'origins' | 'onTrouble' | 'ports'>
+type Given<S extends Schema, M extends Mutators<SharedOf<S>>> = Omit<
+  ServerOptions<S, M>,
+  'authenticate' | 'database' | 'directory' | 'origins' | 'onTrouble' | 'ports'
+>
 
-export interface TestAppOptions<S extends Schema, M extends Mutators<S>> extends Given<S, M> {
+export interface TestAppOptions<S extends Schema, M extends Mutators<SharedOf<S>>> extends Given<S, M> {
   /** Default: a device's person is the one that it was opened for. */
   readonly authenticate?: ServerOptions<S, M>['authenticate']
   /** Runs before each start of the server, on a database without rows: makes tables that the schema does not have, where they are missing. */
@@ -20,9 +23,9 @@ export interface TestAppOptions<S extends Schema, M extends Mutators<S>> extends
   readonly settleMsMax?: number
 }
 
-export interface TestApp<S extends Schema, M extends Mutators<S>> {
+export interface TestApp<S extends Schema, M extends Mutators<SharedOf<S>>> {
   /** A device of a person; called again, another one. Resolves when it is level, or has started if it is offline. Rejects if it cannot be. */
-  device(user: string, options?: DeviceOptions): Promise<TestDevice<S, M>>
+  device(user: string, options?: DeviceOptions): Promise<TestDevice<SharedOf<S>, M>>
   /**
    * Resolves when everything that was made on the devices with a network is confirmed, and each of them is level with all that is
    * committed in the database. Rejects after `settleMsMax` with `not-settled`, saying which device is not.
@@ -50,16 +53,18 @@ const userHeader = 'headwater-test-user'
  *     await using app = await createTestApp({ schema, access, mutators, grants })
  *     const ada = await app.device('ada')
  */
-export async function createTestApp<S extends Schema, const M extends Mutators<S> = Record<never, never>>(
+export async function createTestApp<S extends Schema, const M extends Mutators<SharedOf<S>> = Record<never, never>>(
   options: TestAppOptions<S, M>,
 ): Promise<TestApp<S, M>> {
   const { clock, schema, mutators } = options
+  // What devices load of it: the whole, unless withServerColumns made it.
+  const shared = ('shared' in schema ? schema.shared : schema) as SharedOf<S>
   const ports = clock ? { clock } : {}
   const msMax = options.settleMsMax ?? settleMsMax
   const ground = await takeGround(schema)
   const troubles: unknown[] = []
   const onTrouble = (error: unknown) => void troubles.push(error)
-  let devices: Device<S, M>[] = []
+  let devices: Device<SharedOf<S>, M>[] = []
   let server: Server
   let closing: Promise<void> | null = null
 
@@ -77,12 +82,12 @@ export async function createTestApp<S extends Schema, const M extends Mutators<S
     await server.close()
   }
 
-  async function open(user: string, { offline = false, headers = {} }: DeviceOptions = {}): Promise<TestDevice<S, M>> {
+  async function open(user: string, { offline = false, headers = {} }: DeviceOptions = {}): Promise<TestDevice<SharedOf<S>, M>> {
     const mine = server
     const request = { url: '/headwater/socket', headers: new Headers({ [userHeader]: encodeURIComponent(user), ...headers }) }
-    const device = createDevice<S, M>({
+    const device = createDevice<SharedOf<S>, M>({
       name: `device ${devices.length + 1} of ${user}`,
-      client: { schema, user, ...(mutators && { mutators }) },
+      client: { schema: shared, user, ...(mutators && { mutators }) },
       ports,
       isOnline: !offline,
       accept: (connection) => mine.connect(request, connection),

@@ -37,7 +37,7 @@ begin
   set local session_replication_role = replica;
   for one in
     select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind = 'r' and (n.nspname = 'public' or n.nspname = 'headwater' and c.relname in ('devices', 'mutations', 'incidents', 'log'))
+     where c.relkind = 'r' and (n.nspname = 'public' or n.nspname = 'headwater' and c.relname not in ('migrations', 'identity', 'witness', 'captures', 'marks'))
      order by n.nspname desc, c.relname = 'log'
   loop
     execute format('select exists (select from %s)', one.name) into used;

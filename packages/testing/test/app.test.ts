@@ -1,5 +1,5 @@
 import { defineMutators, defineSchema, holdersMayWrite, integer, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
-import { sql } from '@headwater/server'
+import { sql, withServerColumns } from '@headwater/server'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { createTestApp, createTestClock, type TestApp, type TestAppOptions } from '../src/index.ts'
@@ -174,6 +174,21 @@ describe('between tests', () => {
     expect(await app.sql`select title from lists`).toEqual([])
   })
 
+  test('of what is Headwater’s own, what a start has put in place stays, and nothing else', async () => {
+    const before = await start()
+    const ada = await before.device('ada')
+    await ada.mutate.lists.insert({ id: newId(), ownerId: 'ada', title: 'Old' }).confirmed
+    await before.sql`insert into headwater.incidents (kind) values ('forked')`
+    await before.close()
+    const app = await start({ seed: async () => {} })
+    const tables = await app.sql`select relname as name from pg_class where relnamespace = 'headwater'::regnamespace and relkind = 'r' order by 1`
+    const names = tables.map(({ name }) => String(name))
+    const used = await app.database.query(
+      `${names.map((name) => `select '${name}' as name where exists (select from headwater.${name})`).join(' union all ')} order by 1`,
+    )
+    expect(used.map(({ name }) => name)).toEqual(['captures', 'identity', 'marks', 'migrations', 'witness'])
+  })
+
   test('reset begins anew: rows, devices and numbers', async () => {
     const app = await start({
       prepare: async (database) => {
@@ -203,6 +218,21 @@ describe('between tests', () => {
     await expect(start({ grants: { user: sql`select 1`, list: sql`select 1` } })).rejects.toMatchObject({ code: 'grants' })
     await start()
   })
+})
+
+test('columns that only the server has are not on its devices', async () => {
+  const app = await createTestApp({
+    schema: withServerColumns(schema, { lists: { secret: text().nullable() } }),
+    access: holdersMayWrite(schema),
+    mutators,
+    grants: { user: sql`select 'ada' as "user", 'ada' as key, 'self' as role`, list: sql`select 'ada' as "user", id as key, 'self' as role from lists` },
+    settleMsMax: 20_000,
+  })
+  await using _ = app
+  const ada = await app.device('ada')
+  await app.sql`insert into lists (id, owner_id, title, secret) values (${newId()}, 'ada', 'Food', 'canary')`
+  await app.settled()
+  expect(ada.query.lists.all()).toEqual([{ id: expect.any(String), ownerId: 'ada', title: 'Food' }])
 })
 
 describe('troubles', () => {

@@ -3,6 +3,11 @@ import { expect, test } from 'vitest'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 
-test('the tests that docs/testing.md shows are the ones that run here', () => {
-  expect(read('../../../docs/testing.md')).toContain(`\`\`\`ts\n${read('page.test.ts')}\`\`\`\n`)
+test.each([
+  ['testing.md', 'page.test.ts', 1],
+  ['scopes.md', 'scopes-page.test.ts', 8],
+])('what docs/%s shows is part of %s, which runs here', (page, tests, count) => {
+  const blocks = [...read(`../../../docs/${page}`).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => block)
+  expect(blocks).toHaveLength(count)
+  for (const block of blocks) expect(read(tests)).toContain(block)
 })
