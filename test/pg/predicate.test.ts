@@ -1,121 +1,18 @@
 // HARD-CASES 32: operators, order and values have one meaning. Here the device's and PostgreSQL's are compared, query by query, over
 // rows and operands chosen to lie close together: both forms of the same text, equal numbers written differently, nulls, extremes.
 import type { Json } from '@headwater/protocol'
-import {
-  array,
-  bigint,
-  boolean,
-  bytes,
-  type ColumnDefinition,
-  type ColumnType,
-  compareRows,
-  compile,
-  date,
-  decodeValue,
-  defineSchema,
-  encodeValue,
-  enumeration,
-  float,
-  fullOrder,
-  integer,
-  json,
-  numeric,
-  type Predicate,
-  type QueryDefinition,
-  table,
-  tableOf,
-  text,
-  timestamp,
-  uuid,
-} from '@headwater/schema'
+import { compareRows, compile, decodeValue, fullOrder, type Predicate, type QueryDefinition } from '@headwater/schema'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../../packages/server/src/ports.ts'
-import { createTable } from '../../packages/server/src/sql/create.ts'
-import { columnName } from '../../packages/server/src/sql/name.ts'
 import { createParameters } from '../../packages/server/src/sql/permit.ts'
 import { predicateSql, selectStatement } from '../../packages/server/src/sql/select.ts'
 import { sql } from '../../packages/server/src/sql/tag.ts'
-import { fromJson } from '../../packages/server/src/sql/value.ts'
 import { databases } from '../harness/databases.ts'
+import { columns, fillThings, operand, ordered, type Row, rows, things } from '../harness/things.ts'
 
-const schema = defineSchema({
-  things: table({
-    id: integer().primaryKey(),
-    ownerId: text(),
-    text: text().nullable(),
-    enumeration: enumeration('draft', 'live', 'Zebra', 'é').nullable(),
-    integer: integer().nullable(),
-    bigint: bigint().nullable(),
-    numeric: numeric().nullable(),
-    float: float().nullable(),
-    boolean: boolean().nullable(),
-    timestamp: timestamp().nullable(),
-    date: date().nullable(),
-    bytes: bytes().nullable(),
-    uuid: uuid().nullable(),
-    array: array(text()).nullable(),
-    json: json().nullable(),
-  }).in('user', 'ownerId'),
-})
-const things = tableOf(schema, 'things')
 const grants = { user: sql`select 'ada' as user, 'ada' as key, 'owner' as role` }
-
-type Row = Readonly<Record<string, unknown>>
-const domains: Readonly<Record<Exclude<ColumnType, 'reference'>, readonly unknown[]>> = {
-  text: ['', 'a', 'A', 'ab', 'b', 'a%', 'a_', 'é', 'e\u0301', '\\', "'", '\uffff', '\u{1f600}', '\ud7ff', 'a\n', ' a'],
-  enumeration: ['draft', 'live', 'Zebra', 'é'],
-  integer: [-2_147_483_648, -10, -9, 0, 9, 10, 2_147_483_647],
-  bigint: [-(2n ** 63n), -1n, 0n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n],
-  numeric: ['0', '0.00', '1', '1.0', '-1', '9', '10', '0.1', '0.10', '-0.1', '1000000000000000000000000000001', 'NaN', 'Infinity', '-Infinity'],
-  float: [0, -0, 0.1, 0.30000000000000004, -1.5, 5e-324, Number.MAX_VALUE, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  boolean: [true, false],
-  timestamp: [
-    '2026-11-21T03:43:43.123456Z',
-    '2026-11-21T03:43:43.123457Z',
-    '0001-01-01T00:00:00.000000Z',
-    '9999-12-31T23:59:59.999999Z',
-    '1969-12-31T23:59:59.999999Z',
-    'infinity',
-    '-infinity',
-  ],
-  date: ['2026-11-21', '2024-02-29', '0001-01-01', '9999-12-31', '1969-12-31', 'infinity', '-infinity'],
-  bytes: [[], [0], [0, 0], [1], [127], [128], [255], [255, 0]].map((values) => Uint8Array.from(values)),
-  uuid: [
-    '00000000-0000-0000-0000-000000000000',
-    '0fffffff-ffff-ffff-ffff-ffffffffffff',
-    'a0000000-0000-0000-0000-000000000000',
-    'ffffffff-ffff-ffff-ffff-ffffffffffff',
-  ],
-  array: [[], [''], ['a'], ['a', ''], ['a', 'b'], ['b', 'a'], ['\u{1f600}'], ['\uffff'], ['"', '\\', 'NULL', '{}', ',']],
-  json: [0, 1, '', '1', true, [], {}, [1, 2], [2, 1], { a: 1, b: [null] }, { b: [null], a: 1 }, { a: null }, { a: { b: 'é' } }, 1e300, 5e-324, 0.1],
-}
-const columns = Object.keys(domains)
-const ordered = columns.filter((column) => column !== 'json')
-
-/** Everything of every domain is in some row, beside what chance put there. */
-const rows: readonly Row[] = fc
-  .sample(fc.record(Object.fromEntries(Object.entries(domains).map(([column, values]) => [column, fc.constantFrom(null, ...values)]))), {
-    numRuns: 120,
-    seed: 20_261_121,
-  })
-  .map((row, i) => {
-    const swept = Object.entries(domains).map(([column, values]) => [column, i < values.length ? values[i] : row[column]])
-    return { id: i, ownerId: i % 10 === 9 ? 'grace' : 'ada', ...Object.fromEntries(swept) }
-  })
 const visible = rows.filter((row) => row.ownerId === 'ada')
-
-const operand = (column: string) => fc.constantFrom(...domains[typeOf(column)])
-const typeOf = (column: string): Exclude<ColumnType, 'reference'> => {
-  const { type } = definitionOf(column)
-  if (type === 'reference') throw new Error('a reference was not resolved')
-  return type
-}
-function definitionOf(column: string): ColumnDefinition {
-  const definition = things.columns[column]
-  if (definition === undefined) throw new Error(`no column ${column}`)
-  return definition
-}
 
 const comparison: fc.Arbitrary<Predicate> = fc.oneof(
   fc.constantFrom(...columns).chain((column) => fc.record({ type: fc.constant('isNull' as const), column: fc.constant(column), negated: fc.boolean() })),
@@ -167,14 +64,7 @@ describe.each(databases)('on $name', ({ open }) => {
     const opened = await open()
     database = opened.database
     close = opened.close
-    await database.execute(createTable('things', things))
-    const names = Object.keys(things.columns)
-    const encoded = rows.map((row) => Object.fromEntries(names.map((name) => [name, encodeValue(definitionOf(name), row[name], name)])))
-    const values = names.map((name) => fromJson(definitionOf(name), 'r', name))
-    await database.query(
-      `insert into public.things (${names.map(columnName).join(', ')}) select ${values.join(', ')} from json_array_elements($1::text::json) r`,
-      [JSON.stringify(encoded)],
-    )
+    await fillThings(database)
   })
   afterAll(() => close())
 

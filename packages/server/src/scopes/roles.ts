@@ -34,12 +34,14 @@ interface Plan {
   readonly Plans?: readonly Plan[]
 }
 
-/** The planner has seen that there can be no row: below nodes that make none of their own. */
+/** The planner has seen that there can be no row: here, or in all that this node passes on. */
 function isEmpty(plan: Plan): boolean {
   if (plan['One-Time Filter'] === 'false') return true
-  const [below, ...others] = plan.Plans ?? []
-  const passesOn = ['Unique', 'Sort', 'Subquery Scan'].includes(plan['Node Type']) || (plan['Node Type'] === 'Aggregate' && plan.Strategy !== 'Plain')
-  return passesOn && below !== undefined && others.length === 0 && isEmpty(below)
+  // An aggregate without groups makes a row of nothing.
+  const passesOn = passing.has(plan['Node Type']) || (plan['Node Type'] === 'Aggregate' && plan.Strategy !== 'Plain')
+  const below = plan.Plans ?? []
+  return passesOn && below.length > 0 && below.every(isEmpty)
 }
+const passing = new Set(['Unique', 'Sort', 'Subquery Scan', 'Append', 'Merge Append'])
 
 const failure = (message: string, hint: string) => new HeadwaterError('grants', message, hint)
