@@ -14,7 +14,7 @@ export interface Sql {
   readonly parameters: readonly Parameter[]
 }
 
-/** What `authenticate` sees of a request: the one that opens a device's socket. */
+/** What `authenticate` sees of a request: the one that opens a device's socket, or one over HTTP. `url` is the path with its query. */
 export interface AuthenticateRequest {
   readonly url: string
   readonly headers: Headers

@@ -67,4 +67,13 @@ export const limits = {
   jobPollMsMax: 60_000,
   jobTroubleMs: 1_000,
   jobStopMsMax: 10_000,
+  /** HTTP: one request, from its first byte to its answer. */
+  requestMsMax: 15_000,
+  /** HTTP: how fast one person may ask, and one address, and how many of each are remembered. */
+  personRate: { perSecond: 50, burst: 200, keysMax: 50_000 },
+  addressRate: { perSecond: 500, burst: 2_000, keysMax: 50_000 },
+  idempotencyKeyLengthMax: 200,
+  queryRowsDefault: 100,
+  queryRowsMax: 1_000,
+  queryTextLengthMax: 16_384,
 } as const

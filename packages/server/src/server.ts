@@ -7,11 +7,14 @@ import { openDatabase } from './database/open.ts'
 import { createExplain } from './explain/explain.ts'
 import type { Identity } from './feed/cursor.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
+import { createHttp, type HttpRequest } from './http/http.ts'
+import { openapiOf } from './http/openapi.ts'
 import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createWorker } from './jobs/worker.ts'
 import { namesOf } from './mutate/outcome.ts'
 import { ownMutators } from './mutate/own.ts'
+import type { MutateDeps } from './mutate/run.ts'
 import type { Chance, Clock, Database } from './ports.ts'
 import { grantsNow } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
@@ -20,7 +23,7 @@ import { type SharedOf, sharedOf } from './serverColumns.ts'
 import { createSessions } from './session/sessions.ts'
 import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
 import { readStatus } from './status.ts'
-import { createTransport } from './transport/transport.ts'
+import { createTransport, type Transport } from './transport/transport.ts'
 
 /** Opens the database, installs what is missing and starts to follow the log. Rejects with what is wrong and what to do. */
 export async function createServer<S extends Schema, M extends Mutators<SharedOf<S>>>(options: ServerOptions<S, M>): Promise<Server> {
@@ -71,21 +74,25 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
   await feed.start()
   const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
   feed.onBatch(({ rows }) => rows.some(({ op }) => op === 'j') && worker.wake())
-  const sessions = createSessions({
+  const mutating: MutateDeps = {
     ...parts,
-    feed,
-    hub,
-    grantReader: regranting.reader,
-    identity,
     access,
     grants: grantsNow(grants, relations),
     names: namesOf(schema, parts.serverSchema),
+  }
+  const sessions = createSessions({ ...mutating, feed, hub, grantReader: regranting.reader, identity })
+  const http = createHttp({
+    ...mutating,
+    origins: options.origins ?? [],
+    authenticate: ({ request, target }) => transport.authenticated({ url: target, headers: request.headers }),
+    openapi: JSON.stringify(openapiOf(schema, access, { ...parts.mutators, ...parts.serverMutators })),
+    onCommitted: feed.wake,
   })
-  const transport = createTransport({
+  const transport: Transport = createTransport({
     origins: options.origins ?? [],
     authenticate: options.authenticate,
     onConnection: sessions.open,
-    answer: (request) => ownAnswer(request, feed, identity),
+    answer: (request) => ownAnswer(request, feed, identity) ?? http.answer(request),
     onTrouble: parts.onTrouble,
   })
   worker.wake()
@@ -114,6 +121,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
       regranting.stop()
       transport.stop()
       await sessions.close()
+      await http.close()
       await transport.close()
       await worker.stop()
       await feed.stop()
@@ -122,7 +130,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
   }
 }
 
-function ownAnswer(request: Request, feed: Feed<GrantsAlong>, { database }: Identity): Response | null {
+function ownAnswer({ request }: HttpRequest, feed: Feed<GrantsAlong>, { database }: Identity): Response | null {
   if (new URL(request.url).pathname !== '/headwater/health') return null
   return Response.json({ ok: feed.isLive(), database }, { status: feed.isLive() ? 200 : 503 })
 }

@@ -28,7 +28,8 @@ export interface MutateDeps {
 }
 
 export interface Sender {
-  readonly device: DeviceId
+  /** null: it came over HTTP. There is no number, and the mutation's id alone keeps it from being carried out twice. */
+  readonly device: DeviceId | null
   readonly user: UserId
   /** False once the device's connection is gone: then waiting ends, and the device will send again. */
   isThere(): boolean
@@ -51,6 +52,7 @@ export async function runMutation(deps: MutateDeps, sender: Sender, mutation: Mu
     if (verdict === null) return 'done'
     if (verdict.type === 'refused') return settle(deps, sender, mutation, verdict.code, verdict.reason)
     if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
+    if (verdict.type === 'repeated' && sender.device === null) return 'done'
     if (verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
     if (verdict.type === 'unknown') return postpone(deps, sender, mutation, verdict.reason)
     if (verdict.type === 'unexpected' && ++failures >= limits.failureRetriesMax) return settle(deps, sender, mutation, 'failed', verdict.reason)
@@ -111,6 +113,7 @@ async function settle(deps: MutateDeps, sender: Sender, mutation: Mutation, code
       const verdict = verdictOf(error)
       if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
       if (verdict.type === 'refused') throw error
+      if (verdict.type === 'repeated' && sender.device === null) return 'done'
       if (code !== null && verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
       deps.onTrouble(error)
       if (!sender.isThere()) return 'gone'
@@ -122,6 +125,7 @@ async function settle(deps: MutateDeps, sender: Sender, mutation: Mutation, code
 
 /** Waits for a server that knows the mutation: here, and then on whichever the device connects to next. After so many tries it is refused. */
 async function postpone(deps: MutateDeps, sender: Sender, mutation: Mutation, reason: string): Promise<Ran> {
+  if (sender.device === null) return 'unknown'
   await pause(deps, limits.unknownWaitMs)
   if (!sender.isThere()) return 'gone'
   const rows = await deps.database.query(
@@ -152,7 +156,10 @@ async function resolveNumber(deps: MutateDeps, { device, user }: Sender, mutatio
 }
 
 function beginStatement({ device, user }: Sender, { number, id }: Mutation): Statement {
-  return { text: 'select headwater.begin_mutation($1, $2::text::bigint, $3, $4)::text', parameters: [device, String(number), id, user] }
+  return {
+    text: 'select headwater.begin_mutation($1, $2::text::bigint, $3, $4)::text',
+    parameters: [device, device === null ? null : String(number), id, user],
+  }
 }
 
 interface Ending {
@@ -167,11 +174,11 @@ function endStatement({ device, user }: Sender, mutation: Mutation, { outcome, c
     text: 'select headwater.end_mutation($1, $2::text::bigint, $3, $4, $5, $6, $7, $8, $9, $10)::text',
     parameters: [
       device,
-      String(mutation.number),
+      device === null ? null : String(mutation.number),
       mutation.id,
       user,
       mutation.name,
-      payloadHash(mutation),
+      device === null ? repeatableHash(mutation) : payloadHash(mutation),
       outcome,
       cut(code, wire.nameLengthMax),
       cut(reason, wire.reasonLengthMax),
@@ -201,6 +208,9 @@ const payloadHash = ({ id, name, args, at }: Mutation) =>
   createHash('sha256')
     .update(JSON.stringify([id, name, args, at]))
     .digest('hex')
+
+/** Over HTTP the time is this server's own, and another one for each try. */
+export const repeatableHash = (mutation: Mutation) => payloadHash({ ...mutation, at: '' })
 
 /** An app's reason may be of any length and hold half a character; what the database and the wire take is neither. */
 const cut = (text: string | null, lengthMax: number) => (text === null ? null : Buffer.from(text.replaceAll('\0', '').slice(0, lengthMax)).toString())

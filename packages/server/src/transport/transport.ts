@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { HeadwaterError, type UserId, userId } from '@headwater/protocol'
 import { getRequestListener } from '@hono/node-server'
 import type { AuthenticateRequest, ListenOptions } from '../api.ts'
+import type { HttpRequest } from '../http/http.ts'
 import { limits } from '../limits.ts'
 import type { Connection, ConnectionEvents } from '../ports.ts'
 import { refuseUpgrade } from './refuse.ts'
@@ -15,12 +16,14 @@ interface TransportDeps {
   readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
   readonly onConnection: (connection: Connection, user: UserId | null) => ConnectionEvents
   /** Headwater's own answer to a request, or null: it is the app's. */
-  readonly answer: (request: Request) => Response | null
+  readonly answer: (request: HttpRequest) => Response | Promise<Response> | null
   readonly onTrouble: (error: unknown) => void
 }
 
 export interface Transport {
   attach(http: HttpServer): void
+  /** The person behind a request; null: nobody. */
+  authenticated(request: AuthenticateRequest): Promise<UserId | null>
   /** Takes a connection that came by no HTTP server of ours. */
   connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents>
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
@@ -38,7 +41,7 @@ export function createTransport(deps: TransportDeps): Transport {
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy())
     if (pathOf(request) !== socketPath) return refuseUpgrade(socket, 404, 'Not found')
-    if (!isAllowedOrigin(request, deps.origins)) return refuseUpgrade(socket, 403, 'This origin may not connect')
+    if (!isAllowedOrigin(request.headers.origin, request.headers.host, deps.origins)) return refuseUpgrade(socket, 403, 'This origin may not connect')
     const user = await authenticated(authenticateRequest(request))
     if (!isOpen || sockets.count() >= limits.connectionsMax) return refuseUpgrade(socket, 503, 'Try again')
     sockets.accept(request, socket, head, (connection) => deps.onConnection(connection, user))
@@ -65,12 +68,19 @@ export function createTransport(deps: TransportDeps): Transport {
     return deps.onConnection(connection, user)
   }
 
+  /** What is not Headwater's own is the app's. */
+  async function respond(request: Request, incoming: Pick<IncomingMessage, 'url' | 'socket'>, rest: NonNullable<ListenOptions['fetch']>): Promise<Response> {
+    const answer = await deps.answer({ request, target: incoming.url ?? '/', address: incoming.socket.remoteAddress ?? '' })
+    return answer ?? rest(request)
+  }
+
   return {
     attach,
+    authenticated,
     connect,
     listen: async ({ port, host = '127.0.0.1', fetch }) => {
       const rest = fetch ?? (() => new Response('Not found', { status: 404 }))
-      const http = createServer(getRequestListener((request) => deps.answer(request) ?? rest(request)))
+      const http = createServer(getRequestListener((request, { incoming }) => respond(request, incoming, rest)))
       attach(http)
       await new Promise<void>((resolve, reject) => http.once('error', (error) => reject(cannotListen(error, host, port))).listen(port, host, resolve))
       servers.push(http)

@@ -2,13 +2,12 @@ import type { IncomingMessage } from 'node:http'
 
 export const socketPath = '/headwater/socket'
 
-/** Whether a browser page of this origin may open a socket here. A request without an Origin does not come from a page, and carries no ambient cookie. */
-export function isAllowedOrigin(request: IncomingMessage, origins: readonly string[]): boolean {
-  const { origin, host } = request.headers
-  if (origin === undefined) return true
+/** Whether a browser page of this origin may ask here. A request without an Origin does not come from a page, and carries no ambient cookie. */
+export function isAllowedOrigin(origin: string | null | undefined, host: string | null | undefined, origins: readonly string[]): boolean {
+  if (origin === undefined || origin === null) return true
   if (origins.includes(origin)) return true
   // Behind a proxy that ends TLS this server sees http while the page's origin says https: the host decides.
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`)
+  return Boolean(host) && (origin === `http://${host}` || origin === `https://${host}`)
 }
 
 /** The request as `authenticate` sees it. */
