@@ -5,7 +5,7 @@ import { HeadwaterError } from '@headwater/protocol'
 export const problem = (status: number, code: string, message: string, hint = '', details: { readonly retryMs?: number; readonly allow?: string } = {}) =>
   new HeadwaterError(code, message, hint, { status, ...details })
 
-/** An error as problem details (RFC 9457). What is not meant for those who ask is told as `internal`; null: tell the app as well. */
+/** What `problem` made, as problem details (RFC 9457). */
 export function problemResponse(error: HeadwaterError): Response {
   const status = Number(error.details.status)
   const headers = new Headers({ 'content-type': 'application/problem+json' })
