@@ -1,9 +1,8 @@
 // A device of the benchmarks: the real client on the real ports of Node.
 import { tmpdir } from 'node:os'
 import { createClient, type OpenDisk } from '@headwater/client'
-import { nodePorts } from '@headwater/client/node'
+import { createMemoryDisks, nodePorts } from '@headwater/client/node'
 import WebSocket from 'ws'
-import { createMemoryDisks } from '../packages/client/src/disk/memory.ts'
 import { type BenchClient, mutators, person, schema } from './app.ts'
 
 export interface DeviceOptions {

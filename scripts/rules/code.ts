@@ -5,7 +5,7 @@ import { isFunction, isNode, type Node, nameOf, parse, type Tree, walk } from '.
 const functionLinesMax = 70
 const factoryLinesMax = 250
 /** Where clock, chance and timers are allowed: these files are the ports' real side. */
-const portFiles = /^packages\/(client\/src\/(browser|node)\.ts|client\/src\/disk\/|server\/src\/database\/|server\/src\/server\.ts)/
+const portFiles = /^packages\/(client\/src\/(browser|node|testClock)\.ts|client\/src\/disk\/|server\/src\/database\/|server\/src\/server\.ts)/
 const coreFiles = /^packages\/(protocol|schema|client|server|react)\/src\//
 const productFiles = /^(packages|examples)\/[^/]+\/src\/|^scripts\//
 

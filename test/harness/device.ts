@@ -1,8 +1,7 @@
 // The real client in this process, as a service would use it.
 import { type Client, createClient } from '@headwater/client'
-import { nodePorts } from '@headwater/client/node'
+import { createMemoryDisks, nodePorts } from '@headwater/client/node'
 import WebSocket from 'ws'
-import { createMemoryDisks } from '../../packages/client/src/disk/memory.ts'
 import { mutators, schema } from './app.ts'
 
 export type Device = Client<typeof schema, typeof mutators>

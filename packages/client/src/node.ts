@@ -4,6 +4,7 @@ import { createFileDisks } from './disk/file.ts'
 import type { Ports } from './ports.ts'
 
 export { createMemoryDisks, type MemoryDisks } from './disk/memory.ts'
+export { breathe, createTestClock, type TestClock } from './testClock.ts'
 
 export interface NodeOptions {
   /** Where stores lie, one file each. It is made if it is not there. */

@@ -1,42 +1,12 @@
 // A world for tests: a clock that is moved by hand, chance from a seed, a network that delivers frames by that clock, and disks in memory.
 import type { HeadwaterError } from '@headwater/protocol'
 import { createMemoryDisks } from '../src/disk/memory.ts'
-import type { Clock, Ports, SocketEvents } from '../src/ports.ts'
+import type { Ports, SocketEvents } from '../src/ports.ts'
+import { breathe, createTestClock, type TestClock } from '../src/testClock.ts'
 
-/** Lets microtasks and what they start run out. */
-export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
+export { breathe }
 
-export interface TestClock extends Clock {
-  /** Moves time on, running what falls due, in order. */
-  advance(ms: number): Promise<void>
-}
-
-export function createClock(startMs = 1_700_000_000_000): TestClock {
-  let nowMs = startMs
-  let count = 0
-  const timers = new Map<number, { readonly atMs: number; readonly run: () => void }>()
-  return {
-    now: () => nowMs,
-    timer: (afterMs, run) => {
-      const id = ++count
-      timers.set(id, { atMs: nowMs + Math.max(0, afterMs), run })
-      return () => void timers.delete(id)
-    },
-    advance: async (ms) => {
-      const untilMs = nowMs + ms
-      for (;;) {
-        await breathe()
-        const due = [...timers].filter(([, { atMs }]) => atMs <= untilMs).sort(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0]
-        if (due === undefined) break
-        timers.delete(due[0])
-        nowMs = Math.max(nowMs, due[1].atMs)
-        due[1].run()
-      }
-      nowMs = untilMs
-      await breathe()
-    },
-  }
-}
+export const createClock = (startMs = 1_700_000_000_000): TestClock => createTestClock(startMs)
 
 /** mulberry32: small, and good enough to find what a test looks for. */
 export function createRandom(seed: number): () => number {

@@ -1,6 +1,6 @@
+import { breathe } from '@headwater/client/node'
 import { HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema } from '@headwater/schema'
-import { breathe } from './clock.ts'
 import type { Device } from './device.ts'
 
 type Followed = Device<Schema, Mutators>

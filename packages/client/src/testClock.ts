@@ -1,6 +1,6 @@
-import type { Clock } from '@headwater/client'
+import type { Clock } from './ports.ts'
 
-/** A clock that stands still until it is moved, for `createTestApp({ clock })`. */
+/** A clock for tests: it stands still until it is moved. */
 export interface TestClock extends Clock {
   /** Moves time on by `ms`, running what falls due, in order. */
   advance(ms: number): Promise<void>
