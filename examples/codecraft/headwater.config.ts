@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { holdersMayWrite } from '@headwater/schema'
 import { defineConfig, sql } from '@headwater/server'
+import { access } from './src/access.ts'
 import { mutators } from './src/mutators.ts'
 import { schema } from './src/schema.ts'
 import { createRoutes } from './src/server/routes.ts'
@@ -12,7 +12,7 @@ const sessions = createSessions({ secretFile: here('.headwater/secret'), now: ()
 
 export default defineConfig({
   schema,
-  access: holdersMayWrite(schema),
+  access,
   mutators,
   authenticate: (request) => sessions.personOf(request.headers),
   grants: {

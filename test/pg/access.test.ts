@@ -27,7 +27,7 @@ const grants = { user: grantsOf('user'), team: sql`select g.* from (${grantsOf('
 const rules: Rules = { tables: new Map(), roles: { team: ['viewer', 'editor', 'owner'] } }
 const roles = new Map<ScopeKey, readonly string[]>()
 for (const [kind, key, role] of held) roles.set(scopeKey(kind, key), [...(roles.get(scopeKey(kind, key)) ?? []), role])
-const device: Held = { person, roles: () => roles, each: (_, run) => rows.forEach(run) }
+const device: Held = { scopes: () => ({ roles, tag: 'known' }), visible: { each: (_, run) => rows.forEach(run) } }
 
 const column = (name: string, of: string): Operand => ({ type: 'column', of, column: name, definition: definitionOf(name) })
 const images = ['row', 'before', 'after']
@@ -86,7 +86,7 @@ const expressionOf = (leaf: fc.Arbitrary<ExpressionData>): fc.Arbitrary<Expressi
 
 const afterOf = (i: number) => rows[(i + 7) % rows.length] ?? {}
 const onDevice = (expression: ExpressionData) => {
-  const judge = createJudge(rules, device, things)
+  const judge = createJudge(rules, person, device, things)
   return rows.map((row, i) => judge(expression, { row, before: row, after: afterOf(i) }))
 }
 

@@ -1,6 +1,6 @@
 // The types of what an app sees: the object that createClient makes. No code.
 import type { HeadwaterError, Json, MutationId } from '@headwater/protocol'
-import type { ArgsOf, Insert, Key, Mutators, Query, Row, Schema, TableName, Update } from '@headwater/schema'
+import type { Access, ArgsOf, Can, Insert, Key, Mutators, Query, Row, Schema, TableName, Update } from '@headwater/schema'
 import type { Ports } from './ports.ts'
 
 /** `loading`: nothing is known yet. `partial`: rows of an interrupted or running load, or of a scope that is not level. `complete`: all there is. */
@@ -114,6 +114,8 @@ export type Ask<S extends Schema> = { readonly [T in TableName<S>]: DeviceQuery<
 export interface Client<S extends Schema, M extends Mutators<S>> {
   readonly query: Ask<S>
   readonly mutate: Mutate<S, M>
+  /** With `access`: what the rules allow, by what is here. False for what is not known; the server decides anew. */
+  readonly can?: Can<S> | undefined
   readonly status: LiveValue<Status>
   /** What waits for the database, in the order it was made, also before this start of the app: to be shown, awaited or discarded. Another list when one of them is in another state. */
   readonly pending: LiveValue<readonly PendingMutation[]>
@@ -141,6 +143,8 @@ export interface Client<S extends Schema, M extends Mutators<S>> {
 
 export interface ClientOptions<S extends Schema, M extends Mutators<S>> {
   readonly schema: S
+  /** The rules, if the app asks `can`: they and what evaluates them are loaded only then. */
+  readonly access?: Access<S>
   readonly mutators?: M
   /** Where the server is: `/`, or `https://example.org`. */
   readonly url: string

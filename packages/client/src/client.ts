@@ -1,5 +1,5 @@
 import { HeadwaterError } from '@headwater/protocol'
-import { type Mutators, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
+import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
 import type { Ask, Asking, Client, ClientOptions, LiveQuery, Mutate, PendingMutation } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
 import { createEngine, type Engine } from './engine.ts'
@@ -12,16 +12,21 @@ import type { Row } from './store/row.ts'
  *
  * Throws nothing for what the world does: a disk that fails or a server that is away are in `status`.
  *
- *     const client = createClient({ schema, mutators, url: '/', user: session.userId })
+ *     const client = createClient({ schema, access, mutators, url: '/', user: session.userId })
  */
-export function createClient<S extends Schema, const M extends Mutators<S> = Record<never, never>>(options: ClientOptions<S, M>): Client<S, M> {
+export function createClient<S extends Schema, const M extends Mutators<S> = Record<never, never>>(
+  options: ClientOptions<S, M> & { readonly access: Access<S> },
+): Client<S, M> & { readonly can: Can<S> }
+export function createClient<S extends Schema, const M extends Mutators<S> = Record<never, never>>(options: ClientOptions<S, M>): Client<S, M>
+export function createClient<S extends Schema, M extends Mutators<S>>(options: ClientOptions<S, M>): Client<S, M> {
   const { schema } = options
   const mutators: Mutators = options.mutators ?? {}
   const engine = createEngine({ ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() })
-  const { outbox, sync, status, pending, setAside } = engine
+  const { store, outbox, sync, status, pending, setAside } = engine
   return {
     query: asking(engine, schema),
     mutate: mutating(engine, schema, mutators),
+    can: options.access?.can(options.user, store),
     status,
     pending,
     setAside: {
@@ -47,17 +52,16 @@ function asking<S extends Schema>({ store }: Engine, schema: S): Ask<S> {
     live: (): LiveQuery<Row> => store.live(definition),
   })
   // One query per table of the schema, and the rows that the store holds of a table have the columns that Row infers from it.
-  return Object.fromEntries(Object.entries(schema.definitions).map(([name, table]) => [name, queryOf(name, table, run)])) as unknown as Ask<S>
+  return mapped(schema.definitions, (table, name) => queryOf(name, table, run)) as unknown as Ask<S>
 }
 
 function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, schema: S, mutators: Mutators): Mutate<S, M> {
-  const members: Record<string, unknown> = {}
-  for (const [name, table] of Object.entries(schema.definitions)) {
+  const members: Record<string, unknown> = mapped(schema.definitions, (table, name) => {
     const builtIn = (verb: Verb) => (values: Row, options?: { readonly expect?: Row }) =>
       outbox.make(`${name}.${verb}`, () => encodeBuiltIn(name, table, verb, values, options?.expect))
-    members[name] = eachVerb(builtIn)
-  }
-  for (const name of Object.keys(mutators)) members[name] = (args: unknown) => outbox.make(name, () => args)
+    return eachVerb(builtIn)
+  })
+  for (const name in mutators) members[name] = (args: unknown) => outbox.make(name, () => args)
   // A member per table of the schema and per mutator: what Mutate says for these.
   return members as Mutate<S, M>
 }

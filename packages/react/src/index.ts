@@ -1,2 +1,3 @@
+export { useCan } from './can.ts'
 export { createHooks, type Hooks } from './hooks.ts'
 export { type AnyClient, HeadwaterProvider } from './provider.ts'

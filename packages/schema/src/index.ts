@@ -69,6 +69,7 @@ export {
   type KindsOf,
   type LoadKind,
   type Membership,
+  mapped,
   own,
   type PartlyOf,
   type Row,

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
-import { own, type Table, type TableDefinition } from './table.ts'
+import { mapped, own, type Table, type TableDefinition } from './table.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a bound; each table's own type is kept
 export type Tables = Readonly<Record<string, Table<any, any, any, any>>>
@@ -15,11 +15,10 @@ export type TableName<S extends Schema> = keyof S['tables'] & string
 
 /** Declares what the app stores. Nothing is checked here: a server does so when it starts, by `checkSchema`. */
 export function defineSchema<const T extends Tables>(tables: T): Schema<T> {
-  const definitions: Record<string, TableDefinition> = {}
-  for (const [name, { definition }] of Object.entries(tables)) {
-    const columns = Object.entries(definition.columns).map(([column, declared]) => [column, resolve(declared, tables)])
-    definitions[name] = { ...definition, columns: Object.fromEntries(columns) }
-  }
+  const definitions = mapped(
+    tables,
+    ({ definition }): TableDefinition => ({ ...definition, columns: mapped(definition.columns, (column) => resolve(column, tables)) }),
+  )
   return { tables, definitions }
 }
 

@@ -52,7 +52,7 @@ export interface Table<C extends Columns = Columns, Key extends string = string,
 
 /** Declares a table. Names are camelCase here and snake_case in SQL: `ownerId` is the column `owner_id`. */
 export function table<const C extends Columns>(columns: C): Table<C, KeyNames<C>, never, never> {
-  const definitions = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.definition]))
+  const definitions = mapped(columns, ({ definition }) => definition)
   const key = Object.keys(definitions).filter((name) => definitions[name]?.isKey)
   return build<C, KeyNames<C>, never, never>({ columns: definitions, key, memberships: [], uniques: [], indexes: [] })
 }
@@ -68,6 +68,10 @@ function build<C extends Columns, Key extends string, Partly extends string, Kin
     index: (...columns) => change({ indexes: [...definition.indexes, columns] }),
   }
 }
+
+/** The same names, each with what is made of its value. */
+export const mapped = <T, U>(record: Readonly<Record<string, T>>, make: (value: T, name: string) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, make(value, name)]))
 
 /** What a record has by that name of its own: names come from outside, and `constructor` is one. */
 export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined => (Object.hasOwn(record, name) ? record[name] : undefined)

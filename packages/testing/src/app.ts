@@ -87,7 +87,7 @@ export async function createTestApp<S extends Schema, const M extends Mutators<S
     const request = { url: '/headwater/socket', headers: new Headers({ [userHeader]: encodeURIComponent(user), ...headers }) }
     const device = createDevice<SharedOf<S>, M>({
       name: `device ${devices.length + 1} of ${user}`,
-      client: { schema: shared, user, ...(mutators && { mutators }) },
+      client: { schema: shared, access: options.access, user, ...(mutators && { mutators }) },
       ports,
       isOnline: !offline,
       accept: (connection) => mine.connect(request, connection),

@@ -1,11 +1,11 @@
 import { type Client, type ClientOptions, createClient, type Ports } from '@headwater/client'
 import { createMemoryDisks } from '@headwater/client/node'
-import type { Mutators, Schema } from '@headwater/schema'
+import type { Can, Mutators, Schema } from '@headwater/schema'
 import type { Connection, ConnectionEvents } from '@headwater/server'
 import { createLink } from './link.ts'
 
 /** A client of the app, and what can be done to the device that it runs on. */
-export type TestDevice<S extends Schema, M extends Mutators<S>> = Client<S, M> & DeviceControls
+export type TestDevice<S extends Schema, M extends Mutators<S>> = Client<S, M> & { readonly can: Can<S> } & DeviceControls
 
 export interface DeviceControls {
   /** Takes the network away. What is made from now on waits in the outbox. */

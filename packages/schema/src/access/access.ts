@@ -43,7 +43,7 @@ export interface TableAccess<S extends Schema, T, L extends Ladders> {
 
 export interface Access<S extends Schema = Schema> extends Rules {
   /** What the rules allow a person, as far as a device knows. Here, so that an app without rules on its devices does not load how they are evaluated. */
-  can(held: Held): Can<S>
+  can(person: string, held: Held): Can<S>
 }
 
 /**
@@ -80,7 +80,7 @@ export function holdersMayWrite<S extends Schema>(schema: S): Access<S> {
 
 function accessOf<S extends Schema>(schema: S, tables: Rules['tables'], roles: Ladders): Access<S> {
   const rules: Rules = { tables, roles }
-  return { ...rules, can: (held) => canOf(schema, rules, held) }
+  return { ...rules, can: (person, held) => canOf(schema, rules, person, held) }
 }
 
 type AnyRule = ExpressionData | ((judged: object) => ExpressionData)

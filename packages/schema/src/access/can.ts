@@ -1,5 +1,5 @@
 // What the rules allow, as far as a device knows: three-valued, as in SQL, and what is unknown is not allowed.
-import { type ScopeKey, scopeKey } from '@headwater/protocol'
+import { scopeKey } from '@headwater/protocol'
 import { meaning, operandOf } from '../predicate.ts'
 import type { Schema, TableName } from '../schema.ts'
 import type { Insert, Key, Row, TableDefinition } from '../table.ts'
@@ -8,13 +8,17 @@ import { demandsOf, type Rules, sufficient, type WriteVerb } from './rules.ts'
 
 type AnyRow = Readonly<Record<string, unknown>>
 
+export interface HeldScopes {
+  readonly roles: ReadonlyMap<string, readonly string[]>
+  readonly tag: string | null
+}
+
 /** What a device knows. */
 export interface Held {
-  readonly person: string
-  /** The scopes that the person holds, each with their roles; null: not known yet. */
-  roles(): ReadonlyMap<ScopeKey, readonly string[]> | null
-  /** The rows of a table that are here. There may be others. */
-  each(table: string, run: (row: AnyRow) => void): void
+  /** The scopes that the person holds, each with their roles. Another object when they are others; `tag` null: they are not known yet. */
+  scopes(): HeldScopes
+  /** The rows that are here. There may be others. */
+  readonly visible: { each(table: string, run: (row: AnyRow) => void): void }
 }
 
 /** Whether a write would be allowed, by what is here: at once, and offline. False for what is not known. The server decides anew. */
@@ -23,6 +27,8 @@ export interface Can<S extends Schema> {
   /** Of the row as it is, and these columns of it. */
   readonly update: { readonly [T in TableName<S>]: CanTable<S['tables'][T]>['update'] }
   readonly delete: { readonly [T in TableName<S>]: CanTable<S['tables'][T]>['delete'] }
+  /** By what it answers: another object when it may answer otherwise. */
+  readonly scopes: () => HeldScopes
 }
 
 /** As methods, so that the rules of one schema can be handed to what takes those of any. */
@@ -32,7 +38,7 @@ interface CanTable<T> {
   delete(row: Row<T>): boolean
 }
 
-export function canOf<S extends Schema>(schema: S, rules: Rules, held: Held): Can<S> {
+export function canOf<S extends Schema>(schema: S, rules: Rules, person: string, held: Held): Can<S> {
   const verb = (name: WriteVerb) =>
     Object.fromEntries(
       Object.entries(schema.definitions).map(([table, definition]) => [
@@ -41,13 +47,13 @@ export function canOf<S extends Schema>(schema: S, rules: Rules, held: Held): Ca
           const isInsert = name === 'insert'
           const row = isInsert ? completed(definition, given) : given
           const columns = isInsert ? Object.keys(given).filter((column) => given[column] !== undefined) : asked
-          const judge = createJudge(rules, held, definition)
+          const judge = createJudge(rules, person, held, definition)
           return row !== null && demandsOf(rules, table, definition, name, columns).every(({ rule }) => judge(rule, { row, before: row, after: row }) === true)
         },
       ]),
     )
   // A function per table and verb: what Can says for this schema.
-  return { insert: verb('insert'), update: verb('update'), delete: verb('delete') } as unknown as Can<S>
+  return { insert: verb('insert'), update: verb('update'), delete: verb('delete'), scopes: held.scopes } as unknown as Can<S>
 }
 
 /** The row as the database would have it, as far as it is given; null: it could not be stored. */
@@ -68,7 +74,7 @@ function completed({ columns }: TableDefinition, given: AnyRow): AnyRow | null {
 type Images = Readonly<Record<string, AnyRow>>
 
 /** Evaluates expressions about rows of one table: true, false, or null for unknown. What the SQL of packages/server/src/sql/rule.ts says, said for a device. */
-export function createJudge(rules: Rules, held: Held, table: TableDefinition): (expression: ExpressionData, images: Images) => boolean | null {
+export function createJudge(rules: Rules, person: string, held: Held, table: TableDefinition): (expression: ExpressionData, images: Images) => boolean | null {
   const judge = (expression: ExpressionData, images: Images): boolean | null => {
     switch (expression.type) {
       case 'constant':
@@ -93,7 +99,7 @@ export function createJudge(rules: Rules, held: Held, table: TableDefinition): (
         return holds(expression, images.row ?? {})
       case 'exists': {
         let found: boolean | null = null
-        held.each(expression.table, (related) => {
+        held.visible.each(expression.table, (related) => {
           if (judge(expression.where, { ...images, [expression.as]: related })) found = true
         })
         // A row that is not here may be there.
@@ -104,7 +110,7 @@ export function createJudge(rules: Rules, held: Held, table: TableDefinition): (
 
   function compare({ operator, left, right }: Extract<ExpressionData, { type: 'compare' }>, images: Images): boolean | null {
     const value = images[left.of]?.[left.column] ?? null
-    const other = right.type === 'column' ? (images[right.of]?.[right.column] ?? null) : right.type === 'person' ? held.person : right.value
+    const other = right.type === 'column' ? (images[right.of]?.[right.column] ?? null) : right.type === 'person' ? person : right.value
     if (value === null || other === null) return null
     // A person's id is text, whatever the type of the column that holds it.
     if (right.type === 'person') return (String(value) === other) === (operator === 'eq')
@@ -112,14 +118,14 @@ export function createJudge(rules: Rules, held: Held, table: TableDefinition): (
   }
 
   function holds({ kind, roles: asked }: Extract<ExpressionData, { type: 'held' }>, row: AnyRow): boolean | null {
-    const roles = held.roles()
+    const { roles, tag } = held.scopes()
     const wanted = asked && sufficient(rules, kind, asked)
     const answers = table.memberships
       .filter((membership) => membership.kind === kind)
       .map(({ column }) => {
         const key = row[column]
         if (key === null) return false
-        if (key === undefined || roles === null) return null
+        if (key === undefined || tag === null) return null
         const own = roles.get(scopeKey(kind, String(key)))
         return own !== undefined && (wanted === null || own.some((role) => wanted.includes(role)))
       })
