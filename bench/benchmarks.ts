@@ -1,3 +1,4 @@
+import { accessRules } from './benchmark/access.ts'
 import { bulkInsert } from './benchmark/bulk-insert.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
@@ -18,6 +19,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'live-query': liveQuery,
   'mutations-native': mutationsNative,
   'mutations-embedded': mutationsEmbedded,
+  access: accessRules,
   'flushed-commits': flushedCommits,
   'first-load': firstLoad,
   grants: grants,
