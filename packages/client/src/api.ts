@@ -121,8 +121,11 @@ export interface Client<S extends Schema, M extends Mutators<S>> {
   readonly pending: LiveValue<readonly PendingMutation[]>
   readonly setAside: LiveValue<readonly SetAside[]> & {
     list(): readonly SetAside[]
-    /** Tries again, as a new mutation at the end of the outbox. */
-    retry(id: MutationId): Promise<PendingMutation>
+    /**
+     * Tries again, as a new mutation at the end of the outbox, with its arguments or with others in the same form. Rejects if it is refused
+     * on the device: then it stays set aside as it was.
+     */
+    retry(id: MutationId, edited?: { readonly args: Json }): Promise<PendingMutation>
     discard(id: MutationId): Promise<void>
   }
   /** Holds the on-demand rows of a scope until the handle is released. */

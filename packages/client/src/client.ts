@@ -1,4 +1,4 @@
-import { HeadwaterError } from '@headwater/protocol'
+import { HeadwaterError, type Json } from '@headwater/protocol'
 import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
 import type { Ask, Asking, Client, ClientOptions, LiveQuery, Mutate, PendingMutation } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
@@ -32,7 +32,7 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
     setAside: {
       ...setAside,
       list: setAside.get,
-      retry: (id) => retry(engine, id),
+      retry: (...asked) => retry(engine, ...asked),
       discard: outbox.discard,
     },
     scope: sync.holds.scope,
@@ -66,10 +66,10 @@ function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, s
   return members as Mutate<S, M>
 }
 
-async function retry({ outbox }: Engine, id: string): Promise<PendingMutation> {
+async function retry({ outbox }: Engine, id: string, edited?: { readonly args: Json }): Promise<PendingMutation> {
   const one = outbox.setAside().find((refused) => refused.id === id)
   if (one === undefined) throw new HeadwaterError('absent', `${id} is not set aside.`)
-  const pending = outbox.make(one.name, () => one.args, one)
+  const pending = outbox.make(one.name, () => (edited ?? one).args, one)
   await pending.saved
   return pending
 }

@@ -279,6 +279,19 @@ describe('W6: what cannot be applied is set aside and kept', () => {
     expect(titles(second)).toContain('Three')
   })
 
+  test('and can be tried again with other arguments; with some that cannot be, it stays as it was', async () => {
+    const { client, clock, peer } = await refused()
+    const [one] = client.setAside.list()
+    if (!one) throw new Error('nothing was set aside')
+    for (const args of [null, { row: { id: 'p4', title: 'x', colour: 'red' } }, { row: { id: 'p4', title: 'x\0' } }])
+      await expect(client.setAside.retry(one.id, { args })).rejects.toMatchObject({ code: 'invalid' })
+    expect(client.setAside.list()).toEqual([one])
+    const again = await client.setAside.retry(one.id, { args: { row: { ...Object(one.args).row, id: 'p4' } } })
+    await clock.advance(100)
+    expect(await again.confirmed).toEqual({ type: 'applied' })
+    expect([client.setAside.list(), titles(client), peer.received.length]).toEqual([[], ['One', 'Two', 'Three'], 2])
+  })
+
   test('one that is refused again on the device stays where it is', async () => {
     const { client } = await refused()
     client.mutate.projects.insert({ id: 'p3', title: 'Mine' })
@@ -304,4 +317,33 @@ test('a mutator that this build does not know any more is sent all the same', as
   await clock.advance(60_000)
   expect(peer.received.map(({ name }) => name)).toEqual(['projects.insert', 'bump'])
   expect(second.status.get().pending).toBe(0)
+})
+
+test('W10: what was made for a table or column that is gone stays in line without effect, is sent, and is set aside with the reason', async () => {
+  const { device, clock, network, peer, ports } = createFixture()
+  const first = device()
+  await clock.advance(100)
+  network.setOnline(false)
+  first.mutate.members.insert({ projectId: 'p1', person: 'ada' })
+  await first.mutate.projects.insert({ id: 'p1', title: 'One', rank: 3 }).saved
+  await first.close()
+  const { members: _, ...tables } = schema.tables
+  const { definition } = schema.tables.projects
+  const { rank: __, ...columns } = definition.columns
+  const smaller = { tables, definitions: { messages: schema.tables.messages.definition, projects: { ...definition, columns } } }
+  // A schema of a later version of the app.
+  const second = createClient({ schema: smaller as unknown as typeof schema, mutators, url: 'http://server/', user: 'ada', ports: ports(9) })
+  await second.ready
+  expect(second.pending.get().map(({ name, args }) => [name, Object(args).row.id ?? Object(args).row.projectId])).toEqual([
+    ['members.insert', 'p1'],
+    ['projects.insert', 'p1'],
+  ])
+  expect(second.query.projects.all()).toEqual([])
+  peer.options.refuseAll = 'unknown-mutator'
+  network.setOnline(true)
+  await clock.advance(60_000)
+  expect(second.setAside.list().map(({ name, code, args }) => [name, code, Object(args).row.rank ?? null])).toEqual([
+    ['members.insert', 'unknown-mutator', null],
+    ['projects.insert', 'unknown-mutator', 3],
+  ])
 })

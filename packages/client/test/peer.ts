@@ -77,6 +77,8 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     failure: noFailure,
     columns: (_: string, columns: readonly string[]) => columns,
     refusePushes: false,
+    /** The code with which every mutation is refused; empty: none is. */
+    refuseAll: '',
   }
   let granted = new Set<ScopeKey>([scopeKey('user', user)])
   let nonces = 0
@@ -109,6 +111,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
   }
 
   function carryOut(tx: Transaction, mutation: Mutation): void {
+    if (options.refuseAll) throw new HeadwaterError('refused', 'refused', '', { code: options.refuseAll })
     if (mutation.name === 'void') throw new HeadwaterError('refused', 'discarded', '', { code: 'void' })
     const [table = '', verb] = mutation.name.split('.')
     if (verb === undefined) {

@@ -37,5 +37,7 @@ test('the whole of a device, with the IndexedDB disk, the socket and the React h
   )
   expect(parts.map(([path]) => path).filter((path) => path.includes('packages/server/') || path.startsWith('node:'))).toEqual([])
   expect(parts.map(([path]) => path).filter((path) => path.endsWith('disk/indexeddb.ts'))).toHaveLength(1)
+  // What only helps in development is not in it.
+  expect(outputFiles[0]?.text).not.toContain('mutator-unsteady')
   expect(bytes).toBeLessThanOrEqual(bytesMax)
 })

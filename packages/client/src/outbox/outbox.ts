@@ -2,9 +2,11 @@
 // a mutation leaves the outbox only with the checkpoint that holds its outcome.
 import { type Checkpoint, type DeviceId, HeadwaterError, type Json, type MutationId, mutationId, type Outcome, type Welcome } from '@headwater/protocol'
 import { type Mutators, own, type Schema, validate } from '@headwater/schema'
+import { rehearsed } from '#rehearse'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { Loaded } from '../store/delta.ts'
+import type { View } from '../store/layer.ts'
 import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn } from './builtin.ts'
@@ -54,6 +56,7 @@ export interface OutboxDeps {
   readonly store: Store
   readonly clock: Clock
   readonly newId: () => string
+  readonly report: (error: unknown) => void
   /** Puts a record on the disk for good. */
   readonly keep: (record: DiskRecord) => Promise<void>
   /** Why nothing can be made at all, or null. */
@@ -73,7 +76,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let waiting: readonly PendingMutation[] | null = null
   let voids = 0
 
-  const line = createLine({ ...deps, draftOver: (below) => createDraft(deps, below), run, onQueued, onRefused: refuse })
+  const line = createLine(rehearsed({ ...deps, draftOver: (below: View) => createDraft(deps, below), run, onQueued, onRefused: refuse }))
 
   function changed(): void {
     waiting = null

@@ -145,7 +145,7 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
         const scope = scopeKey(kind, String(key))
         return key !== undefined && (isHere(scope) || isOwn(view, scope))
       })
-      if (!isAllHere) throw new HeadwaterError('not-held', 'There may be such a row elsewhere.')
+      if (!isAllHere) throw new HeadwaterError('not-held', 'Not held.')
     },
     takeWanted: () => {
       const lacking = wanted().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
