@@ -77,7 +77,6 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     failure: noFailure,
     columns: (_: string, columns: readonly string[]) => columns,
     refusePushes: false,
-    /** The code with which every mutation is refused; empty: none is. */
     refuseAll: '',
   }
   let granted = new Set<ScopeKey>([scopeKey('user', user)])
