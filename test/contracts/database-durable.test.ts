@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openEmbedded } from '../../packages/server/src/database/embedded.ts'
 import type { Database } from '../../packages/server/src/ports.ts'
+import { chanceOf } from '../harness/chance.ts'
 import { recordPower } from '../harness/power.ts'
 
 /** `HEADWATER_TRIALS=200 HEADWATER_SEED=7` for a long search. */
@@ -76,15 +77,6 @@ describe('the medium', () => {
     expect(flushed).toEqual([])
   })
 })
-
-/** Numbers from 0 to 1, the same for the same seed. */
-function chanceOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 describe('a loss of power', () => {
   interface Found {

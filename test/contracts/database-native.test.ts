@@ -92,11 +92,10 @@ describe('a native database of one machine', { timeout: 900_000 }, () => {
       const victim = ['server', 'app', 'both'][round % 3]
       const pid = await runningPid()
       if (victim !== 'app') process.kill(pid, 'SIGKILL')
-      if (victim !== 'server') {
-        const last = await writer.kill()
-        writer = startWriter('native', directory)
-        await writer.acknowledged(last + 5)
-      } else await writer.acknowledged(writer.last() + 500)
+      if (victim === 'server') await expect.poll(runningPid, { timeout: 30_000 }).not.toBe(pid)
+      const last = victim === 'server' ? writer.last() : await writer.kill()
+      if (victim !== 'server') writer = startWriter('native', directory)
+      await writer.acknowledged(last + 5)
       // A server that was left running is the one that goes on.
       if (victim === 'app') expect(await runningPid()).toBe(pid)
       else expect(await runningPid()).not.toBe(pid)

@@ -29,6 +29,7 @@ export async function startEngine(given: EngineFiles): Promise<Engine> {
   })
   assert(flushed === null || flushed.flushes() > 0, 'a durable database flushes when it starts')
   const listeners: ((error: HeadwaterError) => void)[] = []
+  const answers = createAnswerCheck()
   let lost: HeadwaterError | null = null
   let last: Promise<unknown> = Promise.resolve()
   let busyUntil = performance.now() + busyMsMax
@@ -59,7 +60,8 @@ export async function startEngine(given: EngineFiles): Promise<Engine> {
     const answer = Buffer.concat(pieces)
     // PGlite lets pass whatever ends a PostgreSQL, be it a PANIC or a stack that is used up, and goes on with what is left of it: an answer that is
     // not whole is the sign of the one, and one that is must not be believed after the other.
-    if (said.panic() !== null || flushed?.failure() || !isWhole(messages, answer))
+    const isWhole = answers.take(messages, answer)
+    if (said.panic() !== null || flushed?.failure() || !isWhole)
       throw lose(flushed?.failure() ?? new Error('a statement broke off: what it asked for may be nested too deeply'))
     return answer
   }
@@ -97,16 +99,36 @@ function startParams(isDurable: boolean): string[] {
   return [...PGlite.defaultStartParams.filter((param) => !isDurable || param !== '-F'), ...settings.flatMap((setting) => ['-c', setting])]
 }
 
-/** Query, Sync and FunctionCall are each answered by a ReadyForQuery. */
-const isWhole = (messages: readonly Buffer[], answer: Buffer): boolean => countOf(messages, 'QSF') === countOf([answer], 'Z')
+/**
+ * Tells answers that were broken off: Query, Sync and FunctionCall are each answered by a ReadyForQuery. After an error that a Sync has to follow, all but that is
+ * passed over in silence.
+ */
+function createAnswerCheck() {
+  let isSkipping = false
 
-/** How many of the messages are of these types. */
-function countOf(pieces: readonly Buffer[], types: string): number {
-  let count = 0
-  for (const piece of pieces) {
-    for (let at = 0; at + 5 <= piece.length; at += 1 + piece.readInt32BE(at + 1)) if (types.includes(String.fromCharCode(piece[at] ?? 0))) count++
+  function take(messages: readonly Buffer[], answer: Buffer): boolean {
+    let [asked, last] = [0, '']
+    for (const piece of messages) {
+      for (const type of typesOf(piece)) {
+        if (type === 'Q' || type === 'S' || type === 'F') asked++
+        last = type
+      }
+    }
+    let mayBeSkipped = isSkipping
+    let readies = 0
+    for (const type of typesOf(answer)) {
+      if (type === 'E') mayBeSkipped = true
+      if (type === 'E' || type === 'Z') isSkipping = type === 'E'
+      if (type === 'Z') readies++
+    }
+    return readies === asked || (mayBeSkipped && readies < asked && !(last === 'S' && isSkipping))
   }
-  return count
+
+  return { take }
+}
+
+function* typesOf(piece: Buffer): Generator<string> {
+  for (let at = 0; at + 5 <= piece.length; at += 1 + piece.readInt32BE(at + 1)) yield String.fromCharCode(piece[at] ?? 0)
 }
 
 /** What PostgreSQL writes before it ends says why; PGlite keeps it to itself. */

@@ -61,6 +61,8 @@ export function createGuest(seat: Seat, idleMs: number, onIdle: (farewell: Buffe
         copy = createCopy(message)
         return copyInResponse
       }
+      // One that PostgreSQL does not know would end it, and with it the database of everybody else.
+      if (!known.has(message.type)) throw protocolFailure(`a message of type ${JSON.stringify(message.type)}`)
       collected.add(message)
       return wantsAnswer.has(message.type) ? await carryOut(collected.take()) : nothing
     } finally {
@@ -124,6 +126,8 @@ export function createGuest(seat: Seat, idleMs: number, onIdle: (farewell: Buffe
 }
 
 const nothing = Buffer.alloc(0)
+/** Query, Parse, Bind, Describe, Execute, Close, Sync, Flush, FunctionCall, and what may be left of a COPY that has failed. */
+const known = new Set('QPBDECSHFdcf')
 /** Query, Sync, Flush, FunctionCall. */
 const wantsAnswer = new Set(['Q', 'S', 'H', 'F'])
 /** Query, Execute: what a COPY FROM STDIN may hide in. */
