@@ -181,6 +181,18 @@ describe('a disk that fails', () => {
     await again.close()
   })
 
+  test('a disk too full to start on is said to be full, and starts when there is room', async () => {
+    const database = await openWithTables()
+    await add(database, 1)
+    await database.close()
+    await failing('writeSync', 'ENOSPC', /pg_logical|pg_wal|pg_control/, () =>
+      expect(openEmbedded({ directory })).rejects.toMatchObject({ code: 'directory', hint: expect.stringContaining('Make room') }),
+    )
+    const again = await openEmbedded({ directory })
+    expect(await ids(again)).toEqual([1])
+    await again.close()
+  })
+
   test('a disk too full for a table refuses the statement, and nothing else', async () => {
     const database = await openWithTables()
     const attempt = () => database.query(`insert into item select i, repeat('x', 1000) from generate_series(10, 40000) i`)

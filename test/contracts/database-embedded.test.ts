@@ -79,6 +79,20 @@ describe('its directory', () => {
     expect((await readdir(directory)).sort()).toEqual(['data', 'locks'])
   })
 
+  test('F12: a first open that is killed while it makes the database is begun again', async () => {
+    for (const afterMs of [0, 30, 100]) {
+      const writer = startWriter('embedded', directory)
+      const making = async () => (await readdir(directory)).some((name) => name.startsWith('making-'))
+      await expect.poll(making, { timeout: 30_000, interval: 2 }).toBe(true)
+      await pause(afterMs)
+      await writer.kill()
+    }
+    const database = await openEmbedded({ directory })
+    await database.execute('create table if not exists item (id int primary key)')
+    await database.close()
+    expect((await readdir(directory)).sort()).toEqual(['data', 'locks'])
+  })
+
   test('a directory in which a database cannot be opened is let go of', async () => {
     await mkdir(join(directory, 'data'))
     await writeFile(join(directory, 'data', 'PG_VERSION'), '18\n')

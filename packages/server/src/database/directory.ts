@@ -104,5 +104,7 @@ const reasons: ReadonlyMap<string, readonly [what: string, hint: string]> = new 
   ['EPERM', ['this process may not write there', 'Let the owner of the process own it, or use another directory.']],
   ['ENOTDIR', ['a part of its path is a file', 'Use another path.']],
   ['EEXIST', ['it is a file', 'Use another path.']],
+  // What Node makes of a directory that is to be made on a disk that can only be read.
+  ['ENOENT', ['it cannot be made there', 'Check the path, and that its disk can be written to.']],
   ['EIO', ['its disk fails', 'Copy away what can be read, and use another disk.']],
 ])

@@ -60,12 +60,14 @@ export async function openEmbedded({ directory, durable = true, idleMs = limits.
     return createEmbedded(await startEngine({ data: held.data, durable }), idleMs, held.release)
   } catch (error) {
     await held.release()
-    throw new HeadwaterError(
-      'database',
-      `The embedded database in ${directory} does not start: ${error instanceof Error ? error.message : String(error)}.`,
-      'Put back a copy of the directory, or remove it to begin with an empty one.',
-    )
+    throw startFailure(directory, error instanceof Error ? error.message : String(error))
   }
+}
+
+function startFailure(directory: string, reason: string): HeadwaterError {
+  const isFull = /no space left|disk quota/i.test(reason)
+  const hint = isFull ? 'Make room on its disk: nothing is lost.' : 'Put back a copy of the directory, or remove it to begin with an empty one.'
+  return new HeadwaterError(isFull ? 'directory' : 'database', `The embedded database in ${directory} does not start: ${reason}.`, hint)
 }
 
 function createEmbedded(engine: Engine, idleMs: number, release: () => Promise<void>): EmbeddedDatabase {
