@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 
 export interface Writer {
   readonly pid: number | undefined
@@ -13,13 +13,14 @@ export interface Writer {
   kill(): Promise<number>
 }
 
-/** A process of its own that commits one row after the other, and says so. */
+/** A process of its own that commits one row after the other, and says so. It ends with the test at the latest. */
 export function startWriter(kind: 'embedded' | 'native', directory: string): Writer {
   const script = fileURLToPath(new URL('database-writer.ts', import.meta.url))
   const child: ChildProcess = spawn(process.execPath, ['--conditions=@headwater/source', '--import', 'tsx', script, kind, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise((resolve) => child.once('close', resolve))
+  onTestFinished(() => void child.kill('SIGKILL'))
   let last = 0
   if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => (last = Number(line)))
   return {
