@@ -1,4 +1,4 @@
-import type { Ask, Client, DeviceQuery, LiveValue, Mutate, Result, ScopeHandle, SetAside, Status } from '@headwater/client'
+import type { Ask, Client, DeviceQuery, LiveValue, Mutate, PendingMutation, Result, ScopeHandle, SetAside, Status } from '@headwater/client'
 import type { Mutators, Schema } from '@headwater/schema'
 import { useCallback, useSyncExternalStore } from 'react'
 import { type AnyClient, useProvidedClient } from './provider.ts'
@@ -17,6 +17,8 @@ export interface Hooks<S extends Schema, M extends Mutators<S>> {
   /** Holds the on-demand rows of a scope while mounted. null: nothing to hold, which is `ready`. */
   useScope(kind: string, key: string | null): ReturnType<ScopeHandle['state']>
   useSetAside(): readonly SetAside[]
+  /** What waits for the database, in the order it was made: to be shown, or discarded. */
+  usePending(): readonly PendingMutation[]
 }
 
 /** The hooks of an app, typed by its schema and mutators. They read the client from the `HeadwaterProvider` above. */
@@ -30,6 +32,7 @@ export function createHooks<S extends Schema, M extends Mutators<S> = Record<nev
     useStatus: () => useLiveValue(useClient().status),
     useScope: (kind, key) => useHeldScope(useClient(), kind, key),
     useSetAside: () => useLiveValue(useClient().setAside),
+    usePending: () => useLiveValue(useClient().pending),
   }
 }
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createFixture, type mutators, type schema } from '../../client/test/fixture.ts'
 import { createHooks, HeadwaterProvider } from '../src/index.ts'
 
-const { useClient, useMutate, useQuery, useScope, useSetAside, useStatus } = createHooks<typeof schema, typeof mutators>()
+const { useClient, useMutate, usePending, useQuery, useScope, useSetAside, useStatus } = createHooks<typeof schema, typeof mutators>()
 
 // React asks for this where act() is used.
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
@@ -188,4 +188,29 @@ test('without a provider the error says what to do', async () => {
     code: 'no-client',
     message: 'There is no HeadwaterProvider around this component.',
   })
+})
+
+test('HC20 what waits is rendered with its state, and goes when it is discarded', async () => {
+  function Waiting() {
+    return (
+      <ul>
+        {usePending().map((one) => (
+          <button type="button" key={one.id} onClick={() => void one.discard()}>{`${one.name} ${one.state()};`}</button>
+        ))}
+      </ul>
+    )
+  }
+  const client = await render(<Waiting />)
+  await advance(100)
+  fixture.network.setOnline(false)
+  await act(async () => {
+    client.mutate.projects.insert({ id: 'p7', title: 'Mine' })
+    client.mutate.projects.insert({ id: 'p8', title: 'Mine as well' })
+  })
+  expect(page.textContent).toBe('projects.insert saved;projects.insert saved;')
+  await act(async () => page.querySelector('button')?.click())
+  expect(page.textContent).toBe('projects.insert saved;')
+  fixture.network.setOnline(true)
+  await advance(60_000)
+  expect(page.textContent).toBe('')
 })
