@@ -3,6 +3,7 @@ import { bulkInsert } from './benchmark/bulk-insert.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
 import { durableWriteNode } from './benchmark/durable-write.ts'
+import { fanOut } from './benchmark/fan-out.ts'
 import { firstLoad } from './benchmark/first-load.ts'
 import { flushedCommits } from './benchmark/flushed-commits.ts'
 import { grants } from './benchmark/grants.ts'
@@ -22,6 +23,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   access: accessRules,
   'flushed-commits': flushedCommits,
   'first-load': firstLoad,
+  'fan-out': fanOut,
   grants: grants,
   'cold-start-node': coldStartNode,
   chromium: coldStartChromium,

@@ -77,7 +77,8 @@ export interface TailSession {
 
 /** One device's connection, as a transport offers it. Transports know nothing of what the frames mean. */
 export interface Connection {
-  send(frame: string): void
+  /** A text message, as text or in UTF-8: the same buffer may be sent to many. */
+  send(frame: string | Buffer): void
   /** Bytes handed to `send` that have not left this process. */
   bufferedBytes(): number
   /** Sends what is buffered, then closes. */

@@ -5,6 +5,7 @@ import { checkAccess, checkSchema, type Mutators, type Schema } from '@headwater
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import { createExplain } from './explain/explain.ts'
+import { createColumnSets } from './feed/columns.ts'
 import type { Identity } from './feed/cursor.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
 import { createHttp, type HttpRequest } from './http/http.ts'
@@ -80,7 +81,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     grants: grantsNow(grants, relations),
     names: namesOf(schema, parts.serverSchema),
   }
-  const sessions = createSessions({ ...mutating, feed, hub, grantReader: regranting.reader, identity })
+  const sessions = createSessions({ ...mutating, feed, hub, grantReader: regranting.reader, sets: createColumnSets(schema), identity })
   const http = createHttp({
     ...mutating,
     origins: options.origins ?? [],

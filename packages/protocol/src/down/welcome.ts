@@ -12,7 +12,7 @@ export const welcome = object({
   nonce: text(limits.idLengthMax),
   /** True: changes since the device's cursor follow. False: everything is loaded anew and replaces what the device holds; its outbox stays. */
   resumed: flag,
-  /** Why not resumed: `new`, or what the resume check found (`ahead`, `fingerprint`, `pruned`, `history`, `unreadable`). Empty when resumed. */
+  /** Why not resumed: `new`, or what the resume check found (`ahead`, `fingerprint`, `pruned`, `history`, `unreadable`), or `columns`: the person sees other columns than before. Empty when resumed. */
   reason: text(limits.nameLengthMax),
   /** True: the load that the hello's mark belongs to goes on; what came of it stays staged. */
   continued: nullable(flag),

@@ -2,6 +2,7 @@
 import { type DeviceId, deviceId, type Json, type Outcome } from '@headwater/protocol'
 import type { LoadKind, Schema, TableDefinition } from '@headwater/schema'
 import { snakeCase } from '../sql/name.ts'
+import { wireColumns } from './columns.ts'
 import type { LogRow } from './log.ts'
 import { type StreamKey, streamKey } from './stream.ts'
 
@@ -16,6 +17,8 @@ export interface Change {
   /** Streams the row was in before the batch, and is in after it. */
   readonly before: readonly StreamKey[]
   readonly after: readonly StreamKey[]
+  /** Places on the wire of the columns that have changed; null: any may have. */
+  readonly changed: ReadonlySet<number> | null
   /** The whole row after, as an encoded JSON array in the order of the schema's columns, as text; null: deleted. */
   readonly row: string | null
 }
@@ -40,7 +43,7 @@ export interface Cleared {
 /** How a logged row of a table becomes what devices get. */
 interface Encoder {
   readonly table: string
-  /** SQL names, in the order of the schema. */
+  /** SQL names of the columns on the wire, in order. */
   readonly columns: readonly string[]
   readonly loads: ReadonlyMap<string, LoadKind>
 }
@@ -51,7 +54,7 @@ export function encodersOf(schema: Schema): Encoders {
   return new Map(
     Object.entries(schema.definitions).map(([table, definition]) => [
       snakeCase(table),
-      { table, columns: Object.keys(definition.columns).map(snakeCase), loads: loadsOf(definition) },
+      { table, columns: wireColumns(definition).map(snakeCase), loads: loadsOf(definition) },
     ]),
   )
 }
@@ -84,14 +87,24 @@ function add(changes: Map<string, Change>, row: LogRow, encoder: Encoder): void 
   const { table, columns } = encoder
   const id = `${table} ${row.key}`
   const earlier = changes.get(id)
+  const changed = changedBy(row, columns)
   changes.set(id, {
     table,
     key: row.key ?? '[]',
     xid: row.xid,
     before: earlier ? earlier.before : streamsOf(encoder, row.before),
     after: streamsOf(encoder, row.after),
+    changed: earlier ? allOf(earlier.changed, changed) : changed,
     row: row.new === null ? null : arrayOf(row.new, columns),
   })
+}
+
+/** What either has changed. */
+export const allOf = (a: Change['changed'], b: Change['changed']): Change['changed'] => (a === null || b === null ? null : new Set([...a, ...b]))
+
+function changedBy({ op, old }: LogRow, columns: readonly string[]): Change['changed'] {
+  if (op !== 'u' || old === null) return null
+  return new Set(Object.keys(JSON.parse(old)).flatMap((column) => (columns.includes(column) ? [columns.indexOf(column)] : [])))
 }
 
 /** Made and gone within the batch: nobody has seen it. */

@@ -1,5 +1,7 @@
 import type { Batch, Feed } from '../feed/feed.ts'
-import { type Hub, nothing } from '../scopes/hub.ts'
+import type { OutcomeOf } from '../feed/net.ts'
+import type { Hub } from '../scopes/hub.ts'
+import { shared } from './frame.ts'
 import type { GrantsAlong, Subscriber } from './subscriber.ts'
 
 /**
@@ -9,14 +11,35 @@ import type { GrantsAlong, Subscriber } from './subscriber.ts'
 export function dispatch(feed: Feed<GrantsAlong>, hub: Hub<Subscriber>): () => void {
   return feed.onBatch((batch) => {
     if (batch.along !== null) for (const subscriber of hub.members()) subscriber.regrant(batch)
-    const routed = hub.route(batch.changes, batch.outcomes)
-    if (concernsAll(batch)) {
-      for (const subscriber of [...hub.members()]) subscriber.deliver(batch, routed.get(subscriber) ?? nothing)
-      return
+    const cleared = batch.cleared.map(({ table }) => table)
+    const outcomes = outcomesOf(batch.outcomes, hub)
+    const told = new Set<Subscriber>()
+    for (const { members, changes, held } of hub.route(batch.changes)) {
+      const same = shared(batch.cursor, changes, cleared, held)
+      for (const subscriber of members) {
+        told.add(subscriber)
+        subscriber.deliver(batch, same, outcomes.get(subscriber) ?? [])
+      }
     }
-    for (const [subscriber, delivery] of routed) subscriber.deliver(batch, delivery)
-    for (const subscriber of hub.members()) if (subscriber.needsEveryBatch() && !routed.has(subscriber)) subscriber.deliver(batch, nothing)
+    const others = concernsAll(batch) ? hub.members() : [...outcomes.keys(), ...underWay(hub)]
+    const rest = shared(batch.cursor, [], cleared, new Map())
+    for (const subscriber of others) {
+      if (told.has(subscriber)) continue
+      told.add(subscriber)
+      subscriber.deliver(batch, rest, outcomes.get(subscriber) ?? [])
+    }
   })
 }
 
 const concernsAll = (batch: Batch<GrantsAlong>) => batch.along !== null || batch.cleared.length > 0
+
+const underWay = (hub: Hub<Subscriber>) => [...hub.members()].filter((subscriber) => subscriber.needsEveryBatch())
+
+function outcomesOf(outcomes: readonly OutcomeOf[], hub: Hub<Subscriber>): ReadonlyMap<Subscriber, readonly OutcomeOf[]> {
+  const byMember = new Map<Subscriber, OutcomeOf[]>()
+  for (const outcome of outcomes) {
+    const member = hub.withDevice(outcome.device)
+    if (member) byMember.set(member, [...(byMember.get(member) ?? []), outcome])
+  }
+  return byMember
+}

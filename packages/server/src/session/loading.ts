@@ -1,16 +1,18 @@
 // How a device gets rows that it does not hold yet: loads at a snapshot of their own, revealed where the device has come to that snapshot.
 import { HeadwaterError, type Hello, type Outcome, type ScopeKey } from '@headwater/protocol'
+import type { Held } from '../feed/columns.ts'
 import { checkCursor } from '../feed/cursor.ts'
 import type { Batch } from '../feed/feed.ts'
 import { readStep } from '../feed/log.ts'
 import { nestedKeys, settleNested } from '../feed/nested.ts'
-import { type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { allOf, type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
 import { includes, isVisible, type Snapshot, snapshotOf } from '../feed/snapshot.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import type { Transaction } from '../ports.ts'
 import { type Granted, regranted } from '../scopes/grants.ts'
 import { loadRows } from '../scopes/load.ts'
-import { checkpointFrame, loadFrame } from './frame.ts'
+import { checkpointFrame, type Head, loadFrame, tablesText } from './frame.ts'
+import { heldOf, showsTheSame } from './roles.ts'
 import type { Attached, GrantsAlong, Holding, Subscriber, SubscriberDeps } from './subscriber.ts'
 
 export interface Loads {
@@ -35,14 +37,16 @@ interface Revealed {
   readonly snapshot: Snapshot
   readonly load: number
   readonly replace: boolean
-  readonly wanted: readonly StreamKey[]
+  readonly wanted: Held
+  /** The tag of the roles that the device knows; undefined: it has been greeted. */
+  readonly tag?: string | null
   readonly before: readonly StreamKey[]
   readonly outcomes: readonly Outcome[]
   readonly missed: Net
 }
 
 export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
-  const { feed, schema, database } = deps
+  const { feed, schema, database, sets } = deps
   const { device, user } = holding
   const encoders = encodersOf(schema)
   const loadings = new Set<Loading>()
@@ -56,29 +60,36 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const found = await database.transaction('read', async (transaction) => {
       const snapshot = await snapshotIn(transaction)
       const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot)
-      const resume = checked?.resume ?? 'new'
+      holding.granted = await grantedIn(transaction)
+      const isSame = showsTheSame(sets, holding.granted, hello.grants)
+      const resume = checked?.resume === 'ok' && !isSame ? 'columns' : (checked?.resume ?? 'new')
       const before =
         resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))] : []
-      holding.granted = await grantedIn(transaction)
-      const wanted = [
-        ...[...holding.granted.keys()].map((scope) => streamKey('eager', scope)),
-        ...hello.held.filter((scope) => holding.granted.has(scope)).map((scope) => streamKey('onDemand', scope)),
-      ]
+      const wanted = heldOf(
+        sets,
+        [...[...holding.granted.keys()].map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))],
+        holding.granted,
+      )
       const outcomes = await outcomesIn(transaction, hello)
       onWelcome({ resume, last: outcomes.last })
       const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
       const missed = since === null ? noNet : await netSince(transaction, since)
       // A device clears a truncated table after it took in what was loaded: it would lose rows that came after the truncation.
       const claimed = new Set(before)
-      const isAnew = resume !== 'ok' || (missed.cleared.length > 0 && wanted.some((stream) => !claimed.has(stream)))
+      const isAnew = resume !== 'ok' || (missed.cleared.length > 0 && [...wanted.keys()].some((stream) => !claimed.has(stream)))
       const known = isAnew ? new Set<StreamKey>() : claimed
-      await loadRows(
-        transaction,
-        schema,
-        wanted.filter((stream) => !known.has(stream)),
-        (table, rows) => frames.add(loadFrame(load, table, rows)),
+      await loadRows(transaction, schema, new Map([...wanted].filter(([stream]) => !known.has(stream))), (table, columns, rows) =>
+        frames.add(loadFrame(load, table, columns, rows)),
       )
-      return { snapshot, wanted, replace: isAnew, before: [...known], outcomes: outcomes.list, missed: isAnew ? noNet : missed }
+      return {
+        snapshot,
+        wanted,
+        tag: isAnew ? null : hello.grants,
+        replace: isAnew,
+        before: [...known],
+        outcomes: outcomes.list,
+        missed: isAnew ? noNet : missed,
+      }
     })
     await frames.flush()
     await feed.reach()
@@ -114,22 +125,21 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const { snapshot, wanted } = await database.transaction('read', async (transaction) => {
       const at = await snapshotIn(transaction)
       const now = await grantedIn(transaction)
-      const allowed = streams.filter((stream) => now.has(streamScope(stream)))
-      await loadRows(transaction, schema, allowed, (table, rows) => frames.add(loadFrame(load, table, rows)))
+      const allowed = heldOf(sets, streams, now)
+      await loadRows(transaction, schema, allowed, (table, columns, rows) => frames.add(loadFrame(load, table, columns, rows)))
       return { snapshot: at, wanted: allowed }
     })
     await frames.flush()
     await feed.reach()
     reveal(loading, { snapshot, load, replace: false, wanted, before: [], outcomes: [], missed: noNet })
-    return streams.filter((stream) => !wanted.includes(stream))
+    return streams.filter((stream) => !wanted.has(stream))
   }
 
   /** Everything up to the feed's position has been delivered; what the load missed since its snapshot is in the kept batches. */
   function reveal(loading: Loading, found: Revealed): void {
     loadings.delete(loading)
-    const wanted = found.wanted.filter((stream) => holding.granted.has(streamScope(stream)))
-    for (const stream of wanted) holding.held.add(stream)
-    holding.listen(wanted)
+    const few = holding.listen(found.wanted)
+    const wanted = [...found.wanted.keys()].filter((stream) => holding.granted.has(streamScope(stream)))
     const since = loading.batches.map((batch) => ({
       changes: batch.changes.filter((change) => !isVisible(change.xid, found.snapshot)),
       cleared: batch.cleared.filter(({ xid }) => !isVisible(xid, found.snapshot)),
@@ -138,28 +148,25 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device.
     // Not what the device says it held: it may say anything, and rows of a scope that is left go by themselves.
     const holds = (stream: StreamKey) => holding.held.has(stream)
-    const loaded = new Set(found.wanted)
+    const loaded = new Set(found.wanted.keys())
     const before = new Set(found.before)
     // What went from a scope before the device came to it is nothing that the person was ever shown.
-    const kept = new Set(found.wanted.filter((stream) => before.has(stream)))
+    const kept = new Set([...loaded].filter((stream) => before.has(stream)))
     const { changes, cleared } = lastOf([{ ...found.missed, concerns: kept }, ...since.map((part) => ({ ...part, concerns: loaded }))], holds)
-    const joined = wanted.filter((stream) => !before.has(stream))
+    const here = new Set(wanted)
+    const head: Head = {
+      cursor: feed.cursor(),
+      replace: found.replace,
+      loads: [found.load],
+      left: found.before.filter((stream) => !here.has(stream)),
+      joined: wanted.filter((stream) => !before.has(stream)),
+      grants: holding.rolesSince(found.tag),
+      outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
+    }
     holding.cursor = feed.cursor()
-    holding.transmit(
-      checkpointFrame(
-        {
-          cursor: feed.cursor(),
-          replace: found.replace,
-          loads: [found.load],
-          left: found.before.filter((stream) => !wanted.includes(stream)),
-          joined,
-          cleared,
-          changes,
-          outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
-        },
-        holds,
-      ),
-    )
+    holding.transmit(checkpointFrame(head, tablesText(changes, cleared, holding.held)))
+    // Roles that came while it was loaded show more than was loaded.
+    join(few).catch(deps.onFailure)
   }
 
   function begin(): Loading {
@@ -221,12 +228,15 @@ function lastOf(parts: readonly Part[], holds: (stream: StreamKey) => boolean): 
       const id = `${change.table} ${change.key}`
       const earlier = last.get(id)
       const wasThere = earlier?.wasThere || change.before.some(concerns)
-      if (wasThere || earlier || change.after.some(concerns)) last.set(id, { change, wasThere })
+      if (wasThere || earlier || change.after.some(concerns)) last.set(id, { change: earlier ? both(earlier.change, change) : change, wasThere })
     }
   }
   const told = [...last.values()].filter(({ change, wasThere }) => wasThere || (change.row !== null && change.after.some(holds)))
   return { changes: told.map(({ change }) => change), cleared: [...cleared] }
 }
+
+/** What two changes of a row come to, one after the other. */
+const both = ({ before, changed }: Change, later: Change): Change => ({ ...later, before, changed: allOf(changed, later.changed) })
 
 /** On a database with one connection the transaction must not wait for a slow device: the frames are kept and sent after it. */
 function createFrames({ database, send }: SubscriberDeps) {

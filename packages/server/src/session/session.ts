@@ -12,6 +12,7 @@ import {
   unreachable,
   limits as wire,
 } from '@headwater/protocol'
+import { wireColumns } from '../feed/columns.ts'
 import { limits } from '../limits.ts'
 import type { MutateDeps } from '../mutate/run.ts'
 import type { Connection } from '../ports.ts'
@@ -119,7 +120,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   }
 
   function welcomeFrame({ resume, last }: Attached, nonce: string, greeted: number): string {
-    const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, Object.keys(table.columns)]))
+    const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, wireColumns(table)]))
     const reason = resume === 'ok' ? '' : resume
     return encode({
       type: 'welcome',
@@ -136,7 +137,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   }
 
   /** Waits while the device has too much unread; cuts it off if that does not end. */
-  async function send(frame: string): Promise<void> {
+  async function send(frame: string | Buffer): Promise<void> {
     if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
     connection.send(frame)
     while (connection.bufferedBytes() > limits.bufferedBytesMax) {

@@ -1,16 +1,19 @@
 // What one device holds, and how it stays level: loads at a snapshot of their own, and from there on the batches of the feed.
 // Invariant: at every checkpoint the device is at one snapshot of the database for everything it holds.
-import type { DeviceId, Hello, ScopeKey, UserId } from '@headwater/protocol'
+import type { DeviceId, Hello, Roles, ScopeKey, UserId } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
+import type { ColumnSet, ColumnSets, Held } from '../feed/columns.ts'
 import type { Identity, Resume } from '../feed/cursor.ts'
 import type { Batch, Feed } from '../feed/feed.ts'
+import type { OutcomeOf } from '../feed/net.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Clock, Database } from '../ports.ts'
 import { type Granted, type GrantReader, type Regrants, regranted } from '../scopes/grants.ts'
-import { type Delivery, type Hub, nothing } from '../scopes/hub.ts'
-import { checkpointFrame } from './frame.ts'
+import type { Hub } from '../scopes/hub.ts'
+import { checkpointFrame, noTables, type Shared } from './frame.ts'
 import { createLoads } from './loading.ts'
+import { changedRoles, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
 
 /** What a batch of the feed carries besides its changes. */
 export type GrantsAlong = Regrants
@@ -22,9 +25,10 @@ export interface SubscriberDeps {
   readonly hub: Hub<Subscriber>
   readonly grantReader: GrantReader
   readonly schema: Schema
+  readonly sets: ColumnSets
   readonly identity: Identity
   /** Resolves when the device has read enough for more; rejects when it was cut off. */
-  readonly send: (frame: string) => Promise<void>
+  readonly send: (frame: string | Buffer) => Promise<void>
   /** Ends the connection: the device greets again and is brought level anew. */
   readonly onFailure: (error: unknown) => void
   /** Ends the connection because the device has another one. */
@@ -32,13 +36,14 @@ export interface SubscriberDeps {
 }
 
 export interface Attached {
-  readonly resume: Resume | 'new'
+  readonly resume: Resume | 'new' | 'columns'
   readonly last: number
 }
 
 export interface Subscriber {
   readonly device: DeviceId
   readonly user: UserId
+  readonly held: Map<StreamKey, ColumnSet>
   /** Brings the device level. `onWelcome` runs once, before anything is sent. */
   attach(hello: Hello, onWelcome: (attached: Attached) => void): Promise<void>
   /** Adds the on-demand rows of scopes. Answers those that are not granted. */
@@ -46,8 +51,8 @@ export interface Subscriber {
   release(scopes: readonly ScopeKey[]): void
   /** Grants at a batch's snapshot, before its changes are routed: what is lost is not sent any more. */
   regrant(batch: Batch<GrantsAlong>): void
-  /** A batch, in order. `delivery` is what of it concerns this device by the streams it listens to. */
-  deliver(batch: Batch<GrantsAlong>, delivery: Delivery): void
+  /** A batch, in order: what it shares with others of what concerns it, and what became of its own mutations. */
+  deliver(batch: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): void
   /** Hands out the feed's cursor if the device's is older. */
   refreshCursor(): void
   /** What the person holds at the feed's position; null while the greeting is not answered. */
@@ -62,28 +67,37 @@ export interface Subscriber {
 export interface Holding {
   readonly device: DeviceId
   readonly user: UserId
-  readonly held: Set<StreamKey>
+  readonly held: Held
   /** On-demand scopes that the device asked for, granted or not: one that is granted later is joined then. */
   readonly asked: Set<ScopeKey>
   granted: Granted
-  /** Streams lost in a batch, until that batch is delivered. */
-  lost: readonly StreamKey[]
   /** True once the greeting has been answered by a checkpoint. */
   isAttached: boolean
   cursor: string
-  /** The device is told of changes in these streams from now on. */
-  listen(streams: readonly StreamKey[]): void
+  /**
+   * The device is told of changes in these streams from now on, of what these column sets and the roles of now both show. Answers the streams
+   * of which the roles show more.
+   */
+  listen(streams: Held): readonly StreamKey[]
+  /** What is to be told of roles, for a checkpoint; `tag` names those that the device knows, undefined: all that it was told before. */
+  rolesSince(tag: string | null | undefined): Roles | null
   /** Sends without waiting. */
-  transmit(frame: string): void
+  transmit(frame: string | Buffer): void
 }
 
 export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: UserId): Subscriber {
-  const { feed, hub } = deps
-  const holds = (stream: StreamKey) => holding.held.has(stream)
+  const { feed, hub, sets } = deps
+  // Streams that the device holds by fewer columns than the roles show: they are being loaded.
+  const few = new Set<StreamKey>()
+  // What a batch took and gave, until that batch is delivered.
+  let left: readonly StreamKey[] = []
+  let roles: ReadonlyMap<ScopeKey, readonly string[]> = new Map()
+  let tag = ''
+  const held = new Map<StreamKey, ColumnSet>()
   // Frames that wait for a load, to go with it.
-  let together: string[] | null = null
+  let together: (string | Buffer)[] | null = null
 
-  function transmit(frame: string): void {
+  function transmit(frame: string | Buffer): void {
     if (together !== null) together.push(frame)
     // A device that was cut off greets again; there is nobody left to tell.
     else deps.send(frame).catch(() => {})
@@ -109,65 +123,91 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
   const holding: Holding = {
     device,
     user,
-    held: new Set(),
+    held,
     asked: new Set(),
     granted: new Map(),
-    lost: [],
     isAttached: false,
     cursor: '',
-    listen: (streams) => hub.listen(subscriber, streams),
+    listen,
+    rolesSince,
     transmit,
   }
   const loads = createLoads(deps, holding)
 
+  function listen(streams: Held): readonly StreamKey[] {
+    const now = heldOf(sets, streams.keys(), holding.granted)
+    const both = new Map([...now].map(([stream, set]) => [stream, sets.meet(set, streams.get(stream) ?? set)]))
+    const fewer = [...both.keys()].filter((stream) => both.get(stream) !== now.get(stream))
+    for (const stream of streams.keys()) few.delete(stream)
+    for (const stream of fewer) few.add(stream)
+    hub.listen(subscriber, both)
+    return fewer
+  }
+
+  function unlisten(streams: readonly StreamKey[]): void {
+    for (const stream of streams) few.delete(stream)
+    hub.unlisten(subscriber, streams)
+  }
+
+  function rolesSince(known: string | null | undefined): Roles | null {
+    const isLater = known === undefined
+    if (isLater && roles.size === 0 && (tag === tagOfFew) === few.size > 0) return null
+    tag = few.size > 0 ? tagOfFew : tagOf(sets, holding.granted)
+    const told = isLater ? roles : rolesOf(holding.granted)
+    roles = new Map()
+    return known === tag ? null : { tag, replace: !isLater, roles: told }
+  }
+
   function regrant(batch: Batch<GrantsAlong>): void {
     const again = batch.along?.get(user)
     if (again === undefined || !holding.isAttached) return
-    const gained = [...again.granted.keys()].filter((scope) => !holding.granted.has(scope))
-    holding.granted = regranted(holding.granted, again)
-    holding.lost = [...holding.held].filter((stream) => !holding.granted.has(streamScope(stream)))
-    for (const stream of holding.lost) holding.held.delete(stream)
-    hub.unlisten(subscriber, holding.lost)
+    const before = holding.granted
+    holding.granted = regranted(before, again)
+    roles = changedRoles(before, holding.granted)
+    const streams = [...roles.keys()].flatMap((scope) => [streamKey('eager', scope), streamKey('onDemand', scope)])
+    left = streams.filter((stream) => held.has(stream) && !holding.granted.has(streamScope(stream)))
+    unlisten(left)
     // What was lost is not sent any later than it must be.
-    if (holding.lost.length > 0) sendTogether()
-    const joined = loads.join(gained.flatMap(loads.streamsOf))
+    if (roles.size > 0 && [...roles.keys()].some((scope) => before.has(scope))) sendTogether()
+    const gained = [...roles.keys()].filter((scope) => !before.has(scope))
+    // Of what is left, the columns that the roles do not show any more are lost at once; those that they show now come by a load.
+    const fewer = listen(new Map([...held].filter(([stream]) => roles.has(streamScope(stream)))))
+    const joined = loads.join([...gained.flatMap(loads.streamsOf), ...fewer])
     joined.catch(deps.onFailure)
     if (gained.length > 0 && batch.outcomes.some((one) => one.device === device)) keepTogether(joined)
   }
 
-  function deliver(batch: Batch<GrantsAlong>, delivery: Delivery): void {
+  function deliver(batch: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): void {
     loads.keep(batch)
     if (!holding.isAttached) return
-    const left = holding.lost
-    holding.lost = []
-    if (delivery === nothing && left.length === 0 && batch.cleared.length === 0) return
+    const isOwn = left.length > 0 || roles.size > 0 || outcomes.length > 0
+    if (!isOwn && shared.isEmpty()) return
     holding.cursor = batch.cursor
-    const cleared = batch.cleared.map(({ table }) => table)
-    transmit(
-      checkpointFrame({ cursor: batch.cursor, left, cleared, changes: delivery.changes, outcomes: delivery.outcomes.map(({ outcome }) => outcome) }, holds),
-    )
+    if (!isOwn) return transmit(shared.frame())
+    const own = { cursor: batch.cursor, left, grants: rolesSince(undefined), outcomes: outcomes.map(({ outcome }) => outcome) }
+    left = []
+    transmit(checkpointFrame(own, shared.tables()))
   }
 
   const subscriber: Subscriber = {
     device,
     user,
+    held,
     attach: async (hello, onWelcome) => {
       hub.add(subscriber)
       await loads.attach(hello, onWelcome)
     },
     hold: loads.hold,
     release: (scopes) => {
-      const streams = scopes.map((scope) => streamKey('onDemand', scope))
       for (const scope of scopes) holding.asked.delete(scope)
-      for (const stream of streams) holding.held.delete(stream)
-      hub.unlisten(subscriber, streams)
+      unlisten(scopes.map((scope) => streamKey('onDemand', scope)))
     },
     regrant,
     deliver,
     refreshCursor: () => {
       if (!holding.isAttached || holding.cursor === feed.cursor()) return
       holding.cursor = feed.cursor()
-      transmit(checkpointFrame({ cursor: feed.cursor(), changes: [], outcomes: [] }, holds))
+      transmit(checkpointFrame({ cursor: feed.cursor() }, noTables))
     },
     granted: () => (holding.isAttached ? holding.granted : null),
     needsEveryBatch: () => loads.areUnderWay(),

@@ -4,11 +4,9 @@ import { toJson } from './value.ts'
 
 // Text is put together by ||, and not by json_build_object, which takes at most 50 columns and is no faster.
 
-/** The whole row as an encoded JSON array in the order of the schema's columns. `row` names the row: `t`, `new`. */
-export const rowToArray = (table: TableDefinition, row: string): string =>
-  `'[' || ${Object.entries(table.columns)
-    .map(([name, column]) => toJson(column, `${row}.${columnName(name)}`))
-    .join(` || ',' || `)} || ']'`
+/** These columns of a row as an encoded JSON array; without them, the whole row in the order of the schema. `row` names the row: `t`, `new`. */
+export const rowToArray = (table: TableDefinition, row: string, columns: readonly string[] = Object.keys(table.columns)): string =>
+  `'[' || ${columns.map((name) => toJson(columnOf(table, name), `${row}.${columnName(name)}`)).join(` || ',' || `)} || ']'`
 
 /** The whole row as a JSON object by SQL names, as the log keeps it. */
 export const rowToObject = (table: TableDefinition, row: string): string =>

@@ -31,7 +31,7 @@ export function createSockets(): Sockets {
 function serve(socket: WebSocket, onConnection: (connection: Connection) => ConnectionEvents): void {
   const events = onConnection({
     send: (frame) => {
-      if (socket.readyState === socket.OPEN) socket.send(frame)
+      if (socket.readyState === socket.OPEN) socket.send(frame, { binary: false })
     },
     bufferedBytes: () => socket.bufferedAmount,
     close: () => socket.close(),
