@@ -30,7 +30,7 @@ const row = (op: LogRow['op'], key: string, over: Partial<LogRow> = {}): LogRow 
 describe('the net of a batch', () => {
   test('is one before and one after per row, in the order of the columns', () => {
     const { changes } = netOf([row('i', 'a'), row('u', 'a', { xid: 2n, after: ['user:bob'], new: '{"id":"a","owner_id":"bob","title":"last"}' })], encoders)
-    expect(changes).toEqual([{ table: 'tasks', key: '["a"]', xid: 2n, before: [], after: ['euser:bob'], row: '["a","bob","last"]' }])
+    expect(changes).toEqual([{ table: 'tasks', key: '["a"]', xid: 2n, before: [], after: ['euser:bob'], changed: null, row: '["a","bob","last"]' }])
   })
 
   test('says nothing of a row that was made and deleted within it', () => {
