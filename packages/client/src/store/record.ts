@@ -28,7 +28,7 @@ import * as limits from '@headwater/protocol/limits'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import type { StoredTable } from './delta.ts'
-import { createEncoder, type Row } from './row.ts'
+import { createEncoder } from './row.ts'
 import type { Store, WireColumns } from './store.ts'
 
 /** The format of these records. A store of a newer one is not opened: an older app must not touch what it cannot read. */
@@ -147,28 +147,20 @@ export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterabl
   yield encode(welcome)
 }
 
-/** The rows of a table, together those that have the same columns. */
+/** A column that is absent is written as a null, and goes again when the row is read: no role shows it. */
 function* loadRecords({ name, definition, rows }: StoredTable, columns: readonly string[]): Iterable<DiskRecord> {
-  const whole = columns.join()
-  const isPartly = definition.memberships.some((membership) => membership.columns)
-  const shapeOf = (row: Row) => (isPartly ? columns.filter((column) => column in row).join() : whole)
-  for (const shape of new Set([...rows.values()].map(shapeOf))) {
-    const held = shape.split(',')
-    const places = shape !== whole ? held.map((column) => columns.indexOf(column)) : null
-    const encodeRow = createEncoder(definition, held)
-    let piece: string[] = []
-    let characters = 0
-    const record = () => `{"type":"load","load":0,"table":${JSON.stringify(name)},"columns":${JSON.stringify(places)},"rows":[${piece.join()}]}`
-    for (const row of rows.values()) {
-      if (shapeOf(row) !== shape) continue
-      const text = JSON.stringify(encodeRow(row))
-      piece.push(text)
-      characters += text.length
-      if (characters < charactersMax) continue
-      yield record()
-      piece = []
-      characters = 0
-    }
-    if (piece.length > 0) yield record()
+  const encodeRow = createEncoder(definition, columns)
+  const record = () => `{"type":"load","load":0,"table":${JSON.stringify(name)},"rows":[${piece.join()}]}`
+  let piece: string[] = []
+  let characters = 0
+  for (const row of rows.values()) {
+    const text = JSON.stringify(encodeRow(row))
+    piece.push(text)
+    characters += text.length
+    if (characters < charactersMax) continue
+    yield record()
+    piece = []
+    characters = 0
   }
+  if (piece.length > 0) yield record()
 }

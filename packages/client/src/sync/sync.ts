@@ -220,7 +220,8 @@ export function createSync(deps: SyncDeps): Sync {
     }
     isApplying = false
     dispatch(event, number)
-    if (!store.hasLoads()) deps.journal()?.compact()
+    // While columns are to come that a role shows, rows written anew would show them as null.
+    if (!store.hasLoads() && store.scopes().tag !== '-') deps.journal()?.compact()
     drain()
   }
 

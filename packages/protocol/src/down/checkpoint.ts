@@ -19,7 +19,7 @@ export type Part = Infer<typeof part>
 
 /** The roles by which a person holds scopes. */
 export const roles = object({
-  /** Names all of them. Given in the next hello: while it stays the same, nothing is sent again. */
+  /** Names all of them. Given in the next hello: while it stays the same, nothing is sent again. `-`: a load is to come with columns that they show. */
   tag: text(limits.idLengthMax),
   /** True: scopes that are not named are not held. False: only what has changed is named. */
   replace: flag,
