@@ -2,7 +2,7 @@
 // get, and 1,000 real sockets. The limits are the commit that a tail hears of with a frame, and the same bytes sent to as many sockets by hand.
 // And what the routing of 10,000 scopes keeps and costs.
 import type { AddressInfo } from 'node:net'
-import { deviceId, encode, protocolVersion, scopeKey, userId } from '@headwater/protocol'
+import { deviceId, encode, limits, protocolVersion, scopeKey, userId } from '@headwater/protocol'
 import { createServer, type Grants, openPostgres, type Server, sql } from '@headwater/server'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createColumnSets } from '../../packages/server/src/feed/columns.ts'
@@ -23,6 +23,8 @@ const greetingsAtOnce = 64
 const rounds = 40
 const warmUps = 5
 const rows = 10
+/** Of the frame that brings the write, about. */
+const frameBytes = 700
 const scopes = 10_000
 const bytesPerMb = 1_048_576
 
@@ -66,13 +68,20 @@ function createCounter(expected: number) {
 async function inProcess(bed: Bed, server: Server): Promise<readonly Figure[]> {
   const counter = createCounter(connections)
   const ends: (() => void)[] = []
-  const buffers = new Set<string | Buffer>()
+  const pings: (() => void)[] = []
+  // Who says nothing is cut off.
+  const pinging = setInterval(() => {
+    for (const ping of pings) ping()
+  }, limits.pingEveryMs)
+  const buffers = new Set<Buffer>()
   const connect = async (i: number) => {
     const user = `person-${i}`
     await new Promise<void>((resolve, reject) => {
       let isLevel = false
       const send = (frame: string | Buffer) => {
         if (isLevel) {
+          // What is not the write is the device's own: a pong, or a cursor.
+          if (!Buffer.isBuffer(frame)) return
           buffers.add(frame)
           return counter.count()
         }
@@ -85,6 +94,7 @@ async function inProcess(bed: Bed, server: Server): Promise<readonly Figure[]> {
       }
       server.connect({ url: '/', headers: new Headers({ 'x-user': user }) }, { send, bufferedBytes: () => 0, close: () => {} }).then((events) => {
         ends.push(events.onClose)
+        pings.push(() => events.onMessage(encode({ type: 'ping' })))
         events.onMessage(helloOf(user))
       }, reject)
     })
@@ -94,6 +104,7 @@ async function inProcess(bed: Bed, server: Server): Promise<readonly Figure[]> {
   const floor = await createFloor(bed)
   const times = await measure(bed, counter.next, floor.measure)
   await floor.close()
+  clearInterval(pinging)
   for (const end of ends) end()
   // What is not one buffer for all would be one for each per round.
   if (buffers.size > rounds + warmUps) throw new Error(`${buffers.size} buffers were made for ${rounds + warmUps} writes.`)
@@ -104,7 +115,6 @@ async function overSockets(bed: Bed, server: Server): Promise<readonly Figure[]>
   const { url } = await server.listen({ port: 0 })
   const counter = createCounter(sockets)
   const open: WebSocket[] = []
-  let bytes = 0
   await inTurns(sockets, async (i) => {
     const user = `person-${i}`
     const socket = new WebSocket(`${url.replace('http', 'ws')}/headwater/socket`, { headers: { 'x-user': user } })
@@ -114,9 +124,11 @@ async function overSockets(bed: Bed, server: Server): Promise<readonly Figure[]>
       socket.on('open', () => socket.send(helloOf(user)))
       socket.on('error', reject)
       socket.on('message', (data: Buffer) => {
-        bytes = data.length
-        if (isLevel) return counter.count()
         const text = data.toString()
+        if (isLevel) {
+          if (!text.includes('"items"')) return
+          return counter.count()
+        }
         if (!text.startsWith('{"type":"checkpoint"') || text.includes('"more":true')) return
         isLevel = true
         resolve()
@@ -124,7 +136,7 @@ async function overSockets(bed: Bed, server: Server): Promise<readonly Figure[]>
     })
   })
   await server.level()
-  const byHand = await createBroadcast(sockets, bytes)
+  const byHand = await createBroadcast(sockets, frameBytes)
   const times = await measure(bed, counter.next, byHand.measure)
   await byHand.close()
   for (const socket of open) socket.terminate()
