@@ -1,6 +1,6 @@
 // Invariant: a database is in use by one app at a time, and whoever takes it finds it empty and a stranger to every device there was.
 import type { Schema } from '@headwater/schema'
-import { type Database, openEmbedded } from '@headwater/server'
+import { type Database, type EmbeddedDatabase, openEmbedded } from '@headwater/server'
 
 export interface Ground {
   /** Its `close` does nothing: it is used again. */
@@ -11,17 +11,37 @@ export interface Ground {
   release(): void
 }
 
+interface Free {
+  readonly opened: EmbeddedDatabase
+  /** Closes it, unless it is taken before. */
+  readonly closing: NodeJS.Timeout
+}
+
 /** Opening one takes a second, emptying one some milliseconds: a process keeps those it has, with the tables of their schema in place. */
-const freeBySchema = new WeakMap<Schema, Database[]>()
+const freeBySchema = new WeakMap<Schema, Free[]>()
+
+/** An embedded database keeps its process for up to ten seconds after its last statement, by a timer of PostgreSQL's own: one that nobody takes is closed before. */
+const idleMs = 2_000
 
 export async function takeGround(schema: Schema): Promise<Ground> {
   const free = freeBySchema.get(schema) ?? []
   freeBySchema.set(schema, free)
-  const database = free.pop() ?? { ...(await openEmbedded({ directory: null })), close: async () => {} }
+  const taken = free.pop()
+  clearTimeout(taken?.closing)
+  const opened = taken?.opened ?? (await openEmbedded({ directory: null }))
   return {
-    database,
-    empty: () => database.execute(emptying),
-    release: () => void free.push(database),
+    database: { ...opened, close: async () => {} },
+    empty: () => opened.execute(emptying),
+    release: () => {
+      const closing = setTimeout(() => {
+        free.splice(free.indexOf(one), 1)
+        // Nobody is left who could be told that it did not close.
+        opened.close().catch(() => {})
+      }, idleMs)
+      closing.unref()
+      const one: Free = { opened, closing }
+      free.push(one)
+    },
   }
 }
 

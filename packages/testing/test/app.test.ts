@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { defineMutators, defineSchema, holdersMayWrite, integer, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
 import { sql, withServerColumns } from '@headwater/server'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -233,6 +235,26 @@ test('columns that only the server has are not on its devices', async () => {
   await app.sql`insert into lists (id, owner_id, title, secret) values (${newId()}, 'ada', 'Food', 'canary')`
   await app.settled()
   expect(ada.query.lists.all()).toEqual([{ id: expect.any(String), ownerId: 'ada', title: 'Food' }])
+})
+
+test('a process that is done with its apps ends by itself, before PostgreSQL’s own timers would let it', () => {
+  const program = `
+    import { defineSchema, holdersMayWrite, table, text } from '@headwater/schema'
+    import { sql } from '@headwater/server'
+    import { createTestApp } from '@headwater/testing'
+    const schema = defineSchema({ users: table({ id: text().primaryKey() }).in('user', 'id') })
+    const grants = { user: sql\`select id as "user", id as key, 'owner' as role from users\` }
+    for (const one of [1, 2]) {
+      const app = await createTestApp({ schema, access: holdersMayWrite(schema), grants, settleMsMax: 20_000 })
+      await app.device('ada')
+      await app.close()
+    }
+    const closedMs = performance.now()
+    process.on('exit', () => process.stdout.write(String(performance.now() - closedMs)))`
+  const args = ['--conditions=@headwater/source', '--import', 'tsx', '--input-type=module', '--eval', program]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: fileURLToPath(new URL('../../..', import.meta.url)), encoding: 'utf8' })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(Number(stdout)).toBeLessThan(6_000)
 })
 
 describe('troubles', () => {
