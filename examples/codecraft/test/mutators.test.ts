@@ -83,6 +83,50 @@ describe('a project', () => {
     expect([grace.query.projects.where({ id }).all(), pathsOf(grace, id)]).toEqual([[], []])
   })
 
+  test('a viewer reads and writes nothing, an editor writes but decides nothing; devices know it beforehand, offline as well', async () => {
+    const [ada, grace, linus] = [await app.device('ada'), await app.device('grace'), await app.device('linus')]
+    const id = await newProject(ada)
+    await share(ada, id, grace, 'grace', 'viewer')
+    await share(ada, id, linus, 'linus', 'editor')
+    const may = (device: Device) => {
+      const project = device.query.projects.where({ id }).first()
+      if (!project) throw new Error('no project')
+      return [device.can.update.projects(project, ['title']), device.can.delete.projects(project), device.can.update.projects(project, ['ownerId'])]
+    }
+    grace.offline()
+    expect([may(ada), may(linus), may(grace)]).toEqual([
+      [true, true, false],
+      [true, false, false],
+      [false, false, false],
+    ])
+    grace.online()
+    const readme = idOf(ada, id, 'README.md')
+    const refused = { type: 'refused', code: 'forbidden' }
+    expect(await grace.mutate.files.update({ id: readme, content: 'x' }).confirmed).toMatchObject({ ...refused, reason: 'You may not write content of files.' })
+    expect(await grace.mutate.sendMessage({ id: grace.id(), projectId: id, content: 'x' }).confirmed).toMatchObject(refused)
+    expect(await linus.mutate.files.update({ id: readme, content: 'x' }).confirmed).toMatchObject({ type: 'applied' })
+    expect(await linus.mutate.projects.update({ id, ownerId: 'linus' }).confirmed).toMatchObject({
+      ...refused,
+      reason: 'You may not write ownerId of projects.',
+    })
+    expect(await linus.mutate.projectMembers.update({ projectId: id, userId: 'grace', role: 'editor' }).confirmed).toMatchObject(refused)
+    ada.mutate.shareProject({ projectId: id, userId: 'grace', role: 'editor' })
+    await app.settled()
+    expect(may(grace)).toEqual([true, false, false])
+    expect(await linus.mutate.projectMembers.delete({ projectId: id, userId: 'linus' }).confirmed).toEqual({ type: 'applied' })
+  })
+
+  test('is its maker’s to change before the database has heard of it', async () => {
+    const ada = await app.device('ada')
+    ada.offline()
+    const id = ada.id()
+    await ada.mutate.createProject({ id, title: 'New', description: '', framework: 'vue' }).saved
+    const project = ada.query.projects.where({ id }).first()
+    expect(project && ada.can.update.projects(project, ['title', 'updatedAt'])).toBe(true)
+    ada.online()
+    await app.settled()
+  })
+
   test('is deleted with all that hangs on it, by its owner and nobody else', async () => {
     const [ada, grace] = [await app.device('ada'), await app.device('grace')]
     const id = await newProject(ada, 'Mine')

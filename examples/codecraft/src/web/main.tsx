@@ -2,6 +2,7 @@ import './styles.css'
 import { createClient } from '@headwater/client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { access } from '../access.ts'
 import { mutators } from '../mutators.ts'
 import { schema } from '../schema.ts'
 import { App } from './App.tsx'
@@ -14,7 +15,7 @@ import { createSession } from './session/session.ts'
 const requests = createRequests((...request) => fetch(...request))
 const remembered = createRemembered(storageOrNull())
 const people = createPeople(requests, remembered)
-const session = createSession({ requests, remembered, openClient: (user) => createClient({ schema, mutators, url: '/', user }) })
+const session = createSession({ requests, remembered, openClient: (user) => createClient({ schema, access, mutators, url: '/', user }) })
 
 addEventListener('storage', (event) => {
   if (event.key === personKey) void session.follow()

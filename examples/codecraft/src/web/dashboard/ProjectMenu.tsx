@@ -1,11 +1,10 @@
 import { Archive, ArchiveRestore, Pause, Pencil, Play, Trash2, UserPlus } from 'lucide-react'
 import { useState } from 'react'
 import type { Project, ProjectStatus } from '../../schema.ts'
-import { useMutate } from '../headwater.ts'
+import { useCan, useMutate } from '../headwater.ts'
 import { Menu, type MenuItem } from '../parts/Menu.tsx'
 import { DeleteProjectDialog } from '../project/DeleteProjectDialog.tsx'
 import { ShareDialog } from '../project/ShareDialog.tsx'
-import { usePerson } from '../session/SessionContext.ts'
 import { useWrite } from '../sync/WritesContext.ts'
 
 export interface ProjectMenuProps {
@@ -21,16 +20,19 @@ const verbs: Readonly<Record<ProjectStatus, string>> = { active: 'Resume', pause
 export function ProjectMenu({ project, onRename, className = '' }: ProjectMenuProps) {
   const mutate = useMutate()
   const write = useWrite()
-  const isOwner = usePerson().id === project.ownerId
+  const can = useCan()
+  const isOwner = can.delete.projects(project)
+  const mayRename = can.update.projects(project, ['title', 'updatedAt'])
+  const maySetStatus = can.update.projects(project, ['status', 'updatedAt'])
   const [dialog, setDialog] = useState<'share' | 'delete' | null>(null)
   const setStatus = (status: ProjectStatus) =>
     write(`${verbs[status]} “${project.title}”`, mutate.projects.update({ id: project.id, status, updatedAt: new Date() }))
   const groups: readonly (readonly MenuItem[])[] = [
     [
-      { label: 'Rename', icon: <Pencil {...icon} />, onChoose: onRename, testId: 'rename' },
+      ...(mayRename ? [{ label: 'Rename', icon: <Pencil {...icon} />, onChoose: onRename, testId: 'rename' }] : []),
       { label: isOwner ? 'Share…' : 'Members…', icon: <UserPlus {...icon} />, onChoose: () => setDialog('share'), testId: 'share' },
     ],
-    statusItems(project.status, setStatus),
+    maySetStatus ? statusItems(project.status, setStatus) : [],
     isOwner ? [{ label: 'Delete…', icon: <Trash2 {...icon} />, onChoose: () => setDialog('delete'), isDangerous: true, testId: 'delete' }] : [],
   ]
   return (

@@ -4,7 +4,7 @@ import { Link } from 'wouter'
 import type { Project } from '../../schema.ts'
 import { frameworkNames } from '../../starter.ts'
 import { ProjectMenu } from '../dashboard/ProjectMenu.tsx'
-import { useMutate, useQuery } from '../headwater.ts'
+import { useCan, useMutate, useQuery } from '../headwater.ts'
 import { AvatarStack } from '../parts/AvatarStack.tsx'
 import { InlineName } from '../parts/InlineName.tsx'
 import { usePeople } from '../session/SessionContext.ts'
@@ -16,6 +16,7 @@ import { StatusBadge } from './StatusBadge.tsx'
 export function ProjectHeading({ project }: { readonly project: Project }) {
   const mutate = useMutate()
   const write = useWrite()
+  const mayRename = useCan().update.projects(project, ['title', 'updatedAt'])
   const [isRenaming, setRenaming] = useState(false)
   const rename = (title: string) => write(`Rename “${project.title}”`, mutate.projects.update({ id: project.id, title, updatedAt: new Date() }))
   return (
@@ -38,7 +39,7 @@ export function ProjectHeading({ project }: { readonly project: Project }) {
             className="w-full max-w-90 font-semibold tracking-tight"
           />
         ) : (
-          <h1 data-testid="project-title" onDoubleClick={() => setRenaming(true)} title={project.title} className="truncate font-semibold tracking-tight">
+          <h1 data-testid="project-title" onDoubleClick={() => setRenaming(mayRename)} title={project.title} className="truncate font-semibold tracking-tight">
             {project.title}
           </h1>
         )}

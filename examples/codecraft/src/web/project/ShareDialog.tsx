@@ -2,7 +2,7 @@ import { X } from 'lucide-react'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import type { Person } from '../../people.ts'
 import { memberRoles, type Project, type ProjectMember } from '../../schema.ts'
-import { useMutate, useQuery } from '../headwater.ts'
+import { useCan, useMutate, useQuery } from '../headwater.ts'
 import { Avatar } from '../parts/Avatar.tsx'
 import { Button, IconButton } from '../parts/Button.tsx'
 import { Dialog } from '../parts/Dialog.tsx'
@@ -13,7 +13,7 @@ import { useWrite } from '../sync/WritesContext.ts'
 /** Who is in a project; its owner lets others in and out, and everybody else can leave. */
 export function ShareDialog({ project, onClose }: { readonly project: Project; readonly onClose: () => void }) {
   const people = usePeople()
-  const isOwner = usePerson().id === project.ownerId
+  const isOwner = useCan().delete.projects(project)
   const { rows: members } = useQuery((q) => q.projectMembers.where({ projectId: project.id }).orderBy('addedAt'))
   const isIn = (id: string) => id === project.ownerId || members.some((member) => member.userId === id)
   const others = people.all.filter((person) => !isIn(person.id))

@@ -2,12 +2,14 @@ import { ArrowUp } from 'lucide-react'
 import { type FormEvent, type KeyboardEvent, useState } from 'react'
 import { useClient, useMutate } from '../../headwater.ts'
 import { useWrite } from '../../sync/WritesContext.ts'
+import { useMayEdit } from '../../useMayEdit.ts'
 
 /** Writes a message. Enter sends it, Shift and Enter begin a line. */
 export function Composer({ projectId }: { readonly projectId: string }) {
   const client = useClient()
   const mutate = useMutate()
   const write = useWrite()
+  const mayEdit = useMayEdit(projectId)
   const [content, setContent] = useState('')
   const send = () => {
     if (content.trim() === '') return
@@ -29,7 +31,8 @@ export function Composer({ projectId }: { readonly projectId: string }) {
         <textarea
           aria-label="Message"
           data-testid="composer"
-          placeholder="Describe a change…"
+          placeholder={mayEdit ? 'Describe a change…' : 'You may read this conversation, not write in it'}
+          disabled={!mayEdit}
           rows={1}
           value={content}
           onChange={(event) => setContent(event.target.value)}

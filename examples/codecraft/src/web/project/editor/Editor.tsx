@@ -3,11 +3,13 @@ import { directoryOf, nameOf } from '../../../path.ts'
 import type { ProjectFile } from '../../../schema.ts'
 import { useMutate } from '../../headwater.ts'
 import { useWrite } from '../../sync/WritesContext.ts'
+import { useMayEdit } from '../../useMayEdit.ts'
 import { createDraft, type Draft } from './draft.ts'
 
 /** A file as plain text. What is typed is written a moment after the last key, and when the file or the page is left. */
 export function Editor({ file, children }: { readonly file: ProjectFile; readonly children: ReactNode }) {
   const draft = useDraft(file)
+  const mayEdit = useMayEdit(file.projectId)
   const text = useSyncExternalStore(draft.subscribe, draft.get)
   const lines = text.split('\n').length
   const directory = directoryOf(file.path)
@@ -30,6 +32,7 @@ export function Editor({ file, children }: { readonly file: ProjectFile; readonl
           data-testid="editor"
           value={text}
           rows={lines}
+          readOnly={!mayEdit}
           spellCheck={false}
           autoCapitalize="off"
           autoCorrect="off"

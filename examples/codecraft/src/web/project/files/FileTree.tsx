@@ -5,6 +5,7 @@ import { useStatus } from '../../headwater.ts'
 import { Button, IconButton } from '../../parts/Button.tsx'
 import { EmptyState } from '../../parts/EmptyState.tsx'
 import { Skeleton } from '../../parts/Skeleton.tsx'
+import { useMayEdit } from '../../useMayEdit.ts'
 import { DeleteFileDialog } from './DeleteFileDialog.tsx'
 import type { Doing } from './doing.ts'
 import { NewName } from './NewName.tsx'
@@ -24,15 +25,16 @@ export interface FileTreeProps {
 export function FileTree({ projectId, files, openId, isLoading, onOpen }: FileTreeProps) {
   const [doing, setDoing] = useState<Doing>(null)
   const actions = useFileActions(projectId, onOpen)
+  const mayEdit = useMayEdit(projectId)
   const create = (what: ProjectFile['type']) => setDoing({ type: 'create', what, directory: '' })
   return (
     <>
       <header className="flex h-10 shrink-0 items-center gap-1 border-b border-line pr-2 pl-4">
         <h2 className="mr-auto text-sm font-semibold">Files</h2>
-        <IconButton label="New file" data-testid="new-file" onClick={() => create('file')}>
+        <IconButton label="New file" data-testid="new-file" disabled={!mayEdit} onClick={() => create('file')}>
           <FilePlus2 aria-hidden size={16} />
         </IconButton>
-        <IconButton label="New folder" data-testid="new-directory" onClick={() => create('directory')}>
+        <IconButton label="New folder" data-testid="new-directory" disabled={!mayEdit} onClick={() => create('directory')}>
           <FolderPlus aria-hidden size={16} />
         </IconButton>
       </header>
@@ -41,7 +43,7 @@ export function FileTree({ projectId, files, openId, isLoading, onOpen }: FileTr
         {files.length === 0 && doing === null ? (
           <NoFiles isLoading={isLoading} onCreate={() => create('file')} />
         ) : (
-          <Rows files={files} openId={openId} doing={doing} onDoing={setDoing} onOpen={onOpen} actions={actions} />
+          <Rows files={files} openId={openId} doing={doing} mayEdit={mayEdit} onDoing={setDoing} onOpen={onOpen} actions={actions} />
         )}
       </div>
       {doing?.type === 'delete' && <DeleteFileDialog node={doing.node} onDelete={() => actions.remove(doing.node)} onClose={() => setDoing(null)} />}
@@ -51,11 +53,12 @@ export function FileTree({ projectId, files, openId, isLoading, onOpen }: FileTr
 
 interface RowsProps extends Pick<FileTreeProps, 'files' | 'openId' | 'onOpen'> {
   readonly doing: Doing
+  readonly mayEdit: boolean
   readonly onDoing: (doing: Doing) => void
   readonly actions: ReturnType<typeof useFileActions>
 }
 
-function Rows({ files, openId, doing, onDoing, onOpen, actions }: RowsProps) {
+function Rows({ files, openId, doing, mayEdit, onDoing, onOpen, actions }: RowsProps) {
   const tree = useRef<HTMLDivElement>(null)
   const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set())
   const nodes = useMemo(() => treeOf(files), [files])
@@ -79,10 +82,11 @@ function Rows({ files, openId, doing, onDoing, onOpen, actions }: RowsProps) {
             isChosen={node.id !== null && node.id === openId}
             isTabStop={node.path === tabStop}
             isRenaming={doing?.type === 'rename' && doing.path === node.path}
+            mayEdit={mayEdit}
             onDoing={onDoing}
             onRename={(name) => actions.rename(node, name)}
             onFocus={() => setFocused(node.path)}
-            onKey={(event) => moveInTree(event, { rows, node, isOpen, setOpen, focus, onDoing })}
+            onKey={(event) => moveInTree(event, { rows, node, isOpen, setOpen, focus, onDoing: mayEdit ? onDoing : () => {} })}
             onChoose={() => (node.type === 'directory' ? setOpen(node.path, !isOpen(node.path)) : node.id !== null && onOpen(node.id))}
           />
           {doing?.type === 'create' && doing.directory === node.path && (

@@ -11,6 +11,8 @@ export interface TreeRowProps {
   readonly isChosen: boolean
   readonly isTabStop: boolean
   readonly isRenaming: boolean
+  /** Without, its menu is not offered. */
+  readonly mayEdit: boolean
   readonly onDoing: (doing: Doing) => void
   readonly onRename: (name: string) => void
   readonly onFocus: () => void
@@ -20,7 +22,7 @@ export interface TreeRowProps {
 
 export const indentOf = (depth: number) => ({ paddingLeft: 8 + depth * 14 })
 
-export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, onDoing, onRename, onFocus, onKey, onChoose }: TreeRowProps) {
+export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, mayEdit, onDoing, onRename, onFocus, onKey, onChoose }: TreeRowProps) {
   const isDirectory = node.type === 'directory'
   return (
     <div className={`group/row relative flex h-7 items-center pointer-coarse:h-10 rounded-md ${isChosen ? 'bg-accent-soft' : 'hover:bg-hover'}`}>
@@ -58,7 +60,7 @@ export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, onDoing
           <span className="truncate">{node.name}</span>
         </button>
       )}
-      {node.id !== null && !isRenaming && (
+      {node.id !== null && !isRenaming && mayEdit && (
         <Menu
           label={`More for ${node.path}`}
           groups={itemsOf(node, onDoing)}
