@@ -35,5 +35,5 @@ export async function buildAll(): Promise<Built> {
 /** Everything that is not ours stays where npm put it. */
 const external: Plugin = {
   name: 'external',
-  setup: ({ onResolve }) => onResolve({ filter: /^[^./]/ }, ({ path }) => (path.startsWith('@headwater/') ? null : { external: true })),
+  setup: ({ onResolve }) => onResolve({ filter: /^[^./]/ }, ({ path }) => (path.startsWith('@headwater/') || path.startsWith('#') ? null : { external: true })),
 }
