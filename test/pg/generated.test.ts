@@ -1,6 +1,5 @@
 // Random apps, random grants, random changes, many devices: after every checkpoint each device holds exactly what SQL at that
 // snapshot says, and nothing else was ever sent. `SEEDS=100 npx vitest run --project pg test/pg/generated.test.ts` runs more.
-import { holdersMayWrite } from '@headwater/schema'
 import { createServer, type Database } from '@headwater/server'
 import { describe, expect, test } from 'vitest'
 import { databases } from '../harness/databases.ts'
@@ -8,8 +7,9 @@ import { generateApp, people } from '../harness/generated/app.ts'
 import { watchDevice } from '../harness/generated/device.ts'
 import { judgeFrames, judgeLast, judgeMoments } from '../harness/generated/judge.ts'
 import { holdingsOf } from '../harness/generated/oracle.ts'
-import { readPast, recordPast } from '../harness/generated/past.ts'
+import { readApplied, readPast, recordPast } from '../harness/generated/past.ts'
 import { createRandom } from '../harness/generated/random.ts'
+import { judgeMutations } from '../harness/generated/rules.ts'
 import { createWork } from '../harness/generated/work.ts'
 
 const seeds = Array.from({ length: Number(process.env.SEEDS ?? 4) }, (_, i) => Number(process.env.SEED ?? 1) + i)
@@ -17,7 +17,7 @@ const steps = 120
 
 describe.each(databases)('what a device holds, on $name', ({ open }) => {
   test.each(seeds)(
-    'R3 R4 S1 S2 S3: seed %i, at every checkpoint exactly what SQL says of its scopes, and no byte of anything else',
+    'R3 R4 S1 S2 S3 S5 S6: seed %i, at every checkpoint exactly what SQL says of its scopes, and no byte of anything else',
     { timeout: 60_000 },
     async (seed) => {
       const opened = await open()
@@ -34,7 +34,7 @@ async function run(database: Database, seed: number): Promise<void> {
   const random = createRandom(seed)
   const app = generateApp(random)
   await database.execute('create table people (id text primary key)')
-  const server = await createServer({ ...app, access: holdersMayWrite(app.schema), database, authenticate: ({ headers }) => headers.get('x-user') })
+  const server = await createServer({ ...app, database, authenticate: ({ headers }) => headers.get('x-user') })
   await recordPast(database, app.schema)
   for (const person of people) await database.query('insert into people (id) values ($1)', [person])
   const { url } = await server.listen({ port: 0 })
@@ -49,6 +49,7 @@ async function run(database: Database, seed: number): Promise<void> {
     for (const device of devices)
       await expect.poll(() => judgeLast(app, past, holdings, device), { timeout: 10_000, interval: 20, message: `seed ${seed}` }).toEqual([])
     const found = devices.flatMap((device) => [...judgeMoments(app, past, holdings, device), ...judgeFrames(app, past, holdings, device)])
+    found.push(...judgeMutations(app, past, holdings, work.made, await readApplied(database)))
     expect(found, `seed ${seed}`).toEqual([])
     expect(past.states.length).toBeGreaterThan(steps / 6)
   } finally {

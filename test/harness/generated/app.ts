@@ -1,8 +1,9 @@
 // A random app: which tables exist, in which scopes their rows are and how these are loaded, and who is granted what. Teams,
 // members and projects are always there, because grants read them; what else there is, and what belongs to whom, is drawn.
-import { defineSchema, type Schema, type Table, table, text, uuid } from '@headwater/schema'
+import { type Access, defineSchema, type Schema, type Table, table, text, uuid } from '@headwater/schema'
 import { type Sql, sql } from '@headwater/server'
 import type { Random } from './random.ts'
+import { drawAccess } from './rules.ts'
 
 export const people = ['ada', 'bob', 'eve', 'joe'] as const
 export const roles = ['viewer', 'editor', 'owner'] as const
@@ -10,6 +11,7 @@ export const roles = ['viewer', 'editor', 'owner'] as const
 export interface GeneratedApp {
   readonly schema: Schema
   readonly grants: Readonly<Record<string, Sql>>
+  readonly access: Access
   /** Tables of the app's own drawing, with the columns by which their rows belong to scopes. */
   readonly things: readonly Thing[]
 }
@@ -53,16 +55,23 @@ export function generateApp(random: Random): GeneratedApp {
           note: text(),
           secret: text().nullable(),
         })
-        return [name, mine.reduce<Table>((all, { kind, column }) => all.in(kind, column, { load: load() }), made)]
+        return [name, mine.reduce<Table>((all, { kind, column }) => all.in(kind, column, { load: load(), columns: drawColumns(random) }), made)]
       }),
     ),
   })
-  return { schema, grants: drawGrants(random), things }
+  return { schema, grants: drawGrants(random), access: drawAccess(schema, things, roles, random), things }
 }
 
 function drawLinks(random: Random): readonly Link[] {
   const drawn = random.some(links, 0.5)
   return drawn.length > 0 ? drawn : [random.pick(links)]
+}
+
+/** What holders of a scope see of a row: mostly all of it, sometimes a part, sometimes a part by role. */
+function drawColumns(random: Random) {
+  const some = () => random.some(['ownerId', 'teamId', 'projectId', 'note', 'secret'] as const, 0.5)
+  if (random.is(0.6)) return undefined
+  return random.is(0.5) ? some() : { [random.pick(roles)]: some() }
 }
 
 /** Table names are not qualified: the oracle puts the past in their place. */

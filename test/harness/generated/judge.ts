@@ -24,7 +24,7 @@ function judgeMoment({ schema }: GeneratedApp, past: Past, holdings: readonly Ho
   for (const [name, table] of Object.entries(schema.definitions)) {
     const state = past.states[place]?.get(snakeCase(name)) ?? new Map()
     const expected = [...rowsHeld(table, state, moment.granted, moment.held, mine).values()]
-    findings.push(...differences(`${name} at ${place}`, expected, moment.rows.get(name) ?? [], table.key))
+    findings.push(...differences(`${name} at ${place}`, partsOf(expected, moment.rows.get(name) ?? [], table.key), moment.rows.get(name) ?? [], table.key))
   }
   return findings
 }
@@ -42,6 +42,13 @@ export function judgeLast({ schema }: GeneratedApp, past: Past, holdings: readon
     return differences(`${name} in the end`, expected, shown.get(name) ?? [], table.key)
   })
   return [...missing, ...wanted, ...rows].map((finding) => `${device.person}: ${finding}`)
+}
+
+/** Columns that a role has just come to show are loaded in a moment: until then a row may lack them, and no others may be there. */
+function partsOf(expected: readonly Row[], actual: readonly Row[], key: readonly string[]): readonly Row[] {
+  const idOf = (row: Row) => key.map((column) => row[column]).join(' ')
+  const found = new Map(actual.map((row) => [idOf(row), row]))
+  return expected.map((row) => Object.fromEntries(Object.entries(row).filter(([column]) => Object.hasOwn(found.get(idOf(row)) ?? row, column))))
 }
 
 const around = (text: string, value: string) => text.slice(Math.max(0, text.indexOf(value) - 300), text.indexOf(value) + 100)

@@ -1,6 +1,6 @@
 // What each person may hold after each transaction, worked out anew and in the plainest way: the app's grants as SQL over the past, and
 // loops over the rows.
-import type { Schema, TableDefinition } from '@headwater/schema'
+import type { Membership, Schema, TableDefinition } from '@headwater/schema'
 import type { Database, Sql } from '@headwater/server'
 import { snakeCase } from '../../../packages/server/src/sql/name.ts'
 import type { Past, Row, State } from './past.ts'
@@ -45,17 +45,24 @@ export function rowsHeld(
   const found = new Map<string, Row>()
   for (const [key, row] of rows) {
     const seen = new Set<string>()
-    for (const { kind, column, load } of table.memberships) {
+    for (const membership of table.memberships) {
+      const { kind, column, load } = membership
       const scope = `${kind}:${row[snakeCase(column)]}`
       if (row[snakeCase(column)] === null || !(load === 'eager' ? granted : held).has(scope)) continue
-      for (const name of columnsShown(table, roles.get(scope) ?? new Set())) seen.add(name)
+      for (const name of columnsShown(table, membership, roles.get(scope) ?? new Set())) seen.add(name)
     }
     if (seen.size > 0) found.set(key, Object.fromEntries([...seen].map((name) => [name, row[snakeCase(name)]])))
   }
   return found
 }
 
-const columnsShown = (table: TableDefinition, _roles: ReadonlySet<string>): readonly string[] => Object.keys(table.columns)
+function columnsShown(table: TableDefinition, { column, columns }: Membership, roles: ReadonlySet<string>): readonly string[] {
+  const all = Object.keys(table.columns)
+  if (columns === undefined) return all
+  // A list is for everybody; by role, whoever has a role that is not named sees all.
+  const shown = Array.isArray(columns) ? columns : [...roles].flatMap((role) => (Object.hasOwn(columns, role) ? Reflect.get(columns, role) : all))
+  return [...table.key, column, ...shown]
+}
 
 /** Everything that a person may ever have been shown of a state: all scopes, on demand or not. */
 export function rowsShown(schema: Schema, state: State, holdings: ReadonlyMap<string, ReadonlySet<string>>): readonly Row[] {

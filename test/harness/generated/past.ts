@@ -18,7 +18,8 @@ export interface Past {
 export async function recordPast(database: Database, schema: Schema): Promise<void> {
   await database.execute(`
     create schema past;
-    create table past.writes (seq bigserial primary key, xid xid8 not null default pg_current_xact_id(), name text not null, key text, row jsonb);
+    create table past.writes (seq bigserial primary key, xid xid8 not null default pg_current_xact_id(), name text not null, key text, row jsonb,
+      snapshot pg_snapshot not null default pg_current_snapshot());
     create function past.write() returns trigger language plpgsql as $$
     begin
       perform pg_advisory_xact_lock(77);
@@ -56,6 +57,14 @@ export async function readPast(database: Database, schema: Schema): Promise<Past
     states.push(state)
   }
   return { states, xids }
+}
+
+/** The mutations that wrote, each with the snapshot in which it was judged. */
+export async function readApplied(database: Database): Promise<readonly { readonly id: string; readonly xid: bigint; readonly snapshot: string }[]> {
+  const rows = await database.query(
+    `select m.id, m.xid::text as xid, min(w.snapshot::text) as snapshot from headwater.mutations m join past.writes w on w.xid = m.xid where m.outcome = 'applied' group by 1, 2`,
+  )
+  return rows.map((row) => ({ id: String(row.id), xid: BigInt(String(row.xid)), snapshot: String(row.snapshot) }))
 }
 
 function written(state: State, name: string, key: string | null, row: Row | null): State {

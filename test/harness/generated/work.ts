@@ -3,11 +3,15 @@ import type { Database, Transaction } from '@headwater/server'
 import { snakeCase } from '../../../packages/server/src/sql/name.ts'
 import { type GeneratedApp, people, roles, type Thing } from './app.ts'
 import type { WatchedDevice } from './device.ts'
+import type { Row } from './past.ts'
 import type { Random } from './random.ts'
+import type { Made } from './rules.ts'
 
 export interface Work {
   /** One thing that happens. Resolves when it has, or, on a device, when it is shown. */
   step(): Promise<void>
+  /** By the id of the mutation. */
+  readonly made: ReadonlyMap<string, Made>
 }
 
 interface Ids {
@@ -100,16 +104,24 @@ export function createWork(app: GeneratedApp, database: Database, devices: reado
     }
   }
 
+  const made = new Map<string, Made>()
+
   function mutate(device: WatchedDevice): void {
     const { name, links } = random.pick(app.things)
     const mine = known.get(name) ?? []
-    const table = device.client().mutate[name]
+    const make = (verb: Made['verb'], values: Row) => {
+      const id = device.client().mutate[name]?.[verb](values).id
+      if (id !== undefined) made.set(id, { id, person: device.person, table: name, verb, values })
+    }
     if (mine.length === 0 || random.is(0.4)) {
       const id = random.uuid()
       mine.push(id)
-      table?.insert({ id, ...Object.fromEntries(links.map(({ column }) => [column, drawn(column)])), note: canary(), secret: canary() })
-    } else if (random.is(0.2)) table?.delete({ id: random.pick(mine) })
-    else table?.update({ id: random.pick(mine), note: canary() })
+      make('insert', { id, ...Object.fromEntries(links.map(({ column }) => [column, drawn(column)])), note: canary(), secret: canary() })
+    } else if (random.is(0.2)) make('delete', { id: random.pick(mine) })
+    else {
+      const column = random.pick([...links.map((link) => link.column), 'note', 'note'])
+      make('update', { id: random.pick(mine), [column]: column === 'note' ? canary() : drawn(column) })
+    }
   }
 
   const handles = new Map<WatchedDevice, (() => void)[]>()
@@ -126,6 +138,7 @@ export function createWork(app: GeneratedApp, database: Database, devices: reado
   }
 
   return {
+    made,
     step: async () => {
       const kind = random.int(100)
       const device = random.pick(devices)
