@@ -1,7 +1,7 @@
 // A real device of which everything is kept: what it was sent, and what it held after each checkpoint.
-import { createClient } from '@headwater/client'
+import { createClient, type SocketEvents } from '@headwater/client'
 import { nodePorts } from '@headwater/client/node'
-import { type Checkpoint, type Cursor, decodeDown } from '@headwater/protocol'
+import { type Checkpoint, type Cursor, decodeDown, decodeUp } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import WebSocket from 'ws'
 import { createMemoryDisks } from '../../../packages/client/src/disk/memory.ts'
@@ -45,8 +45,8 @@ export function watchDevice(options: { readonly schema: Schema; readonly url: st
   const onDemandKinds = new Set(
     Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
   )
-  let granted = new Set<string>()
-  let held = new Set<string>()
+  let granted: Set<string> = new Set()
+  let held: Set<string> = new Set()
 
   class PersonSocket extends WebSocket {
     constructor(address: string) {
@@ -75,18 +75,39 @@ export function watchDevice(options: { readonly schema: Schema; readonly url: st
     const ports = {
       ...inner,
       openDisk: disks.open,
-      openSocket: (url: string, events: Parameters<typeof inner.openSocket>[1]) =>
-        inner.openSocket(url, {
+      openSocket: (url: string, events: SocketEvents) => {
+        // One frame at a time, so that what is held after each can be looked at: a checkpoint is applied within microtasks.
+        let before: Promise<void> = Promise.resolve()
+        const then = (run: () => void) => {
+          before = before.then(async () => {
+            run()
+            await new Promise((resolve) => setImmediate(resolve))
+          })
+        }
+        const socket = inner.openSocket(url, {
           ...events,
-          onMessage: (frame: string) => {
-            events.onMessage(frame)
+          onMessage: (frame) => {
             frames.push(frame)
             const message = decodeDown(frame)
-            if (message.type === 'checkpoint') follow(message)
+            then(() => events.onMessage(frame))
+            if (message.type === 'checkpoint') then(() => opened === client && follow(message))
           },
-        }),
+          onClose: () => then(events.onClose),
+        })
+        return {
+          ...socket,
+          send: (frame: string) => {
+            const message = decodeUp(frame)
+            // What a device says that it holds is where it goes on from: a checkpoint that came while it closed is not in it.
+            if (message.type === 'hello') [granted, held] = [new Set(message.granted), new Set(message.cursor === null ? [] : message.held)]
+            if (message.type === 'release') for (const scope of message.scopes) held.delete(scope)
+            socket.send(frame)
+          },
+        }
+      },
     }
-    return createClient({ schema, url: options.url, user: person, ports })
+    const opened = createClient({ schema, url: options.url, user: person, ports })
+    return opened
   }
 
   let client = open()
