@@ -1,4 +1,4 @@
-// What a browser gets for all that an app can use on a device, compressed. The limit is the promise itself.
+// What a browser gets for the client with the React binding, compressed. The limit is the promise itself.
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import type { Figure } from '../figure.ts'
@@ -8,8 +8,6 @@ const promisedKb = 20
 
 const entry = `
 export { createClient } from '@headwater/client'
-export { array, bigint, boolean, bytes, date, defineMutators, defineSchema, enumeration, float, integer, json, mutator, numeric, ref, refuse, table, text, timestamp, uuid } from '@headwater/schema'
-export { contains, eq, gt, gte, lt, lte, ne, oneOf, startsWith } from '@headwater/schema'
 export { createHooks, HeadwaterProvider } from '@headwater/react'
 `
 
