@@ -10,6 +10,7 @@ import { grants } from './benchmark/grants.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
+import { manyScopes } from './benchmark/scopes.ts'
 import { size } from './benchmark/size.ts'
 import { testApp } from './benchmark/test-app.ts'
 import type { Figure } from './figure.ts'
@@ -25,6 +26,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'first-load': firstLoad,
   'fan-out': fanOut,
   grants: grants,
+  'many-scopes': manyScopes,
   'cold-start-node': coldStartNode,
   chromium: coldStartChromium,
   'durable-write-node': durableWriteNode,

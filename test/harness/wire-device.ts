@@ -54,7 +54,10 @@ const untilMs = 15_000
 /** Opens the socket and says hello. */
 export async function connectWire(options: WireOptions): Promise<WireDevice> {
   const device = openWire(options)
-  await device.until(() => device.messages.some((message) => message.type === 'checkpoint') || device.isClosed(), 'the first checkpoint')
+  await device.until(
+    () => device.messages.some((message) => message.type === 'checkpoint' && message.more === false) || device.isClosed(),
+    'all that the person holds',
+  )
   return device
 }
 

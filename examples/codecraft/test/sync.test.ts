@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { describeMutation, describeStatus } from '../src/web/sync/describe.ts'
 import { createWrites } from '../src/web/sync/writes.ts'
 
-const live: Status = { online: true, phase: 'live', pending: 0, setAside: 0, problem: null }
+const live: Status = { online: true, phase: 'live', loading: null, pending: 0, setAside: 0, problem: null }
 
 describe('sync in words', () => {
   test.each<[string, Partial<Status>, string, string]>([

@@ -74,6 +74,8 @@ export interface Status {
    * `live`: level. `stopped`: closed, or waiting for something no retry can bring: see `problem`.
    */
   readonly phase: 'starting' | 'connecting' | 'loading' | 'live' | 'stopped'
+  /** While `phase` is `loading`: how many rows are here, and about how many there will be; `total` is null until that is known. */
+  readonly loading: { readonly rows: number; readonly total: number | null } | null
   /** Mutations that are not confirmed. */
   readonly pending: number
   /** Mutations that were refused and wait for a decision. */

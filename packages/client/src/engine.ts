@@ -51,7 +51,7 @@ export function createEngine(options: EngineOptions): Engine {
   let obstacle: HeadwaterError | null = null
   let isStarting = true
 
-  const status = createValue<Status>({ online: false, phase: 'starting', pending: 0, setAside: 0, problem: null }, report)
+  const status = createValue<Status>({ online: false, phase: 'starting', loading: null, pending: 0, setAside: 0, problem: null }, report)
   const changes = createSubscribers(report)
   const follow = <T>(get: () => T): LiveValue<T> => ({ get, subscribe: changes.add })
   const shared = { ...options, clock, newId, report, onChange: refresh }
@@ -66,15 +66,22 @@ export function createEngine(options: EngineOptions): Engine {
   })
   const sync: Sync = createSync({ ...shared, url: socketUrl(url, page), store, outbox, journal: () => journal })
 
+  const rowsHeld = () =>
+    [...store.tables.values()].reduce(
+      (sum, { rows }) => sum + rows.size,
+      store.staged().reduce((sum, { rows }) => sum + rows.length, 0),
+    )
+
   function refresh(): void {
-    const problem = obstacle ?? trouble
+    const problem = obstacle ?? trouble ?? sync.problem()
     const phase = sync.phase()
     status.set({
       online: phase === 'live',
+      loading: phase === 'loading' ? { rows: rowsHeld(), total: store.marked()?.total ?? null } : null,
       phase: obstacle ? 'stopped' : isStarting ? 'starting' : phase,
       pending: outbox.pending(),
       setAside: outbox.setAside().length,
-      problem: problem ? { code: problem.code, message: problem.message, hint: problem.hint } : sync.problem(),
+      problem: problem && { code: problem.code, message: problem.message, hint: problem.hint },
     })
     changes.run()
   }
@@ -109,8 +116,6 @@ export function createEngine(options: EngineOptions): Engine {
     isStarting = false
     sync.start()
   }
-
-  const rowsHeld = () => [...store.tables.values()].reduce((sum, { rows }) => sum + rows.size, 0)
 
   async function close(): Promise<void> {
     await ready.catch(() => {})

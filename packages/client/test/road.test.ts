@@ -10,7 +10,7 @@ test('a row of the server is shown, and a row made here reaches the server', asy
   expect(query.result()).toEqual({ rows: [], state: 'loading' })
   await client.ready
   await clock.advance(100)
-  expect(client.status.get()).toEqual({ online: true, phase: 'live', pending: 0, setAside: 0, problem: null })
+  expect(client.status.get()).toEqual({ online: true, phase: 'live', loading: null, pending: 0, setAside: 0, problem: null })
   expect(query.result().rows.map(({ title }) => title)).toEqual(['One'])
   expect(query.result().state).toBe('complete')
 

@@ -43,6 +43,17 @@ export const limits = {
   endSlackMs: 1_000,
   /** A timer of grants that end is set for no longer than this. */
   endTimerMsMax: 3_600_000,
+  /** Rows of one statement of a load: with the bound the planner reads the index in its order, and sorts no more than these where there is none. */
+  loadStatementRows: 20_000,
+  /** Scopes that are loaded together, and become visible together. */
+  loadStreamsMax: 1_000,
+  /** What is read of a load in one transaction. Then others have their turn, and the load goes on in another snapshot. */
+  loadTurnBytes: 4_194_304,
+  /** A load goes on no further while this much of what a device was sent is unread, and again when no more than the second is. */
+  loadAheadBytes: 4_194_304,
+  loadAgainBytes: 1_048_576,
+  /** Turns of loads at once, greetings among them: mutations have the other connections. An embedded database has one for everything. */
+  loadTurnsMax: { postgres: 6, embedded: 1 },
   /** A device that does not read is waited for up to this many bytes, and cut off after this long. */
   bufferedBytesMax: 8_388_608,
   /** With this much unread it is cut off at once. */

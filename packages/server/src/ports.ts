@@ -30,10 +30,13 @@ export interface Transaction {
   query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]>
   /**
    * The first column of a result, as text, in pieces: for results that do not fit in memory as objects.
-   * The next piece is read when `onRows` has settled.
+   * The next piece is read when `onRows` has settled; after false, none is.
    */
-  stream(text: string, parameters: readonly Parameter[], onRows: (rows: readonly string[]) => void | Promise<void>): Promise<void>
+  stream(text: string, parameters: readonly Parameter[], onRows: OnRows): Promise<void>
 }
+
+type Going = boolean | undefined | void
+export type OnRows = (rows: readonly string[]) => Going | Promise<Going>
 
 /** `write`: REPEATABLE READ. `read`: REPEATABLE READ, READ ONLY: one snapshot for all of it. */
 export type TransactionMode = 'write' | 'read'

@@ -13,6 +13,7 @@ import { openapiOf } from './http/openapi.ts'
 import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createWorker } from './jobs/worker.ts'
+import { limits } from './limits.ts'
 import { namesOf } from './mutate/outcome.ts'
 import { ownMutators } from './mutate/own.ts'
 import type { MutateDeps } from './mutate/run.ts'
@@ -22,6 +23,7 @@ import { createHub } from './scopes/hub.ts'
 import { createRegranting } from './scopes/regrants.ts'
 import { type SharedOf, sharedOf } from './serverColumns.ts'
 import { createSessions } from './session/sessions.ts'
+import { createSlots } from './session/slots.ts'
 import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
 import { readStatus } from './status.ts'
 import { createTransport, type Transport } from './transport/transport.ts'
@@ -81,7 +83,15 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     grants: grantsNow(grants, relations),
     names: namesOf(schema, parts.serverSchema),
   }
-  const sessions = createSessions({ ...mutating, feed, hub, grantReader: regranting.reader, sets: createColumnSets(schema), identity })
+  const sessions = createSessions({
+    ...mutating,
+    feed,
+    hub,
+    grantReader: regranting.reader,
+    sets: createColumnSets(schema),
+    slots: createSlots(limits.loadTurnsMax[database.kind]),
+    identity,
+  })
   const http = createHttp({
     ...mutating,
     origins: options.origins ?? [],

@@ -34,6 +34,22 @@ export function streamsContract(database: () => Database): void {
     expect(texts).toEqual([value, JSON.stringify([value, 0]).replace('0]', '1.10]').replace(',', ', '), '9007199254740993'])
   })
 
+  test('a stream ends where the function says so, and the transaction goes on', async () => {
+    const rows: string[] = []
+    let calls = 0
+    const after = await database().transaction('read', async (transaction) => {
+      await transaction.stream(numbers, [50_000], (piece) => {
+        rows.push(...piece)
+        return ++calls < 2
+      })
+      return transaction.query('select 7 as seven')
+    })
+    expect(calls).toBe(2)
+    expect(rows.length).toBeLessThan(50_000)
+    expect(rows).toEqual(rows.map((_, i) => String(i + 1)))
+    expect(after).toEqual([{ seven: 7 }])
+  })
+
   test('an empty stream hands out nothing', async () => {
     let calls = 0
     await database().transaction('read', (transaction) => transaction.stream('select $1::text where false', ['a'], () => void calls++))

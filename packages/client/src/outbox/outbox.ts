@@ -1,11 +1,20 @@
 // Invariant: mutations are numbered 1, 2, 3 ... in the order they were made, a number is on the disk before it is sent, and
 // a mutation leaves the outbox only with the checkpoint that holds its outcome.
-import { type Checkpoint, type DeviceId, HeadwaterError, type Json, type MutationId, mutationId, type Outcome, type Welcome } from '@headwater/protocol'
+import {
+  type Checkpoint,
+  type DeviceId,
+  HeadwaterError,
+  type Json,
+  type Load,
+  type MutationId,
+  mutationId,
+  type Outcome,
+  type Welcome,
+} from '@headwater/protocol'
 import { type Mutators, own, type Schema, validate } from '@headwater/schema'
 import { rehearsed } from '#rehearse'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
-import type { Loaded } from '../store/delta.ts'
 import type { View } from '../store/layer.ts'
 import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
@@ -23,7 +32,7 @@ export interface Outbox {
   /** Goes on with what lay on the disk, as `device`: another than before where numbers cannot be relied on. */
   open(restored: Restored, device: DeviceId): void
   /** Applies a checkpoint. Rejects with `malformed` if it cannot be; then nothing has changed. */
-  receive(checkpoint: Checkpoint, loads: readonly Loaded[], persist: () => Promise<void>): Promise<void>
+  receive(checkpoint: Checkpoint, loads: readonly Load[], persist: () => Promise<void>): Promise<void>
   /** Drops rows, scopes and cursor; what is pending stays, on top of nothing. */
   drop(): void
   identity(): Identity

@@ -37,7 +37,7 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
     switch (entry.type) {
       case 'welcome':
         welcome = entry
-        store.dropLoads()
+        store.dropLoads(entry.continued)
         outbox.welcomed(entry)
         isLevel &&= !store.lacks(entry.columns)
         return store.setColumns(entry.columns)
@@ -62,9 +62,9 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
       report(error)
     }
   }
-  store.dropLoads()
   const heard = outbox.heard()
   isWhole &&= heard.isContiguous
+  store.dropLoads(isWhole)
   if (!isWhole) store.restore(store.nothing())
   else if (!isLevel) store.forgetCursor()
   return { ...heard, welcome, weight, isWhole }

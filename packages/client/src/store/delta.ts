@@ -1,6 +1,6 @@
 // Invariant: a checkpoint is worked out apart from what is shown, and becomes visible as a whole or not at all. The order
 // inside it is fixed: scopes left and roles, `replace`, scopes joined with their loads, then per table cleared, gone, put and parts.
-import type { Checkpoint, Cursor } from '@headwater/protocol'
+import type { Checkpoint, Cursor, Load } from '@headwater/protocol'
 import type { TableDefinition } from '@headwater/schema'
 import { type Layer, over, rowsIn, setIn, type View } from './layer.ts'
 import { keyOfRow, keyOfTuple, type Places, type Row, type Tuple } from './row.ts'
@@ -11,12 +11,6 @@ export interface StoredTable {
   readonly definition: TableDefinition
   /** Confirmed rows by key. */
   readonly rows: Map<string, Row>
-}
-
-/** The decoded rows of a piece of a load. */
-export interface Loaded {
-  readonly table: string
-  readonly rows: readonly Row[]
 }
 
 /** What a checkpoint makes of the confirmed rows. */
@@ -34,10 +28,10 @@ export interface Base {
   readonly decode: (table: string, tuples: readonly Tuple[], places: Places) => readonly Row[]
 }
 
-export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Loaded[]): Delta {
+export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Load[]): Delta {
   const layer: Layer = new Map()
   const kept = remaining(base.scopes, checkpoint)
-  const scopes = changed(kept, checkpoint.joined, 'add')
+  const scopes = { ...changed(kept, checkpoint.joined, 'add'), more: checkpoint.more ?? kept.more }
   if (checkpoint.replace) for (const table of base.tables.values()) clear(table, layer)
   else if (kept !== base.scopes) leave(base, checkpoint, kept, layer)
   const view = over(base.confirmed, () => layer)
@@ -47,9 +41,9 @@ export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Load
     const before = isLoad && view.get(name, key)
     setIn(layer, name, key, narrowed(definition, before ? { ...before, ...row } : row, scopes))
   }
-  for (const { table: name, rows } of loads) {
+  for (const { table: name, rows, columns } of loads) {
     const table = base.tables.get(name)
-    if (table) for (const row of rows) put(table, row, true)
+    if (table) for (const row of base.decode(name, rows, columns)) put(table, row, true)
   }
   for (const [name, { cleared, gone, put: whole, parts }] of checkpoint.tables) {
     const table = base.tables.get(name)

@@ -103,19 +103,9 @@ function parseHeader(record: DiskRecord): Entry {
 const none = { granted: [], held: [] }
 
 /** A checkpoint that changes nothing. */
-export const emptyCheckpoint = (cursor: Cursor): Checkpoint => ({
-  type: 'checkpoint',
-  cursor,
-  replace: false,
-  loads: [],
-  left: none,
-  joined: none,
-  tables: new Map(),
-  grants: null,
-  more: null,
-  checks: null,
-  outcomes: [],
-})
+export const emptyCheckpoint = (cursor: Cursor): Checkpoint =>
+  // Members that may be null may be left out.
+  ({ type: 'checkpoint', cursor, replace: false, loads: [], left: none, joined: none, tables: new Map(), outcomes: [] }) as Partial<Checkpoint> as Checkpoint
 
 /** How many rows a frame brings or takes, and itself. */
 export function weightOf(frame: Down): number {
@@ -132,19 +122,22 @@ const charactersMax = 500_000
 export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterable<DiskRecord> {
   const cursor = store.cursor()
   if (welcome === null) return
-  if (cursor === null) return yield encode(welcome)
-  const held = [...store.tables.values()].filter(({ name }) => welcome.columns.has(name))
-  const columns: WireColumns = new Map(
-    held.map(({ name, definition }) => [name, Object.keys(definition.columns).filter((column) => welcome.columns.get(name)?.includes(column))]),
-  )
-  const scopes = store.scopes()
-  const joined = { granted: [...scopes.granted], held: [...scopes.held] }
-  const grants = scopes.tag === null ? null : { tag: scopes.tag, replace: true, roles: scopes.roles }
-  yield encode({ ...welcome, columns })
-  for (const table of held) yield* loadRecords(table, columns.get(table.name) ?? [])
-  yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined, grants })
+  const namesOf = (table: string) => welcome.columns.get(table) ?? []
+  if (cursor !== null) {
+    const held = [...store.tables.values()].filter(({ name }) => welcome.columns.has(name))
+    const columns: WireColumns = new Map(
+      held.map(({ name, definition }) => [name, Object.keys(definition.columns).filter((column) => namesOf(name).includes(column))]),
+    )
+    const scopes = store.scopes()
+    const joined = { granted: [...scopes.granted], held: [...scopes.held] }
+    const grants = scopes.tag === null ? null : { tag: scopes.tag, replace: true, roles: scopes.roles }
+    yield encode({ ...welcome, columns })
+    for (const table of held) yield* loadRecords(table, columns.get(table.name) ?? [])
+    yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined, grants, more: scopes.more })
+  }
   // Frames that follow have the columns of the last welcome.
   yield encode(welcome)
+  for (const piece of store.staged()) yield encode(piece)
 }
 
 /** A column that is absent is written as a null, and goes again when the row is read: no role shows it. */

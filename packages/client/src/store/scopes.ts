@@ -12,13 +12,15 @@ export interface Scopes {
   readonly roles: ReadonlyMap<string, readonly string[]>
   /** Names the roles; null: the server has not said them. */
   readonly tag: string | null
+  /** True: scopes are still to come that the person has been granted. */
+  readonly more: boolean
 }
 export interface ScopeLists {
   readonly granted: readonly ScopeKey[]
   readonly held: readonly ScopeKey[]
 }
 
-export const noScopes: Scopes = { granted: new Set(), held: new Set(), roles: new Map(), tag: null }
+export const noScopes: Scopes = { granted: new Set(), held: new Set(), roles: new Map(), tag: null, more: false }
 
 /** What of the row may be kept: the row itself if that is all of it, null if no held scope contains it. */
 export function narrowed(table: TableDefinition, row: Row, scopes: Scopes): Row | null {

@@ -5,7 +5,7 @@ import { type QueryDefinition, type Schema, type TableDefinition, tableOf } from
 import type { LiveQuery, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Change } from './change.ts'
-import { clear, type Delta, deltaOf, type Loaded, type StoredTable } from './delta.ts'
+import { clear, type Delta, deltaOf, type StoredTable } from './delta.ts'
 import { copyOf, type Layer, merge, over, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
 import { areEqualRows, createDecoder, type Places, type Row, type Tuple } from './row.ts'
@@ -19,6 +19,8 @@ export interface Store {
   readonly confirmed: View
   readonly visible: View
   cursor(): Cursor | null
+  /** True if all of what the device is to hold has come. */
+  isLoaded(): boolean
   scopes(): Scopes
   /** By which roles the person holds scopes, as of the cursor. */
   roles(): Scopes['roles']
@@ -32,10 +34,14 @@ export interface Store {
   /** Keeps a piece of a load until a checkpoint names it. Throws `malformed` if one has: then rows are missing. */
   stage(load: Load): void
   /** The loads that a checkpoint names, once: one of which nothing came is empty. Throws `malformed` for one that was named before. */
-  takeLoads(numbers: readonly number[]): readonly Loaded[]
-  dropLoads(): void
-  hasLoads(): boolean
-  prepare(checkpoint: Checkpoint, loads: readonly Loaded[]): Delta
+  takeLoads(numbers: readonly number[]): readonly Load[]
+  /** Drops loads that no checkpoint named; all but the one that goes on, if one does. */
+  dropLoads(isContinued?: boolean | null): void
+  /** Pieces that no checkpoint has named yet. */
+  staged(): readonly Load[]
+  /** The last of them behind which its load can go on. */
+  marked(): Load | undefined
+  prepare(checkpoint: Checkpoint, loads: readonly Load[]): Delta
   /** Applies a delta below and exchanges the overlay above, as one. */
   commit(delta: Delta | null, overlay: Layer): void
   /** Applies a delta before anything is shown: for reading a disk. To be followed by `startAnew`. */
@@ -114,6 +120,7 @@ export function createStore(deps: StoreDeps): Store {
     confirmed,
     visible,
     cursor: () => cursor,
+    isLoaded: () => cursor !== null && !scopes.more,
     scopes: () => scopes,
     roles: () => scopes.roles,
     overlay: () => overlay,
@@ -148,10 +155,11 @@ function settle(changes: ReadonlyMap<string, Row | null>, rows?: Map<string, Row
 /** Rows as they come from the wire, by the columns that the last welcome named. */
 function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error: unknown) => void) {
   let columns: WireColumns = new Map()
-  let staged: (Loaded & { readonly load: number })[] = []
+  let staged: Load[] = []
   let taken = new Set<number>()
+  const marked = () => staged.filter(({ mark }) => mark).at(-1)
   const assertNew = (load: number) => {
-    if (taken.has(load)) throw new HeadwaterError('malformed', `Load ${load} was named before.`)
+    if (taken.has(load)) throw new HeadwaterError('malformed', 'This load is over.')
   }
 
   function decode(name: string, tuples: readonly Tuple[], places: Places): readonly Row[] {
@@ -179,9 +187,9 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
     setColumns: (next: WireColumns) => {
       columns = next
     },
-    stage: ({ load, table, rows, columns: places }: Load) => {
-      assertNew(load)
-      staged.push({ load, table, rows: decode(table, rows, places) })
+    stage: (piece: Load) => {
+      assertNew(piece.load)
+      staged.push(piece)
     },
     takeLoads: (numbers: readonly number[]) => {
       for (const number of numbers) {
@@ -192,10 +200,12 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
       staged = staged.filter(({ load }) => !taken.has(load))
       return named
     },
-    dropLoads: () => {
-      staged = []
+    dropLoads: (isContinued?: boolean | null) => {
+      const kept = isContinued && marked()?.load
+      staged = staged.filter(({ load }) => load === kept)
       taken = new Set()
     },
-    hasLoads: () => staged.length > 0,
+    staged: () => staged,
+    marked,
   }
 }

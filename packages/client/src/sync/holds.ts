@@ -140,7 +140,7 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
     },
     assertHeld: ({ memberships }, view, where) => {
       const isAllHere = memberships.every(({ kind, column, load }) => {
-        if (load === 'eager') return store.cursor() !== null
+        if (load === 'eager') return store.isLoaded()
         const key = where && valueAsked(where, column)
         const scope = scopeKey(kind, String(key))
         return key !== undefined && (isHere(scope) || isOwn(view, scope))
@@ -162,8 +162,9 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
       refresh()
     },
     stateOf: ({ memberships }) => {
-      const isLoaded = store.cursor() !== null
-      if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager')) return isLoaded ? 'complete' : hasRows(store) ? 'partial' : 'loading'
+      const isLoaded = store.isLoaded()
+      if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager'))
+        return isLoaded ? 'complete' : store.scopes().granted.size > 0 ? 'partial' : 'loading'
       const states = inUse()
         .filter((scope) => memberships.some(({ kind }) => kind === scopeKind(scope)))
         .map(stateOf)
@@ -172,5 +173,3 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
     },
   }
 }
-
-const hasRows = (store: Store) => [...store.tables.values()].some(({ rows }) => rows.size > 0)

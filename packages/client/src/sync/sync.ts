@@ -127,7 +127,6 @@ export function createSync(deps: SyncDeps): Sync {
   function close(): void {
     timers.cancel()
     inbox = []
-    store.dropLoads()
     socket?.close()
     socket = null
   }
@@ -154,10 +153,10 @@ export function createSync(deps: SyncDeps): Sync {
       nonce,
       cursor,
       confirmed,
-      granted: cursor === null ? [] : [...granted],
+      granted: [...granted],
       held: asked,
       grants: tag,
-      mark: null,
+      mark: store.marked()?.mark ?? null,
     })
   }
 
@@ -183,7 +182,7 @@ export function createSync(deps: SyncDeps): Sync {
   function accept(message?: Down): void {
     if (message?.type !== 'welcome') return
     welcome = message
-    store.dropLoads()
+    store.dropLoads(message.continued)
     store.setColumns(message.columns)
     outbox.welcomed(message)
     persist(message)
@@ -199,6 +198,7 @@ export function createSync(deps: SyncDeps): Sync {
     } catch (error) {
       // Its checkpoint came before it: what was applied lacks these rows.
       store.forgetCursor()
+      store.dropLoads()
       restart()
       throw error
     }
@@ -208,20 +208,22 @@ export function createSync(deps: SyncDeps): Sync {
   async function apply(message: Checkpoint): Promise<void> {
     const number = state.socket
     const frame = heard
-    let event: EventType = 'applied'
+    let event: EventType = 'malformed'
     isApplying = true
     try {
       await outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
-      holds.follow(isFirst)
-      isFirst = false
+      const isLoaded = store.isLoaded()
+      holds.follow(isFirst && isLoaded)
+      isFirst &&= !isLoaded
+      // Before all is here nothing is level, but there may be something to send.
+      event = isLoaded ? 'applied' : 'wanted'
     } catch (error) {
       deps.report(error)
-      event = 'malformed'
     }
     isApplying = false
     dispatch(event, number)
     // While columns are to come that a role shows, rows written anew would show them as null.
-    if (!store.hasLoads() && store.scopes().tag !== '-') deps.journal()?.compact()
+    if (store.scopes().tag !== '-') deps.journal()?.compact()
     drain()
   }
 
@@ -245,7 +247,7 @@ export function createSync(deps: SyncDeps): Sync {
 
   function phase(): Status['phase'] {
     const { phase } = state
-    if (phase === 'levelling' && (store.cursor() === null || !welcome?.resumed)) return 'loading'
+    if (phase === 'levelling' && !(store.isLoaded() && welcome?.resumed)) return 'loading'
     return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
   }
 
@@ -280,6 +282,6 @@ export function createSync(deps: SyncDeps): Sync {
 
 const otherDatabase: Problem = {
   code: 'other-database',
-  message: 'What is pending was made for another database, and is not sent.',
+  message: 'What is pending was made for another database.',
   hint: 'Sign out to drop it.',
 }

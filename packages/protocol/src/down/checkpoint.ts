@@ -13,8 +13,11 @@ export const outcome = object({
 })
 export type Outcome = Infer<typeof outcome>
 
+/** Rows or keys of one message. */
+export const tuples = list(tuple, 1_000_000)
+
 /** Rows of which the person may see these columns alone, by their place in the columns that `welcome` names; the key is among them. The row on the device becomes just this. */
-export const part = object({ columns: list(count, limits.columnsMax), put: list(tuple, 1_000_000) })
+export const part = object({ columns: list(count, limits.columnsMax), put: tuples })
 export type Part = Infer<typeof part>
 
 /** The roles by which a person holds scopes. */
@@ -35,8 +38,8 @@ export type Checksum = Infer<typeof checksum>
 /** The changes of one table. `cleared` first (the table was truncated), then `gone` (keys), then `put` (whole rows) and `parts`. */
 export const tableChanges = object({
   cleared: flag,
-  gone: list(tuple, 1_000_000),
-  put: list(tuple, 1_000_000),
+  gone: tuples,
+  put: tuples,
   parts: nullable(list(part, 1_000)),
 })
 export type TableChanges = Infer<typeof tableChanges>
@@ -56,7 +59,7 @@ export const checkpoint = object({
   tables: map(tableChanges),
   /** Roles that changed, theirs or of scopes lost and gained; null: none did. Applied with `left`, before anything else: columns that no role shows any more go. */
   grants: nullable(roles),
-  /** True: the greeting is not answered yet, further loads follow. */
+  /** True: further loads of the greeting follow. False: all of them are here. null: as before. */
   more: nullable(flag),
   /** What the device holds adds up to this, now. */
   checks: nullable(list(checksum, limits.scopesPerMessageMax)),

@@ -27,7 +27,8 @@ export type FailureCode = (typeof failureCodes)[number]
 
 export const failure = object({
   type: literal('failure'),
-  code: literal(...failureCodes),
+  /** A device takes one that it does not know as it takes `internal`. */
+  code: text<FailureCode>(limits.nameLengthMax),
   message: text(limits.reasonLengthMax),
   hint: text(limits.hintLengthMax),
 })

@@ -26,8 +26,9 @@ export function bounded<T>(run: (transaction: Transaction) => Promise<T>, idleMs
         unwatched(
           transaction.stream(text, parameters, async (rows) => {
             watch()
-            await onRows(rows)
+            const goesOn = await onRows(rows)
             clearTimeout(timer)
+            return goesOn
           }),
         )
       watch()

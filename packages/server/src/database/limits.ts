@@ -17,8 +17,10 @@ export const limits = {
   connectMs: 10_000,
   /** How often a silent connection to a server is checked. */
   keepAliveMs: 60_000,
-  /** Rows of one piece of a stream. */
-  streamRows: 500,
+  /** Rows of the first piece of a stream, and of any; and about how many bytes of text a piece has. */
+  streamRowsFirst: 100,
+  streamRowsMax: 2_000,
+  streamBytes: 524_288,
   /** Prepared statements that one session keeps. */
   preparedMax: 500,
   /** How often it is looked whether a native database's server is alive. */

@@ -1,5 +1,5 @@
 import { assert } from '@headwater/protocol'
-import type { Parameter, SqlRow, Statement, Transaction, TransactionMode } from '../ports.ts'
+import type { OnRows, Parameter, SqlRow, Statement, Transaction, TransactionMode } from '../ports.ts'
 import { abortedFailure, type ErrorFields, overFailure, sqlFailure } from './failure.ts'
 import { limits } from './limits.ts'
 import { createPipeline, createPrepared, type Pipeline, type Prepared } from './prepared.ts'
@@ -130,17 +130,18 @@ function createTransaction(wire: Wire, ask: (text: string, parameters: readonly 
     return rowsOf(answer)
   }
 
-  async function stream(text: string, parameters: readonly Parameter[], onRows: (rows: readonly string[]) => void | Promise<void>): Promise<void> {
+  async function stream(text: string, parameters: readonly Parameter[], onRows: OnRows): Promise<void> {
     refuseOver()
     const portal = `headwater_${++portals}`
-    const next = [execute(portal, limits.streamRows), copyFail, sync]
-    let messages = [parse('', checkStatement(text)), bind(portal, '', bindable(parameters)), ...next]
+    const opening = [parse('', checkStatement(text)), bind(portal, '', bindable(parameters))]
+    let rowsNext: number = limits.streamRowsFirst
     try {
-      for (let hasMore = true; hasMore; messages = next) {
-        const piece = await wire.send(messages)
+      for (let hasMore = true; hasMore; ) {
+        const piece = await wire.send([...opening.splice(0), execute(portal, rowsNext), copyFail, sync])
         if (piece.error) throw noted(piece.error)
         hasMore = piece.statements[0]?.tag === null
-        if (piece.texts.length > 0) await onRows(textsOf(piece))
+        rowsNext = rowsAfter(piece)
+        if (piece.texts.length > 0 && (await onRows(textsOf(piece))) === false) hasMore = false
         refuseOver()
       }
     } finally {
@@ -160,6 +161,12 @@ function createTransaction(wire: Wire, ask: (text: string, parameters: readonly 
 function check(answer: Answer): Answer {
   if (answer.error) throw sqlFailure(answer.error)
   return answer
+}
+
+/** How many rows to read after these, so that a piece has about as many bytes, however wide the rows are. */
+function rowsAfter({ texts }: Answer): number {
+  const bytes = texts.reduce((sum, text) => sum + (text?.length ?? 0), 1)
+  return Math.max(1, Math.min(limits.streamRowsMax, Math.floor((texts.length * limits.streamBytes) / bytes)))
 }
 
 /** A null has no text, and is a mistake of the statement's author. */

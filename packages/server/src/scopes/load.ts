@@ -1,77 +1,175 @@
-import { scopeKind } from '@headwater/protocol'
-import type { ColumnDefinition, Schema, TableDefinition } from '@headwater/schema'
+// The rows of scopes, in pieces and in an order in which a load can go on behind any piece, in another transaction and on another server.
+import { type Json, scopeKind } from '@headwater/protocol'
+import { type ColumnDefinition, decodeValue, encodeValue, type Schema, type TableDefinition } from '@headwater/schema'
 import { type Held, type Places, wireColumns } from '../feed/columns.ts'
 import { streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
-import type { Transaction } from '../ports.ts'
+import type { Parameter, Transaction } from '../ports.ts'
+import { loadOrder } from '../sql/create.ts'
 import { columnName, columnOf, tableName } from '../sql/name.ts'
 import { rowToArray } from '../sql/row.ts'
-import { castType } from '../sql/value.ts'
+import { castType, fromJson } from '../sql/value.ts'
 
-/** A piece of a load: rows as encoded JSON arrays of these columns, joined by commas. */
-export type OnRows = (table: string, columns: Places, rows: string) => void | Promise<void>
+/** How far a load has come: in which of its passes it is, and behind which row of it; null: before its first. */
+export interface Place {
+  readonly pass: number
+  readonly after: readonly Json[] | null
+}
+export const loadStart: Place = { pass: 0, after: null }
 
-/** Every row of the held streams, in the transaction's snapshot. A row that several of them contain comes once for each set of columns that they show. */
-export async function loadRows(transaction: Transaction, schema: Schema, held: Held, onRows: OnRows): Promise<void> {
-  for (const [name, table] of Object.entries(schema.definitions)) {
-    for (const { columns, keys } of partsOf(name, table, held)) {
-      const conditions = keys.map(({ column }, i) => {
-        const definition = columnOf(table, column)
-        return `t.${columnName(column)} = any (array(select value::${castType(definition)} from json_array_elements_text($${i + 1}::text::json) as keys(value)))`
+/** Rows as encoded JSON arrays of these columns, joined by commas, and the place behind them. */
+export interface Piece {
+  readonly table: string
+  readonly columns: Places
+  readonly rows: string
+  readonly place: Place
+}
+
+/**
+ * Hands out the rows of the held streams that come behind `from`, in the transaction's snapshot, until `onPiece` answers false. Answers where
+ * it stopped, or null at the end. A row that several of the streams contain comes once for each set of columns that they show.
+ */
+export async function loadRows(transaction: Transaction, schema: Schema, held: Held, from: Place, onPiece: (piece: Piece) => boolean): Promise<Place | null> {
+  let place = from
+  let isStopped = false
+  for (const [number, pass] of passesOf(schema, held).entries()) {
+    if (number < from.pass || isStopped) continue
+    if (number > place.pass) place = { pass: number, after: null }
+    for (let count: number = limits.loadStatementRows; count === limits.loadStatementRows && !isStopped; ) {
+      count = 0
+      const { text, parameters } = statementOf(pass, place.after)
+      await transaction.stream(text, parameters, (rows) => {
+        count += rows.length
+        isStopped = !inPieces(rows, (part) => {
+          place = { pass: number, after: behind(pass, part.at(-1) ?? '[]') }
+          return onPiece({ table: pass.name, columns: pass.columns, rows: rowsIn(pass, part), place })
+        })
+        return !isStopped
       })
-      const names = wireColumns(table).filter((_, place) => columns?.includes(place) ?? true)
-      const text = `select ${rowToArray(table, 't', names)} from ${tableName(name)} t where ${conditions.join(' or ')}`
-      const parameters = keys.map(({ values }) => JSON.stringify(values))
-      await transaction.stream(text, parameters, (rows) => inPieces(rows, (piece) => onRows(name, columns, piece)))
     }
+  }
+  return isStopped ? place : null
+}
+
+/** About how many rows the held streams have, in the transaction's snapshot: one that comes in several sets of columns counts in each. */
+export async function countRows(transaction: Transaction, schema: Schema, held: Held): Promise<number> {
+  let count = 0
+  for (const pass of passesOf(schema, held)) {
+    const { conditions, parameters } = conditionsOf(pass)
+    const rows = await transaction.query(`select count(*)::text as count from ${tableName(pass.name)} t where ${conditions.join(' and ')}`, parameters)
+    count += Number(rows[0]?.count)
+  }
+  return count
+}
+
+/** Whether a place, which came from a device, can be one of these streams'. */
+export function isPlace(schema: Schema, held: Held, { pass: number, after }: Place): boolean {
+  const pass = passesOf(schema, held)[number]
+  if (pass === undefined || after === null) return pass !== undefined
+  const isValue = (name: string, i: number) => {
+    const column = columnOf(pass.table, name)
+    return encodeValue(column, decodeValue(column, after[i]), name) === after[i]
+  }
+  try {
+    return after.length === pass.order.length && pass.order.every(isValue)
+  } catch {
+    return false
   }
 }
 
-/** Messages of a bounded size: a device applies nothing of a load before all of it is there, but it need not hold it as one text. */
-async function inPieces(rows: readonly string[], emit: (piece: string) => void | Promise<void>): Promise<void> {
+/** Tables that the streams can have rows in. */
+export const tablesOf = (schema: Schema, held: Held): ReadonlySet<string> => new Set(passesOf(schema, held).map(({ name }) => name))
+
+/** Rows of one table that are in scopes by one of its memberships, with the columns that these show; without those of the passes before it with the same columns. */
+interface Pass {
+  readonly name: string
+  readonly table: TableDefinition
+  readonly columns: Places
+  readonly order: readonly string[]
+  readonly scopes: Keys
+  readonly earlier: readonly Keys[]
+}
+interface Keys {
+  readonly column: string
+  readonly values: string[]
+}
+
+function passesOf(schema: Schema, held: Held): readonly Pass[] {
+  return Object.entries(schema.definitions).flatMap(([name, table]) => {
+    const passes: Pass[] = []
+    for (const { kind, column, load } of table.memberships) {
+      const bySet = new Map<string, { readonly columns: Places; readonly scopes: Keys }>()
+      for (const [stream, { tables }] of held) {
+        const scope = streamScope(stream)
+        const key = scope.slice(kind.length + 1)
+        if (streamLoad(stream) !== load || scopeKind(scope) !== kind || !couldBe(columnOf(table, column), key)) continue
+        const columns = tables.get(name) ?? null
+        const set = bySet.get(JSON.stringify(columns)) ?? { columns, scopes: { column, values: [] } }
+        bySet.set(JSON.stringify(columns), set)
+        set.scopes.values.push(key)
+      }
+      for (const [text, { columns, scopes }] of [...bySet].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        const earlier = passes.filter((pass) => JSON.stringify(pass.columns) === text).map((pass) => pass.scopes)
+        passes.push({ name, table, columns, order: loadOrder(table, column), scopes, earlier })
+      }
+    }
+    return passes
+  })
+}
+
+function conditionsOf({ table, scopes, earlier }: Pass): { readonly conditions: string[]; readonly parameters: Parameter[] } {
+  const parameters: Parameter[] = []
+  const isIn = ({ column, values }: Keys) => {
+    const type = castType(columnOf(table, column))
+    return `t.${columnName(column)} = any (array(select value::${type} from json_array_elements_text($${parameters.push(JSON.stringify(values))}::text::json) as keys(value)))`
+  }
+  const conditions = [isIn(scopes), ...earlier.map((keys) => `(${isIn(keys)}) is not true`)]
+  return { conditions, parameters }
+}
+
+/** The index by the same columns answers in this order, and begins at any place of it. */
+function statementOf(pass: Pass, after: Place['after']): { readonly text: string; readonly parameters: readonly Parameter[] } {
+  const { name, table, order } = pass
+  const { conditions, parameters } = conditionsOf(pass)
+  const columns = order.map((column) => `t.${columnName(column)}`).join(', ')
+  if (after !== null) {
+    const source = `$${parameters.push(JSON.stringify(Object.fromEntries(after.entries())))}::text::json`
+    conditions.push(`(${columns}) > (${order.map((column, i) => fromJson(columnOf(table, column), source, String(i))).join(', ')})`)
+  }
+  const text = `select ${textOf(pass)} from ${tableName(name)} t where ${conditions.join(' and ')} order by ${columns} limit ${limits.loadStatementRows}`
+  return { text, parameters }
+}
+
+/** The row, behind the place's values where it lacks one of them. No JSON of ours has a line feed. */
+function textOf(pass: Pass): string {
+  const row = rowToArray(pass.table, 't', namesOf(pass))
+  return lacksOrder(pass) ? `${rowToArray(pass.table, 't', pass.order)} || chr(10) || ${row}` : row
+}
+
+const namesOf = ({ table, columns }: Pass) => wireColumns(table).filter((_, place) => columns?.includes(place) ?? true)
+const lacksOrder = (pass: Pass) => !pass.order.every((column) => namesOf(pass).includes(column))
+
+function behind(pass: Pass, text: string): readonly Json[] {
+  const names = namesOf(pass)
+  // Our own statement made it.
+  const values = JSON.parse(text.slice(0, lacksOrder(pass) ? text.indexOf('\n') : undefined)) as readonly Json[]
+  return lacksOrder(pass) ? values : pass.order.map((column) => values[names.indexOf(column)] ?? null)
+}
+
+const rowsIn = (pass: Pass, texts: readonly string[]) => (lacksOrder(pass) ? texts.map((text) => text.slice(text.indexOf('\n') + 1)) : texts).join(',')
+
+/** Messages of a bounded size: a device applies nothing of a load before all of it is there, but it need not hold it as one text. False: stopped. */
+function inPieces(rows: readonly string[], emit: (piece: readonly string[]) => boolean): boolean {
   let from = 0
   let bytes = 0
   for (let i = 0; i < rows.length; i++) {
     bytes += rows[i]?.length ?? 0
-    if (bytes < limits.loadBytes && i - from < limits.loadRowsMax) continue
-    await emit(rows.slice(from, i + 1).join(','))
+    if (i < rows.length - 1 && bytes < limits.loadBytes && i - from < limits.loadRowsMax) continue
+    if (!emit(rows.slice(from, i + 1))) return false
     from = i + 1
     bytes = 0
   }
-  if (from < rows.length) await emit(rows.slice(from).join(','))
-}
-
-interface Keys {
-  readonly column: string
-  readonly values: readonly string[]
-}
-
-/** Rows of a table of which the same columns are shown. */
-interface Part {
-  readonly columns: Places
-  readonly keys: readonly Keys[]
-}
-
-function partsOf(name: string, table: TableDefinition, held: Held): readonly Part[] {
-  const parts = new Map<string, { readonly columns: Places; readonly keys: Keys[] }>()
-  for (const { kind, column, load } of table.memberships) {
-    const bySet = new Map<string, { readonly columns: Places; readonly values: string[] }>()
-    for (const [stream, { tables }] of held) {
-      const scope = streamScope(stream)
-      const key = scope.slice(kind.length + 1)
-      if (streamLoad(stream) !== load || scopeKind(scope) !== kind || !couldBe(columnOf(table, column), key)) continue
-      const columns = tables.get(name) ?? null
-      const set = bySet.get(JSON.stringify(columns)) ?? { columns, values: [] }
-      bySet.set(JSON.stringify(columns), set)
-      set.values.push(key)
-    }
-    for (const [text, { columns, values }] of bySet) {
-      const part = parts.get(text) ?? { columns, keys: [] }
-      parts.set(text, part)
-      part.keys.push({ column, values })
-    }
-  }
-  return [...parts.values()]
+  return true
 }
 
 const patterns: Partial<Record<ColumnDefinition['type'], RegExp>> = {

@@ -12,12 +12,14 @@ export interface Head {
   readonly left?: readonly StreamKey[]
   readonly joined?: readonly StreamKey[]
   readonly grants?: Roles | null
+  /** See `Checkpoint`. */
+  readonly more?: boolean | null
   readonly outcomes?: readonly Outcome[]
 }
 
 /** `tables`: what tablesText made. */
 export function checkpointFrame(head: Head, tables: string): string {
-  const message: Omit<Checkpoint, 'tables' | 'more' | 'checks'> = {
+  const message: Omit<Checkpoint, 'tables' | 'checks'> = {
     type: 'checkpoint',
     cursor: head.cursor,
     replace: head.replace ?? false,
@@ -25,6 +27,7 @@ export function checkpointFrame(head: Head, tables: string): string {
     left: scopesOf(head.left ?? []),
     joined: scopesOf(head.joined ?? []),
     grants: head.grants ?? null,
+    more: head.more ?? null,
     outcomes: head.outcomes ?? [],
   }
   // What is left out is written behind it.
@@ -108,8 +111,8 @@ function textOf({ gone, put, parts }: TableText, isCleared: boolean): string {
 }
 
 /** `rows`: encoded rows, joined by commas. */
-export const loadFrame = (load: number, table: string, columns: Places, rows: string) =>
-  `${JSON.stringify({ type: 'load', load, table, columns }).slice(0, -1)},"rows":[${rows}]}`
+export const loadFrame = (load: number, table: string, columns: Places, rows: string, mark: string | null, total: number | null) =>
+  `${JSON.stringify({ type: 'load', load, table, columns, mark, total }).slice(0, -1)},"rows":[${rows}]}`
 
 export const failureFrame = (code: FailureCode, message: string, hint: string) =>
   encode({ type: 'failure', code, message: message.slice(0, limits.reasonLengthMax), hint: hint.slice(0, limits.hintLengthMax) })

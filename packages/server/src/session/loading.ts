@@ -1,22 +1,23 @@
 // How a device gets rows that it does not hold yet: loads at a snapshot of their own, revealed where the device has come to that snapshot.
-import { HeadwaterError, type Hello, type Outcome, type ScopeKey } from '@headwater/protocol'
+import type { Cursor, Hello, Outcome, ScopeKey } from '@headwater/protocol'
 import type { Held } from '../feed/columns.ts'
 import { checkCursor } from '../feed/cursor.ts'
 import type { Batch } from '../feed/feed.ts'
-import { readStep } from '../feed/log.ts'
-import { nestedKeys, settleNested } from '../feed/nested.ts'
-import { allOf, type Change, encodersOf, type Net, netOf } from '../feed/net.ts'
-import { includes, isVisible, type Snapshot, snapshotOf } from '../feed/snapshot.ts'
-import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
+import { allOf, type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { includes, isVisible, type Snapshot } from '../feed/snapshot.ts'
+import { type StreamKey, streamKey, streamLoad, streamScope } from '../feed/stream.ts'
+import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
 import { type Granted, regranted } from '../scopes/grants.ts'
-import { loadRows } from '../scopes/load.ts'
-import { checkpointFrame, type Head, loadFrame, tablesText } from './frame.ts'
+import { countRows, isPlace, loadStart, type Place, tablesOf } from '../scopes/load.ts'
+import { createFetch, type Load, netSince, snapshotIn } from './fetch.ts'
+import { checkpointFrame, type Head, tablesText } from './frame.ts'
+import { digestOf, readMark } from './mark.ts'
 import { heldOf, showsTheSame } from './roles.ts'
 import type { Attached, GrantsAlong, Holding, Subscriber, SubscriberDeps } from './subscriber.ts'
 
 export interface Loads {
-  /** See `Subscriber`. */
+  /** See `Subscriber`. Resolves with the first checkpoint; what is not on the device yet is loaded after it. */
   attach: Subscriber['attach']
   hold: Subscriber['hold']
   /** Loads streams and reveals them. Answers those that are not granted. */
@@ -28,79 +29,137 @@ export interface Loads {
   areUnderWay(): boolean
 }
 
-/** A load under way: what happens after its snapshot is kept until it is revealed. */
-interface Loading {
-  readonly batches: Batch<GrantsAlong>[]
+/** What a greeting found, in one snapshot. */
+interface Greeted {
+  readonly snapshot: Snapshot
+  readonly resume: Attached['resume']
+  /** Streams that the device says it holds at its cursor. */
+  readonly before: ReadonlySet<StreamKey>
+  /** Those of them that are granted: nothing is told of what a device claims, and was not. */
+  readonly kept: Held
+  readonly outcomes: readonly Outcome[]
+  readonly missed: Net
+  /** What is to be loaded, in the order in which it becomes visible; and where the first of it goes on, if the device has some of it. */
+  readonly groups: readonly (readonly StreamKey[])[]
+  readonly continued: Continued | null
+  readonly total: number
+}
+
+/** A load of which a device has the beginning. */
+interface Continued {
+  readonly number: number
+  readonly place: Place
+  readonly at: Snapshot
+  readonly cursor: Cursor
+  readonly held: Held
 }
 
 interface Revealed {
-  readonly snapshot: Snapshot
-  readonly load: number
   readonly replace: boolean
   readonly wanted: Held
   /** The tag of the roles that the device knows; undefined: it has been greeted. */
   readonly tag?: string | null
-  readonly before: readonly StreamKey[]
+  readonly before: ReadonlySet<StreamKey>
   readonly outcomes: readonly Outcome[]
   readonly missed: Net
+  readonly more: boolean | null
 }
 
 export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
   const { feed, schema, database, sets } = deps
   const { device, user } = holding
   const encoders = encodersOf(schema)
-  const loadings = new Set<Loading>()
+  const underWay = new Set<Load>()
+  const fetch = createFetch(deps, grantedIn)
   let loads = 0
 
   async function attach(hello: Hello, onWelcome: (attached: Attached) => void): Promise<void> {
     for (const scope of hello.held) holding.asked.add(scope)
-    const loading = begin()
-    const load = ++loads
-    const frames = createFrames(deps)
-    const found = await database.transaction('read', async (transaction) => {
-      const snapshot = await snapshotIn(transaction)
-      const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot)
-      holding.granted = await grantedIn(transaction)
-      const isSame = showsTheSame(sets, holding.granted, hello.grants)
-      const resume = checked?.resume === 'ok' && !isSame ? 'columns' : (checked?.resume ?? 'new')
-      const before =
-        resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))] : []
-      const wanted = heldOf(
-        sets,
-        [...[...holding.granted.keys()].map((scope) => streamKey('eager', scope)), ...hello.held.map((scope) => streamKey('onDemand', scope))],
-        holding.granted,
-      )
-      const outcomes = await outcomesIn(transaction, hello)
-      onWelcome({ resume, last: outcomes.last })
-      const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
-      const missed = since === null ? noNet : await netSince(transaction, since)
-      // A device clears a truncated table after it took in what was loaded: it would lose rows that came after the truncation.
-      const claimed = new Set(before)
-      const isAnew = resume !== 'ok' || (missed.cleared.length > 0 && [...wanted.keys()].some((stream) => !claimed.has(stream)))
-      const known = isAnew ? new Set<StreamKey>() : claimed
-      await loadRows(transaction, schema, new Map([...wanted].filter(([stream]) => !known.has(stream))), (table, columns, rows) =>
-        frames.add(loadFrame(load, table, columns, rows)),
-      )
-      return {
-        snapshot,
-        wanted,
-        tag: isAnew ? null : hello.grants,
-        replace: isAnew,
-        before: [...known],
-        outcomes: outcomes.list,
-        missed: isAnew ? noNet : missed,
-      }
-    })
-    await frames.flush()
+    const load = begin([], null)
+    const found = await deps.slots.run(() => database.transaction('read', (transaction) => greet(transaction, hello, onWelcome)))
+    const { resume, before, missed, groups } = found
+    loads = Math.max(loads, found.continued?.number ?? 0)
+    // Rows that are shown already are exchanged as one: nobody should see them go and come again.
+    const isShowing = resume !== 'ok' && (hello.cursor !== null || hello.granted.length > 0)
+    let { outcomes } = found
+    Object.assign(load, { at: found.snapshot })
+    if (isShowing) {
+      Object.assign(load, { at: null, streams: groups.flat(), total: found.total, ...found.continued, isContinued: found.continued !== null })
+      await fetch(load, async (transaction, granted) => {
+        holding.granted = granted
+        outcomes = (await outcomesIn(transaction, hello)).list
+      })
+    }
     await feed.reach()
-    // Of the same snapshot as well: what has ended in between leaves no trace in it.
-    const later = loading.batches.filter((batch) => includes(batch.snapshot, found.snapshot)).flatMap(({ along }) => along?.get(user) ?? [])
-    const before = holding.granted
-    holding.granted = later.reduce(regranted, before)
-    const gained = [...holding.granted.keys()].filter((scope) => !before.has(scope))
-    reveal(loading, { ...found, load })
+    const gained = settleGrants(load)
+    const wanted = (isShowing ? load.held : null) ?? found.kept
+    const isAnew = resume !== 'ok'
+    reveal(load, { replace: isAnew, wanted, tag: isAnew ? null : hello.grants, before, outcomes, missed, more: !isShowing && groups.length > 0 })
     holding.isAttached = true
     join(gained.flatMap(streamsOf)).catch(deps.onFailure)
+    if (!isShowing) joinAll(found).catch(deps.onFailure)
+  }
+
+  async function greet(transaction: Transaction, hello: Hello, onWelcome: (attached: Attached) => void): Promise<Greeted> {
+    const snapshot = await snapshotIn(transaction)
+    const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot)
+    holding.granted = await grantedIn(transaction)
+    const isSame = showsTheSame(sets, holding.granted, hello.grants)
+    const resume = checked?.resume === 'ok' && !isSame ? 'columns' : (checked?.resume ?? 'new')
+    const held = hello.held.map((scope) => streamKey('onDemand', scope))
+    const before = new Set(resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...held] : [])
+    const outcomes = await outcomesIn(transaction, hello)
+    const groups = groupsOf(hello.held).filter((group) => group.length > 0)
+    const continued = await continuedIn(transaction, snapshot, hello, groups)
+    onWelcome({ resume, last: outcomes.last, continued: continued !== null })
+    const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
+    const missed = since === null ? noNet : await netSince(transaction, schema, encoders, since)
+    const kept = heldOf(sets, before, holding.granted)
+    const total = groups.length === 0 ? 0 : await countRows(transaction, schema, heldOf(sets, [...kept.keys(), ...groups.flat()], holding.granted))
+    return { snapshot, resume, before, kept, outcomes: outcomes.list, missed, groups, continued, total }
+
+    /** What the screen waits for comes first. In order, so that the next greeting makes the same groups. */
+    function groupsOf(waitedFor: readonly ScopeKey[]): (readonly StreamKey[])[] {
+      const isNew = (stream: StreamKey) => !before.has(stream)
+      const first = waitedFor.filter((scope) => holding.granted.has(scope)).flatMap((scope) => [streamKey('onDemand', scope), streamKey('eager', scope)])
+      const known = new Set(first)
+      const rest = [...holding.granted.keys()].map((scope) => streamKey('eager', scope)).filter((stream) => !known.has(stream))
+      return [...chunks(first.filter(isNew)), ...chunks(rest.filter(isNew).sort())]
+    }
+  }
+
+  /** The load that the device has the beginning of goes on, and first, if its rows can be brought up to date. */
+  async function continuedIn(transaction: Transaction, now: Snapshot, hello: Hello, groups: (readonly StreamKey[])[]): Promise<Continued | null> {
+    const mark = hello.mark === null ? null : readMark(hello.mark)
+    if (mark === null) return null
+    const at = groups.findIndex((group) => digestOf(schema, heldOf(sets, group, holding.granted)) === mark.digest)
+    const checked = at < 0 ? null : await checkCursor(transaction, mark.cursor, deps.identity, now)
+    if (checked?.resume !== 'ok' || checked.position === null) return null
+    const [group = []] = groups.splice(at, 1)
+    groups.unshift(group)
+    const held = heldOf(sets, group, holding.granted)
+    if (!isPlace(schema, held, mark.place)) return null
+    const { snapshot } = checked.position
+    const { cleared } = await netSince(transaction, schema, encoders, snapshot)
+    const tables = tablesOf(schema, held)
+    return cleared.some(({ table }) => tables.has(table)) ? null : { number: mark.load, place: mark.place, at: snapshot, cursor: mark.cursor, held }
+  }
+
+  /** What a person gained while their greeting was answered. */
+  function settleGrants(load: Load): readonly ScopeKey[] {
+    // Of the same snapshot as well: what has ended in between leaves no trace in it.
+    const later = load.batches.filter((batch) => load.at === null || includes(batch.snapshot, load.at)).flatMap(({ along }) => along?.get(user) ?? [])
+    const before = holding.granted
+    holding.granted = later.reduce(regranted, before)
+    return [...holding.granted.keys()].filter((scope) => !before.has(scope))
+  }
+
+  async function joinAll({ groups, continued, total }: Greeted): Promise<void> {
+    for (const [i, group] of groups.entries()) {
+      const goesOn = i === 0 ? continued : null
+      const streams = goesOn ? group : group.filter((stream) => !holding.held.has(stream) && holding.granted.has(streamScope(stream)))
+      await load(streams, { total, continued: goesOn, more: i < groups.length - 1 })
+    }
   }
 
   async function hold(scopes: readonly ScopeKey[]): Promise<readonly ScopeKey[]> {
@@ -109,70 +168,67 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     return denied.map(streamScope)
   }
 
-  /** Everything since a snapshot, net, in the transaction's own. */
-  async function netSince(transaction: Transaction, since: Snapshot): Promise<Net> {
-    const { rows } = await readStep(transaction, since)
-    const net = netOf(rows, encoders)
-    return { ...net, changes: await settleNested(transaction, schema, encoders, nestedKeys(rows), net.changes) }
+  const join: Loads['join'] = async (streams) => (streams.length === 0 ? [] : load(streams, { total: null, continued: null, more: null }))
+
+  interface LoadOptions {
+    readonly total: number | null
+    readonly continued: Continued | null
+    readonly more: boolean | null
   }
 
-  /** Loads streams at a snapshot of their own and reveals them where the device has come to that snapshot. Answers those that are not granted there. */
-  async function join(streams: readonly StreamKey[]): Promise<readonly StreamKey[]> {
-    if (streams.length === 0) return []
-    const loading = begin()
-    const load = ++loads
-    const frames = createFrames(deps)
-    const { snapshot, wanted } = await database.transaction('read', async (transaction) => {
-      const at = await snapshotIn(transaction)
-      const now = await grantedIn(transaction)
-      const allowed = heldOf(sets, streams, now)
-      await loadRows(transaction, schema, allowed, (table, columns, rows) => frames.add(loadFrame(load, table, columns, rows)))
-      return { snapshot: at, wanted: allowed }
-    })
-    await frames.flush()
+  /** Loads streams and reveals them where the device has come to the snapshot of the last of their rows. Answers those that are not granted there. */
+  async function load(streams: readonly StreamKey[], { total, continued, more }: LoadOptions): Promise<readonly StreamKey[]> {
+    const load = begin(streams, total)
+    if (continued) Object.assign(load, continued, { isContinued: true })
+    await fetch(load)
     await feed.reach()
-    reveal(loading, { snapshot, load, replace: false, wanted, before: [], outcomes: [], missed: noNet })
-    return streams.filter((stream) => !wanted.has(stream))
+    reveal(load, { replace: false, wanted: load.held ?? new Map(), before: new Set(), outcomes: [], missed: noNet, more })
+    return streams.filter((stream) => !load.held?.has(stream))
   }
 
   /** Everything up to the feed's position has been delivered; what the load missed since its snapshot is in the kept batches. */
-  function reveal(loading: Loading, found: Revealed): void {
-    loadings.delete(loading)
-    const few = holding.listen(found.wanted)
-    const wanted = [...found.wanted.keys()].filter((stream) => holding.granted.has(streamScope(stream)))
-    const since = loading.batches.map((batch) => ({
-      changes: batch.changes.filter((change) => !isVisible(change.xid, found.snapshot)),
-      cleared: batch.cleared.filter(({ xid }) => !isVisible(xid, found.snapshot)),
-      outcomes: holding.isAttached ? [] : batch.outcomes.filter((one) => one.device === device && !isVisible(one.xid, found.snapshot)),
+  function reveal(load: Load, found: Revealed): void {
+    underWay.delete(load)
+    // A scope may have been released while it was loaded.
+    const isUsed = (stream: StreamKey) => streamLoad(stream) === 'eager' || holding.asked.has(streamScope(stream))
+    const used: Held = new Map([...found.wanted].filter(([stream]) => isUsed(stream)))
+    const few = holding.listen(used)
+    const wanted = new Set([...used.keys()].filter((stream) => holding.granted.has(streamScope(stream))))
+    const { at } = load
+    const isNew = ({ xid }: { readonly xid: bigint }) => at === null || !isVisible(xid, at)
+    const since = load.batches.map((batch) => ({
+      ...changesAfter(batch, isNew, encoders),
+      outcomes: holding.isAttached ? [] : batch.outcomes.filter((one) => one.device === device && isNew(one)),
     }))
-    // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device.
-    // Not what the device says it held: it may say anything, and rows of a scope that is left go by themselves.
+    // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device. And of all that
+    // is held where a table was emptied, which takes from the device what has come into the table since.
+    const isEmptied = since.some((part) => part.cleared.length > 0)
+    const concerns = new Set([...found.wanted.keys(), ...(isEmptied ? holding.held.keys() : [])])
     const holds = (stream: StreamKey) => holding.held.has(stream)
-    const loaded = new Set(found.wanted.keys())
-    const before = new Set(found.before)
-    // What went from a scope before the device came to it is nothing that the person was ever shown.
-    const kept = new Set([...loaded].filter((stream) => before.has(stream)))
-    const { changes, cleared } = lastOf([{ ...found.missed, concerns: kept }, ...since.map((part) => ({ ...part, concerns: loaded }))], holds)
-    const here = new Set(wanted)
+    const { changes, cleared } = lastOf(
+      [found.missed, ...load.missed, ...since].map((part) => ({ ...part, concerns })),
+      holds,
+    )
+    holding.cursor = feed.cursor()
     const head: Head = {
       cursor: feed.cursor(),
       replace: found.replace,
-      loads: [found.load],
-      left: found.before.filter((stream) => !here.has(stream)),
-      joined: wanted.filter((stream) => !before.has(stream)),
+      loads: load.held === null ? [] : [load.number],
+      left: [...found.before].filter((stream) => !wanted.has(stream)),
+      joined: [...wanted].filter((stream) => !found.before.has(stream)),
       grants: holding.rolesSince(found.tag),
+      more: found.more,
       outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
     }
-    holding.cursor = feed.cursor()
     holding.transmit(checkpointFrame(head, tablesText(changes, cleared, holding.held)))
     // Roles that came while it was loaded show more than was loaded.
     join(few).catch(deps.onFailure)
   }
 
-  function begin(): Loading {
-    const loading: Loading = { batches: [] }
-    loadings.add(loading)
-    return loading
+  function begin(streams: readonly StreamKey[], total: number | null): Load {
+    const load: Load = { number: ++loads, streams, held: null, total, batches: [], place: loadStart, at: null, missed: [], cursor: null, isContinued: false }
+    underWay.add(load)
+    return load
   }
 
   const streamsOf = (scope: ScopeKey) => [streamKey('eager', scope), ...(holding.asked.has(scope) ? [streamKey('onDemand', scope)] : [])]
@@ -199,9 +255,9 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     join,
     streamsOf,
     keep: (batch) => {
-      for (const loading of loadings) loading.batches.push(batch)
+      for (const load of underWay) load.batches.push(batch)
     },
-    areUnderWay: () => loadings.size > 0,
+    areUnderWay: () => underWay.size > 0,
   }
 }
 
@@ -238,22 +294,26 @@ function lastOf(parts: readonly Part[], holds: (stream: StreamKey) => boolean): 
 /** What two changes of a row come to, one after the other. */
 const both = ({ before, changed }: Change, later: Change): Change => ({ ...later, before, changed: allOf(changed, later.changed) })
 
-/** On a database with one connection the transaction must not wait for a slow device: the frames are kept and sent after it. */
-function createFrames({ database, send }: SubscriberDeps) {
-  const kept: string[] = []
+/**
+ * What of a batch is not in a snapshot. One that begins before the snapshot and ends after it is reduced anew: what came and went in it, or came
+ * and moved on, was there in the snapshot.
+ */
+function changesAfter(batch: Batch<GrantsAlong>, isNew: (one: { readonly xid: bigint }) => boolean, encoders: Encoders): Pick<Net, 'changes' | 'cleared'> {
+  const rows = batch.rows.filter(isNew)
+  if (rows.length === batch.rows.length || rows.length === 0) return rows.length === 0 ? noNet : batch
+  const idOf = ({ table, key }: Change) => `${table} ${key}`
+  const inTheEnd = new Map(batch.changes.map((change) => [idOf(change), change]))
+  const { changes, cleared } = netOf(rows, encoders)
   return {
-    add: async (frame: string) => {
-      if (database.kind === 'embedded') kept.push(frame)
-      else await send(frame)
-    },
-    flush: async () => {
-      for (const frame of kept) await send(frame)
-    },
+    cleared,
+    changes: changes.map((change) => {
+      const end = inTheEnd.get(idOf(change))
+      return end ? { ...change, row: end.row, after: end.after, changed: null } : change
+    }),
   }
 }
 
-async function snapshotIn(transaction: Transaction): Promise<Snapshot> {
-  const rows = await transaction.query('select pg_current_snapshot()::text as snapshot, pg_is_in_recovery() as standby')
-  if (rows[0]?.standby !== false) throw new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary.')
-  return snapshotOf(String(rows[0].snapshot))
+function chunks(streams: readonly StreamKey[]): readonly (readonly StreamKey[])[] {
+  const size = limits.loadStreamsMax
+  return Array.from({ length: Math.ceil(streams.length / size) }, (_, i) => streams.slice(i * size, (i + 1) * size))
 }

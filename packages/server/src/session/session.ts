@@ -20,7 +20,7 @@ import { failureFrame } from './frame.ts'
 import { createPushes, type Pushes } from './pushes.ts'
 import { type Attached, createSubscriber, type Subscriber, type SubscriberDeps } from './subscriber.ts'
 
-export interface SessionDeps extends Omit<SubscriberDeps, 'send' | 'onFailure' | 'end'>, MutateDeps {}
+export interface SessionDeps extends Omit<SubscriberDeps, 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'end'>, MutateDeps {}
 
 export interface Session {
   onMessage(frame: string): void
@@ -40,7 +40,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   let pushes: Pushes | null = null
   let holding: Promise<void> = Promise.resolve()
   let heardAt = clock.now()
-  let fullSince: number | null = null
+  let draining: Promise<void> | null = null
   let cancelSilence = clock.timer(wire.helloMsMax, checkSilence)
 
   function checkSilence(): void {
@@ -114,12 +114,16 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     hub.withDevice(hello.device)?.end()
     const sender = { device: hello.device, user: person, isThere: () => !isClosed() }
     pushes = createPushes(deps, sender, deps.feed.wake, fail)
-    subscriber = createSubscriber({ ...deps, send, onFailure: fail, end: () => end('unavailable', 'This device connected again.', '') }, hello.device, person)
+    subscriber = createSubscriber(
+      { ...deps, transmit, isFull, drained, onFailure: fail, end: () => end('unavailable', 'This device connected again.', '') },
+      hello.device,
+      person,
+    )
     await subscriber.attach(hello, (attached) => connection.send(welcomeFrame(attached, nonce, Number(rows[0]?.last))))
     if (!isClosed()) state = 'live'
   }
 
-  function welcomeFrame({ resume, last }: Attached, nonce: string, greeted: number): string {
+  function welcomeFrame({ resume, last, continued }: Attached, nonce: string, greeted: number): string {
     const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, wireColumns(table)]))
     const reason = resume === 'ok' ? '' : resume
     return encode({
@@ -129,25 +133,42 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
       nonce,
       resumed: resume === 'ok',
       reason,
-      continued: null,
+      continued,
       offer: null,
       last: Math.max(last, greeted),
       columns,
     })
   }
 
-  /** Waits while the device has too much unread; cuts it off if that does not end. */
-  async function send(frame: string | Buffer): Promise<void> {
-    if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
+  function transmit(frame: string | Buffer): void {
+    // A device that was cut off greets again; there is nobody left to tell.
+    if (isClosed()) return
     connection.send(frame)
-    while (connection.bufferedBytes() > limits.bufferedBytesMax) {
-      fullSince ??= clock.now()
-      const isHopeless = connection.bufferedBytes() > limits.unreadBytesMax || clock.now() - fullSince > limits.slowReaderMsMax
-      if (isHopeless) end('unavailable', 'The device did not read for too long.', 'It resumes where it was.')
-      if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
+    if (connection.bufferedBytes() > limits.bufferedBytesMax) drained().catch(() => {})
+  }
+
+  const isFull = () => isClosed() || connection.bufferedBytes() > limits.loadAheadBytes
+
+  function drained(): Promise<void> {
+    draining ??= drain().finally(() => {
+      draining = null
+    })
+    return draining
+  }
+
+  /** Waits while the device has much unread; cuts it off if it gets no further. */
+  async function drain(): Promise<void> {
+    let least = Number.POSITIVE_INFINITY
+    let since = clock.now()
+    for (let bytes = connection.bufferedBytes(); bytes > limits.loadAgainBytes; bytes = connection.bufferedBytes()) {
+      if (bytes < least) since = clock.now()
+      least = Math.min(bytes, least)
+      if (bytes > limits.unreadBytesMax || clock.now() - since > limits.slowReaderMsMax)
+        end('unavailable', 'The device did not read for too long.', 'It resumes where it was.')
+      if (isClosed()) break
       await new Promise<void>((resolve) => clock.timer(limits.drainPollMs, resolve))
     }
-    fullSince = null
+    if (isClosed()) throw new HeadwaterError('unavailable', 'The device has gone.')
   }
 
   const isClosed = () => state === 'closed'

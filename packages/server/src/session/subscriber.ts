@@ -14,6 +14,7 @@ import type { Hub } from '../scopes/hub.ts'
 import { checkpointFrame, noTables, type Shared } from './frame.ts'
 import { createLoads } from './loading.ts'
 import { changedRoles, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
+import type { Slots } from './slots.ts'
 
 /** What a batch of the feed carries besides its changes. */
 export type GrantsAlong = Regrants
@@ -27,8 +28,14 @@ export interface SubscriberDeps {
   readonly schema: Schema
   readonly sets: ColumnSets
   readonly identity: Identity
-  /** Resolves when the device has read enough for more; rejects when it was cut off. */
-  readonly send: (frame: string | Buffer) => Promise<void>
+  /** Turns in which greetings and loads use the database. */
+  readonly slots: Slots
+  /** Sends without waiting; a device that does not read is cut off in the end. */
+  readonly transmit: (frame: string | Buffer) => void
+  /** True while the device has much unread, or has gone. */
+  readonly isFull: () => boolean
+  /** Resolves when the device has read enough for more; rejects when it has gone. */
+  readonly drained: () => Promise<void>
   /** Ends the connection: the device greets again and is brought level anew. */
   readonly onFailure: (error: unknown) => void
   /** Ends the connection because the device has another one. */
@@ -38,6 +45,8 @@ export interface SubscriberDeps {
 export interface Attached {
   readonly resume: Resume | 'new' | 'columns'
   readonly last: number
+  /** The load that the device has the beginning of goes on. */
+  readonly continued: boolean
 }
 
 export interface Subscriber {
@@ -99,8 +108,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
 
   function transmit(frame: string | Buffer): void {
     if (together !== null) together.push(frame)
-    // A device that was cut off greets again; there is nobody left to tell.
-    else deps.send(frame).catch(() => {})
+    else deps.transmit(frame)
   }
 
   /**

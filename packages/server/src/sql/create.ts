@@ -55,15 +55,24 @@ const uniquesOf = (table: TableDefinition) => [
   ...table.uniques,
 ]
 
-/** Declared ones, and one for every column by which rows are looked up: references and memberships. */
+/** Declared ones, one by which each scope's rows are read in the order of their keys, and one for every other column by which rows are looked up. */
 function indexesOf(table: TableDefinition): readonly (readonly string[])[] {
-  const covered = new Set([table.key[0], ...uniquesOf(table).map((unique) => unique[0]), ...table.indexes.map((index) => index[0])])
-  const single = Object.keys(table.columns).filter((column) => {
-    const { isIndexed, table: target } = columnOf(table, column)
-    return isIndexed || ((target !== undefined || table.memberships.some((one) => one.column === column)) && !covered.has(column))
-  })
-  return [...table.indexes, ...single.map((column) => [column])]
+  const covered: (readonly string[])[] = [table.key, ...uniquesOf(table), ...table.indexes]
+  const isCovered = (columns: readonly string[]) => covered.some((index) => columns.every((column, i) => index[i] === column))
+  const lookedUp = Object.keys(table.columns).filter((column) => columnOf(table, column).isIndexed || columnOf(table, column).table !== undefined)
+  const further = [...table.memberships.map((membership) => loadOrder(table, membership.column)), ...lookedUp.map((column) => [column])]
+  return [
+    ...table.indexes,
+    ...further.filter((columns) => {
+      if (isCovered(columns)) return false
+      covered.push(columns)
+      return true
+    }),
+  ]
 }
+
+/** The order in which the rows of scopes are loaded: by the column that says the scope, and by the key. */
+export const loadOrder = (table: TableDefinition, column: string): readonly string[] => [column, ...table.key.filter((name) => name !== column)]
 
 function foreignKey(schema: Schema, name: string, column: string, definition: ColumnDefinition) {
   const target = definition.table ?? ''

@@ -1,0 +1,118 @@
+// The rows of a load, in turns: each a transaction of its own, so that neither a slow device nor a large scope keeps the database from others.
+// Invariant: between two turns, what the device has of the load is, with `missed`, what the snapshot of the last turn says of the rows up to the load's place.
+import { type Cursor, HeadwaterError } from '@headwater/protocol'
+import type { Schema } from '@headwater/schema'
+import type { Held } from '../feed/columns.ts'
+import { cursorOf } from '../feed/cursor.ts'
+import type { Batch } from '../feed/feed.ts'
+import { type LogRow, readStep } from '../feed/log.ts'
+import { nestedKeys, settleNested } from '../feed/nested.ts'
+import { type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { positionOf, trackFrom } from '../feed/position.ts'
+import { type Snapshot, snapshotOf } from '../feed/snapshot.ts'
+import type { StreamKey } from '../feed/stream.ts'
+import { limits } from '../limits.ts'
+import type { Transaction } from '../ports.ts'
+import type { Granted } from '../scopes/grants.ts'
+import { loadRows, type Place, tablesOf } from '../scopes/load.ts'
+import { loadFrame } from './frame.ts'
+import { digestOf, markText } from './mark.ts'
+import { heldOf } from './roles.ts'
+import type { GrantsAlong, SubscriberDeps } from './subscriber.ts'
+
+/** A load under way. What happens after its snapshot is kept until it is revealed. */
+export interface Load {
+  number: number
+  readonly streams: readonly StreamKey[]
+  /** Those of them that are granted, and what they show; null before the first turn. */
+  held: Held | null
+  /** Rows of the whole greeting. A load with a total can be continued by another connection. */
+  readonly total: number | null
+  batches: Batch<GrantsAlong>[]
+  place: Place
+  /** The snapshot of the last turn; null: there was none. */
+  at: Snapshot | null
+  /** What changed between turns in what the streams contain, in order. Told when the load is revealed. */
+  missed: Net[]
+  /** What the device has of the load was right here: where the last turn was, or the first after which something was missed. */
+  cursor: Cursor | null
+  /** Some of it came over another connection. */
+  isContinued: boolean
+}
+
+/** Sends a load's rows; `onTurn` is told of every snapshot that was read. Afterwards `at` is the snapshot of all of it. */
+export type Fetch = (load: Load, onTurn?: (transaction: Transaction, granted: Granted) => Promise<void>) => Promise<void>
+
+export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Transaction) => Promise<Granted>): Fetch {
+  const { schema, transmit, isFull } = deps
+  const encoders = encodersOf(schema)
+
+  /** True: all of it was sent. */
+  async function turn(transaction: Transaction, load: Load, onTurn: Parameters<Fetch>[1]): Promise<boolean> {
+    // What was delivered by now is visible in the snapshot that is taken next.
+    load.batches = []
+    const snapshot = await snapshotIn(transaction)
+    const granted = await grantedIn(transaction)
+    await onTurn?.(transaction, granted)
+    const held = heldOf(deps.sets, load.streams, granted)
+    if (load.held !== null && (held.size < load.held.size || [...held].some(([stream, set]) => load.held?.get(stream) !== set))) throw changedAsAWhole()
+    if (load.at !== null) load.missed.push(...(await missedSince(transaction, held, load.isContinued, load.at)))
+    load.held = held
+    load.at = snapshot
+    load.isContinued = false
+    if (load.missed.length === 0) load.cursor = cursorOf(deps.identity, positionOf(await trackFrom(transaction, snapshot)))
+    const markOf = marking(load, held)
+    let bytes = 0
+    const stopped = await loadRows(transaction, schema, held, load.place, ({ table, columns, rows, place }) => {
+      transmit(loadFrame(load.number, table, columns, rows, markOf(place), load.total))
+      bytes += rows.length
+      return bytes < limits.loadTurnBytes && !isFull()
+    })
+    load.place = stopped ?? load.place
+    return stopped === null
+  }
+
+  /** In order, what changed in what the streams contain. */
+  async function missedSince(transaction: Transaction, held: Held, isContinued: boolean, since: Snapshot): Promise<readonly Net[]> {
+    const { rows } = await readStep(transaction, since)
+    const net = await settled(transaction, schema, encoders, rows)
+    const tables = tablesOf(schema, held)
+    if (net.cleared.some(({ table }) => tables.has(table))) throw changedAsAWhole()
+    // On another connection some turns may have come after the cursor, and have shown what has gone again: it is in no net change.
+    const each = isContinued ? rows.map((row) => netOf([row], encoders)) : []
+    const isConcerned = ({ before, after }: Change) => [...before, ...after].some((stream) => held.has(stream))
+    return [...each, net].map((part) => ({ ...part, changes: part.changes.filter(isConcerned) })).filter(({ changes }) => changes.length > 0)
+  }
+
+  function marking({ number, total, cursor }: Load, held: Held): (place: Place) => string | null {
+    if (total === null || cursor === null) return () => null
+    const digest = digestOf(schema, held)
+    return (place) => markText({ load: number, digest, cursor, place })
+  }
+
+  return async (load, onTurn) => {
+    for (let isDone = false; !isDone; ) {
+      await deps.drained()
+      isDone = await deps.slots.run(() => deps.database.transaction('read', (transaction) => turn(transaction, load, onTurn)))
+    }
+  }
+}
+
+/** Everything since a snapshot, net, in the transaction's own. */
+export async function netSince(transaction: Transaction, schema: Schema, encoders: Encoders, since: Snapshot): Promise<Net> {
+  return settled(transaction, schema, encoders, (await readStep(transaction, since)).rows)
+}
+
+async function settled(transaction: Transaction, schema: Schema, encoders: Encoders, rows: readonly LogRow[]): Promise<Net> {
+  const net = netOf(rows, encoders)
+  return { ...net, changes: await settleNested(transaction, schema, encoders, nestedKeys(rows), net.changes) }
+}
+
+export async function snapshotIn(transaction: Transaction): Promise<Snapshot> {
+  const rows = await transaction.query('select pg_current_snapshot()::text as snapshot, pg_is_in_recovery() as standby')
+  if (rows[0]?.standby !== false) throw new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary.')
+  return snapshotOf(String(rows[0].snapshot))
+}
+
+/** A table was emptied, a scope lost, or a role changed that shows other columns: what the device has of the load is not worth keeping. */
+const changedAsAWhole = () => new HeadwaterError('unavailable', 'What was being loaded has changed as a whole.', 'The device greets again.')
