@@ -51,7 +51,7 @@ export const limits = {
   loadTurnBytes: 4_194_304,
   /** A load goes on no further while this much of what a device was sent is unread, and again when no more than the second is. */
   loadAheadBytes: 4_194_304,
-  loadAgainBytes: 1_048_576,
+  loadAgainBytes: 2_097_152,
   /** Turns of loads at once, greetings among them: mutations have the other connections. An embedded database has one for everything. */
   loadTurnsMax: { postgres: 6, embedded: 1 },
   /** A device that does not read is waited for up to this many bytes, and cut off after this long. */

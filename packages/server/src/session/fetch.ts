@@ -3,12 +3,10 @@
 import { type Cursor, HeadwaterError } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import type { Held } from '../feed/columns.ts'
-import { cursorOf } from '../feed/cursor.ts'
 import type { Batch } from '../feed/feed.ts'
 import { type LogRow, readStep } from '../feed/log.ts'
 import { nestedKeys, settleNested } from '../feed/nested.ts'
 import { type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
-import { positionOf, trackFrom } from '../feed/position.ts'
 import { type Snapshot, snapshotOf } from '../feed/snapshot.ts'
 import type { StreamKey } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
@@ -34,7 +32,7 @@ export interface Load {
   at: Snapshot | null
   /** What changed between turns in what the streams contain, in order. Told when the load is revealed. */
   missed: Net[]
-  /** What the device has of the load was right here: where the last turn was, or the first after which something was missed. */
+  /** With what has changed since, what the device has of the load is right: the feed's, before the last turn, or before the first after which something was missed. */
   cursor: Cursor | null
   /** Some of it came over another connection. */
   isContinued: boolean
@@ -51,6 +49,7 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
   async function turn(transaction: Transaction, load: Load, onTurn: Parameters<Fetch>[1]): Promise<boolean> {
     // What was delivered by now is visible in the snapshot that is taken next.
     load.batches = []
+    const cursor = deps.feed.cursor()
     const snapshot = await snapshotIn(transaction)
     const granted = await grantedIn(transaction)
     await onTurn?.(transaction, granted)
@@ -60,7 +59,7 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
     load.held = held
     load.at = snapshot
     load.isContinued = false
-    if (load.missed.length === 0) load.cursor = cursorOf(deps.identity, positionOf(await trackFrom(transaction, snapshot)))
+    if (load.missed.length === 0) load.cursor = cursor
     const markOf = marking(load, held)
     let bytes = 0
     const stopped = await loadRows(transaction, schema, held, load.place, ({ table, columns, rows, place }) => {
