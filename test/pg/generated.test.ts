@@ -10,6 +10,7 @@ import { holdingsOf } from '../harness/generated/oracle.ts'
 import { readApplied, readPast, recordPast } from '../harness/generated/past.ts'
 import { createRandom } from '../harness/generated/random.ts'
 import { judgeMutations } from '../harness/generated/rules.ts'
+import { withSlowTail } from '../harness/generated/slow.ts'
 import { createWork } from '../harness/generated/work.ts'
 
 const seeds = Array.from({ length: Number(process.env.SEEDS ?? 4) }, (_, i) => Number(process.env.SEED ?? 1) + i)
@@ -34,7 +35,7 @@ async function run(database: Database, seed: number): Promise<void> {
   const random = createRandom(seed)
   const app = generateApp(random)
   await database.execute('create table people (id text primary key)')
-  const server = await createServer({ ...app, database, authenticate: ({ headers }) => headers.get('x-user') })
+  const server = await createServer({ ...app, database: withSlowTail(database, createRandom(-seed)), authenticate: ({ headers }) => headers.get('x-user') })
   await recordPast(database, app.schema)
   for (const person of people) await database.query('insert into people (id) values ($1)', [person])
   const { url } = await server.listen({ port: 0 })

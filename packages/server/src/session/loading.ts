@@ -183,7 +183,11 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     await fetch(load)
     await feed.reach()
     reveal(load, { replace: false, wanted: load.held ?? new Map(), before: new Set(), outcomes: [], missed: noNet, more })
-    return streams.filter((stream) => !load.held?.has(stream))
+    const missing = streams.filter((stream) => !load.held?.has(stream))
+    // Lost before the snapshot and granted again after it, within one batch: as the feed sees it, nothing has changed.
+    const regained = missing.filter((stream) => holding.granted.has(streamScope(stream)))
+    const denied = missing.filter((stream) => !holding.granted.has(streamScope(stream)))
+    return [...denied, ...(await join(regained))]
   }
 
   /** Everything up to the feed's position has been delivered; what the load missed since its snapshot is in the kept batches. */
