@@ -19,7 +19,7 @@ export const limits = {
   keepAliveMs: 60_000,
   /** Rows of the first piece of a stream, and of any; and about how many bytes of text a piece has. */
   streamRowsFirst: 100,
-  streamRowsMax: 2_000,
+  streamRowsMax: 1_000,
   streamBytes: 524_288,
   /** Prepared statements that one session keeps. */
   preparedMax: 500,
