@@ -61,10 +61,19 @@ export interface SetAside {
   readonly id: MutationId
   readonly name: string
   readonly args: Json
+  /** What the server's refusal says; `dependency` for what was not sent, because it builds on what was refused. */
   readonly code: string
   readonly reason: string
   readonly at: string
+  /**
+   * The refused mutation that this one builds on: one made before it that wrote a row which this one wrote too, or the one that such a one builds on.
+   * null: none, as far as this device knows.
+   */
+  readonly after: MutationId | null
 }
+
+/** What a mutation that was set aside is tried again with, where not with its own. */
+export type Edited = Partial<Pick<SetAside, 'name' | 'args'>>
 
 export interface Status {
   /** Connected and level with the server, as far as is known. */
@@ -124,11 +133,15 @@ export interface Client<S extends Schema, M extends Mutators<S>> {
   readonly setAside: LiveValue<readonly SetAside[]> & {
     list(): readonly SetAside[]
     /**
-     * Tries again, as a new mutation at the end of the outbox, with its arguments or with others in the same form. Rejects if it is refused
-     * on the device: then it stays set aside as it was.
+     * Tries again, as a new mutation at the end of the outbox, with its arguments or with others in the same form, or as another mutator where its
+     * own is gone. What builds on it follows behind it, in the order it was made. Rejects if it is refused on the device: then all stay set aside as
+     * they were. One that follows and is refused on the device stays set aside.
      */
-    retry(id: MutationId, edited?: { readonly args: Json }): Promise<PendingMutation>
+    retry(id: MutationId, edited?: Edited): Promise<PendingMutation>
+    /** Gives it up. What builds on it stays listed. */
     discard(id: MutationId): Promise<void>
+    /** All that is set aside, as JSON: an array of `SetAside` in the order they were made. To be read, and sent to whoever helps. */
+    export(): string
   }
   /** Holds the on-demand rows of a scope until the handle is released. */
   scope(kind: string, key: string): ScopeHandle

@@ -1,6 +1,6 @@
-import { HeadwaterError, type Json } from '@headwater/protocol'
+import { HeadwaterError, type MutationId } from '@headwater/protocol'
 import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
-import type { Ask, Asking, Client, ClientOptions, LiveQuery, Mutate, PendingMutation } from './api.ts'
+import type { Ask, Asking, Client, ClientOptions, Edited, LiveQuery, Mutate, PendingMutation, SetAside } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { eachVerb, encodeBuiltIn, type Verb } from './outbox/builtin.ts'
@@ -32,6 +32,7 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
     setAside: {
       ...setAside,
       list: setAside.get,
+      export: () => JSON.stringify(setAside.get()),
       retry: (...asked) => retry(engine, ...asked),
       discard: outbox.discard,
     },
@@ -66,10 +67,13 @@ function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, s
   return members as Mutate<S, M>
 }
 
-async function retry({ outbox }: Engine, id: string, edited?: { readonly args: Json }): Promise<PendingMutation> {
+async function retry({ outbox }: Engine, id: MutationId, edited?: Edited): Promise<PendingMutation> {
+  const again = (one: SetAside, { name, args } = one) => outbox.make(name, () => args, one)
   const one = outbox.setAside().find((refused) => refused.id === id)
   if (one === undefined) throw new HeadwaterError('absent', `${id} is not set aside.`)
-  const pending = outbox.make(one.name, () => (edited ?? one).args, one)
-  await pending.saved
-  return pending
+  const first = again(one, { ...one, ...edited })
+  await first.saved
+  // They are in the order they were made.
+  for (const next of outbox.setAside()) if (next.after === id) again(next)
+  return first
 }

@@ -33,6 +33,9 @@ export const mutators = defineMutators(schema, {
     const project = await tx.query.projects.where({ id }).first()
     await tx.projects.update({ id, rank: (project?.rank ?? 0) + 1 })
   }),
+  close: mutator<typeof schema, { ids: string[] }>(z.object({ ids: z.array(z.string()) }), async (tx, { ids }) => {
+    for (const id of ids) await tx.projects.update({ id, isOpen: false })
+  }),
   half: mutator<typeof schema, { id: string }>(z.object({ id: z.string() }), async (tx, { id }) => {
     await tx.projects.update({ id, title: 'half done' })
     refuse('half', 'Not today.')
@@ -61,6 +64,15 @@ export const handlers: Readonly<Record<string, Handler>> = {
     const before = tx.get('projects', JSON.stringify([id]))
     if (!before) return refuse('absent', 'No such project.')
     tx.set('projects', JSON.stringify([id]), { ...before, rank: Number(before.rank) + 1 })
+  },
+  close: (tx, args) => {
+    // As the device's validator checked them.
+    const { ids } = args as unknown as { ids: string[] }
+    for (const id of ids) {
+      const before = tx.get('projects', JSON.stringify([id]))
+      if (!before) return refuse('absent', 'No such project.')
+      tx.set('projects', JSON.stringify([id]), { ...before, isOpen: false })
+    }
   },
 }
 

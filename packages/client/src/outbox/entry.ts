@@ -1,16 +1,19 @@
-import { asError, type HeadwaterError, type Mutation, type MutationId } from '@headwater/protocol'
+import { asError, type HeadwaterError, type MutationId } from '@headwater/protocol'
 import type { MutationState, Outcome, PendingMutation, SetAside } from '../api.ts'
+import type { Made } from '../store/record.ts'
 
 /** A mutation on its way from being made to being confirmed. */
 export interface Entry {
-  /** As it travels. Its number is 0 until it has run once and stands in line. */
-  readonly mutation: { -readonly [K in keyof Mutation]: Mutation[K] }
+  /** Its number is 0 until it has run once and stands in line. */
+  readonly mutation: { -readonly [K in keyof Made]: Made[K] }
   /** The refused mutation that this one tries again. */
   readonly retried: SetAside | null
   /** True once it was sent, as far as is known: from then on its number changes only with the device, and its payload only to a void. */
   isSent: boolean
   /** True once the disk has answered, either way: from then on it may be sent. */
   isWritten: boolean
+  /** The rows of its last run that succeeded on this device. */
+  wrote: readonly string[]
   /** What the app holds. */
   readonly pending: PendingMutation
   save(error: HeadwaterError | null): void
@@ -29,7 +32,7 @@ export interface EntryOwner {
 }
 
 /** With a number it comes from the disk. */
-export function createEntry({ number, ...made }: Mutation, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
+export function createEntry({ number, after, ...made }: Made, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
   let state: MutationState = 'made'
   const [saved, resolveSaved, rejectSaved] = withResolvers<void>()
   const [confirmed, confirm] = withResolvers<Outcome>()
@@ -37,10 +40,11 @@ export function createEntry({ number, ...made }: Mutation, { discard, onSent }: 
   saved.catch(() => {})
   const isRestored = number > 0
   const entry: Entry = {
-    mutation: { number, ...made },
+    mutation: { number, after, ...made },
     retried,
     isSent: isRestored,
     isWritten: isRestored,
+    wrote: [],
     pending: { ...made, state: () => state, saved, confirmed, discard: () => discard(made.id) },
     save: (error) => {
       if (error) return rejectSaved(error)

@@ -19,6 +19,7 @@ import type { View } from '../store/layer.ts'
 import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn } from './builtin.ts'
+import { isLost, markDependants } from './dependants.ts'
 import { createDraft, type Draft, type DraftDeps } from './draft.ts'
 import { createEntry, type Entry, isVoid, refusalOf, voidName } from './entry.ts'
 import { createLine } from './line.ts'
@@ -84,6 +85,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let setAside: readonly SetAside[] = []
   let waiting: readonly PendingMutation[] | null = null
   let voids = 0
+  // Above 0 while the disk has other numbers than the line: what was not sent yet waits.
+  let moving = 0
 
   const line = createLine(rehearsed({ ...deps, draftOver: (below: View) => createDraft(deps, below), run, onQueued, onRefused: refuse }))
 
@@ -130,19 +133,23 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     changed()
   }
 
-  function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>): void {
+  function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>, hasDependants: boolean): void {
     for (const number of outcomes.keys()) identity = { ...identity, confirmed: Math.max(identity.confirmed, number) }
+    let moved: Promise<void> | undefined
     for (const entry of settled) {
-      const outcome = outcomes.get(entry.mutation.number)
-      const refused = outcome?.type === 'refused' ? setAsideOf(entry.mutation, outcome) : null
+      const outcome = outcomes.get(entry.mutation.number) ?? lost
+      const refused = outcome.type === 'refused' ? setAsideOf(entry.mutation, outcome) : null
       if (isVoid(entry)) voids--
-      else if (refused) setAside = [...setAside, refused]
-      // It waits for the disk, and does not fail with it: what the database decided is final.
-      persisted.then(() => {
+      // In the order they were made, so that what builds on another stands behind it.
+      else if (refused) setAside = [...setAside, refused].sort((a, b) => (a.id < b.id ? -1 : 1))
+      const confirm = () => {
         entry.save(null)
         entry.confirm(refused ? { type: 'refused', code: refused.code, reason: refused.reason } : { type: 'applied' })
-      })
+      }
+      // It waits for the disk, and does not fail with it: what was decided is final.
+      persisted.then(() => moved).then(confirm, confirm)
     }
+    if (hasDependants) moved = moveUp()
     if (settled.length > 0) changed()
   }
 
@@ -162,6 +169,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     for (const { mutation } of line.entries()) if (mutation.number > 0) mutation.number = ++last
   }
 
+  /** After mutations that were not sent have left the line. `moving` was raised when they did. */
+  function moveUp(): Promise<void> {
+    renumber()
+    return deps.keep(whole()).finally(() => {
+      moving--
+      deps.onWritten()
+    })
+  }
+
   async function discard(id: MutationId): Promise<void> {
     if (!setAside.some((one) => one.id === id)) return discardPending(id)
     setAside = setAside.filter((one) => one.id !== id)
@@ -175,6 +191,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     const isIt = (entry: Entry) => entry.mutation.id === id && !isVoid(entry)
     await line.receive(
       () => {
+        moving++
         const sent = line.entries().find((entry) => isIt(entry) && entry.isSent)
         if (sent) {
           Object.assign(sent.mutation, { name: voidName, args: null })
@@ -185,8 +202,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       isIt,
       (vanished) => {
         for (const entry of vanished) refuse(entry, new HeadwaterError(voidName, 'It was discarded.'))
-        renumber()
-        kept = deps.keep(whole())
+        kept = moveUp()
         changed()
       },
     )
@@ -211,7 +227,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock) }, owner, retried)
+      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }, owner, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending
@@ -228,10 +244,16 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     },
     receive: (checkpoint, loads, persist) => {
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
+      let hasDependants = false
       return line.receive(
-        () => store.prepare(checkpoint, loads),
-        ({ mutation }) => outcomes.has(mutation.number),
-        (settled) => settle(settled, outcomes, persist()),
+        () => {
+          const delta = store.prepare(checkpoint, loads)
+          hasDependants = markDependants(line.entries(), ({ mutation }) => outcomes.get(mutation.number)?.type === 'refused')
+          if (hasDependants) moving++
+          return delta
+        },
+        (entry) => outcomes.has(entry.mutation.number) || isLost(entry),
+        (settled) => settle(settled, outcomes, persist(), hasDependants),
       )
     },
     drop: () =>
@@ -251,8 +273,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     },
     sendable: (after) => {
       let isInOrder = true
-      return line.entries().filter(({ mutation, isWritten }) => {
-        isInOrder &&= isWritten
+      return line.entries().filter(({ mutation, isWritten, isSent }) => {
+        isInOrder &&= isWritten && (isSent || moving === 0)
         return isInOrder && mutation.number > after
       })
     },
@@ -274,6 +296,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     settled: line.idle,
   }
 }
+
+/** What becomes of a mutation that was not sent, and builds on a refused one. */
+const lost: Pick<Outcome, 'type' | 'code' | 'reason'> = { type: 'refused', code: 'dependency', reason: 'What it builds on was refused.' }
 
 /** Advisory, and to the microsecond only by its form. */
 const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')

@@ -1,16 +1,16 @@
 // Invariant: whatever has happened to a store, every mutation that can still be read is kept. Rows and cursor are given up as
 // soon as anything is not as it was written: they are loaded again.
-import { HeadwaterError, type Mutation, type Outcome, type Welcome } from '@headwater/protocol'
+import { HeadwaterError, type Outcome, type Welcome } from '@headwater/protocol'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
-import { type Entry, type Identity, type OutboxRecord, parseRecord, setAsideOf, weightOf } from '../store/record.ts'
+import { type Entry, type Identity, type Made, type OutboxRecord, parseRecord, setAsideOf, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { voidName } from './entry.ts'
 
 export interface Restored {
   /** null: an empty disk, or one whose identity cannot be read. */
   readonly identity: Identity | null
-  readonly made: readonly Mutation[]
+  readonly made: readonly Made[]
   readonly setAside: readonly SetAside[]
   readonly welcome: Welcome | null
   /** Rows in the records, as a measure of the log. */
@@ -74,7 +74,7 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
 function createHeardOutbox() {
   let identity: Identity | null = null
   let confirmed = 0
-  const made = new Map<number, Mutation>()
+  const made = new Map<number, Made>()
   const setAside = new Map<string, SetAside>()
 
   return {

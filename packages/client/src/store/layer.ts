@@ -42,4 +42,7 @@ export function merge(into: Layer, layer: Layer): void {
   for (const [table, rows] of layer) for (const [key, row] of rows) setIn(into, table, key, row)
 }
 
+/** A name for each row that the layer has something to say of. */
+export const rowNames = (layer: Layer): readonly string[] => [...layer].flatMap(([table, rows]) => [...rows.keys()].map((key) => table + key))
+
 export const copyOf = (layer: Layer): Layer => new Map([...layer].map(([table, rows]) => [table, new Map(rows)]))

@@ -14,9 +14,8 @@ import {
   HeadwaterError,
   type Infer,
   json,
-  type Mutation,
   type MutationId,
-  mutation,
+  mutationFields,
   nullable,
   type Outcome,
   object,
@@ -49,12 +48,17 @@ const identity = object({
 /** Whose outbox it is. */
 export type Identity = Infer<typeof identity>
 
-const setAside = object({ id: text<MutationId>(limits.idLengthMax), name: anyText, args: json, code: anyText, reason: anyText, at: anyText })
+const id = text<MutationId>(limits.idLengthMax)
+/** As it travels, and the refused mutation that it builds on, as far as is known. */
+const made = object({ ...mutationFields, after: nullable(id) })
+export type Made = Infer<typeof made>
+
+const setAside = object({ id, name: anyText, args: json, code: anyText, reason: anyText, at: anyText, after: nullable(id) })
 
 /** What happened to the outbox. With an identity, the record says all there is, and takes the place of what was before. */
 export interface OutboxRecord {
   readonly identity?: Identity | undefined
-  readonly made?: readonly Mutation[]
+  readonly made?: readonly Made[]
   readonly setAside?: readonly SetAside[]
   /** Mutations set aside that were discarded or tried again. */
   readonly discarded?: readonly string[]
@@ -68,7 +72,7 @@ const outboxMark = '{"outbox":'
 export const outboxRecord = (outbox: OutboxRecord): DiskRecord => `${outboxMark}${JSON.stringify(outbox)}}`
 
 /** A mutation as it is kept for the person after it was refused. */
-export const setAsideOf = ({ number: _, ...made }: Mutation, { code, reason }: Outcome): SetAside => ({
+export const setAsideOf = ({ number: _, ...made }: Made, { code, reason }: Pick<Outcome, 'code' | 'reason'>): SetAside => ({
   ...made,
   code: code ?? 'refused',
   reason: reason ?? '',
@@ -90,7 +94,12 @@ export function parseRecord(record: DiskRecord): Entry {
       }
     })
   const [whose] = keep(outbox.identity && [outbox.identity], identity)
-  const parsed = { identity: whose, made: keep(outbox.made, mutation), setAside: keep(outbox.setAside, setAside), discarded: keep(outbox.discarded, anyText) }
+  const parsed = {
+    identity: whose,
+    made: keep(outbox.made, made),
+    setAside: keep(outbox.setAside, setAside),
+    discarded: keep(outbox.discarded, anyText),
+  }
   return { type: 'outbox', outbox: parsed, isWhole }
 }
 

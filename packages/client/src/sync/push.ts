@@ -15,7 +15,8 @@ export function* pushesOf(entries: readonly Entry[], inFlight: number): Iterable
   let bytes = 0
   const push = (): Push => ({ entries: taken, frame: `{"type":"push","mutations":[${texts.join()}]}` })
   for (const entry of entries.slice(0, Math.max(0, limits.mutationsInFlightMax - inFlight))) {
-    const text = JSON.stringify(entry.mutation)
+    // What it builds on is this device's own affair.
+    const text = JSON.stringify({ ...entry.mutation, after: undefined })
     const size = byteLength(text)
     if (taken.length >= limits.mutationsPerPushMax || (taken.length > 0 && bytes + size > limits.pushBytesMax)) {
       yield push()
