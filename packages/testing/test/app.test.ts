@@ -114,6 +114,36 @@ describe('devices', () => {
     expect(laptop.query.lists.all()).toMatchObject([{ title: 'Made on a train' }])
   })
 
+  test('W6: what builds on a refused mutation is listed behind it, after a restart too, and tried again with it; what does not goes through', async () => {
+    const app = await start()
+    const [ada, taken, other] = [await app.device('ada'), newId(), newId()]
+    await app.sql`insert into lists (id, owner_id, title) values (${taken}, 'bob', 'His')`
+    ada.offline()
+    const first = ada.mutate.lists.insert({ id: taken, ownerId: 'ada', title: 'Mine' })
+    ada.mutate.lists.update({ id: taken, title: 'Edited' })
+    const independent = ada.mutate.lists.insert({ id: other, ownerId: 'ada', title: 'Other' })
+    ada.mutate.lists.update({ id: taken, title: 'Edited twice' }, { expect: { title: 'Edited' } })
+    ada.online()
+    await app.settled()
+    const listed = () => ada.setAside.list().map(({ name, after }) => [name, after])
+    expect(await first.confirmed).toMatchObject({ type: 'refused', code: 'unique' })
+    expect(await independent.confirmed).toEqual({ type: 'applied' })
+    expect(listed()).toEqual([
+      ['lists.insert', null],
+      ['lists.update', first.id],
+      ['lists.update', first.id],
+    ])
+    await ada.restart()
+    expect(listed().map(([, after]) => after)).toEqual([null, first.id, first.id])
+    await app.sql`delete from lists where id = ${taken}`
+    await app.settled()
+    const again = await ada.setAside.retry(first.id)
+    await app.settled()
+    expect([await again.confirmed, listed()]).toEqual([{ type: 'applied' }, []])
+    expect(await app.sql`select title from lists where id = ${taken}`).toEqual([{ title: 'Edited twice' }])
+    expect(ada.query.lists.where({ id: taken }).first()?.title).toBe('Edited twice')
+  })
+
   test('a restart keeps what the disk has: rows, what is pending, and its place in the log', async () => {
     const app = await start()
     const ada = await app.device('ada')
