@@ -15,18 +15,21 @@ export interface Rates {
 }
 
 export function createRates(clock: Clock, { perSecond, burst, keysMax }: Rate): Rates {
-  const buckets = new Map<string, { readonly tokens: number; readonly at: number }>()
+  // What was taken and has not come back, in milliseconds that it takes to: whole numbers, where fractions of a token would round up.
+  const buckets = new Map<string, { readonly takenMs: number; readonly at: number }>()
+  const everyMs = 1_000 / perSecond
   return {
     take: (key) => {
       const now = clock.now()
-      const { tokens: left, at } = buckets.get(key) ?? { tokens: burst, at: now }
-      // A clock that was set back fills nothing.
-      const tokens = Math.min(burst, left + (Math.max(0, now - at) * perSecond) / 1_000)
+      const { takenMs: before, at } = buckets.get(key) ?? { takenMs: 0, at: now }
+      // A clock that was set back gives nothing back.
+      const takenMs = Math.max(0, before - Math.max(0, now - at))
+      const waitMs = Math.max(0, takenMs - (burst - 1) * everyMs)
       buckets.delete(key)
-      buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now })
+      buckets.set(key, { takenMs: waitMs > 0 ? takenMs : takenMs + everyMs, at: now })
       const [longestSilent] = buckets.keys()
       if (buckets.size > keysMax && longestSilent !== undefined) buckets.delete(longestSilent)
-      return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) * 1_000) / perSecond)
+      return Math.ceil(waitMs)
     },
   }
 }
