@@ -1,6 +1,5 @@
-import { limits } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
-import { createFixture, type Device, expectLevel, project, titles } from './fixture.ts'
+import { createFixture, createSlowDisks, type Device, expectLevel, fill, project, titles } from './fixture.ts'
 import { breathe } from './world.ts'
 
 /** A device without a network, and somebody else's project under the id `taken`: whoever inserts it is refused. */
@@ -12,11 +11,6 @@ async function taken() {
   fixture.network.setOnline(false)
   fixture.peer.put('projects', { ...project('taken', 'Taken'), ownerId: 'eve' })
   return { ...fixture, fixture, client }
-}
-
-/** More than may be under way at once: what is made next is not sent before some of these are confirmed. */
-function fill(client: Device): void {
-  for (let n = 0; n < limits.mutationsInFlightMax; n++) client.mutate.projects.update({ id: 'p1', rank: n })
 }
 
 const listed = (client: Device) => client.setAside.list().map(({ name, code, after }) => [name, code, after])
@@ -145,17 +139,9 @@ describe('W6, W7: what builds on a refused mutation', () => {
   })
 
   test('waits with its new number until the disk has it, so that a number never means two mutations', async () => {
-    const { fixture, network, clock, peer, disks, ports, device } = await taken()
-    let hold: Promise<void> | null = null
-    const openDisk = async (name: string) => {
-      const disk = await disks.open(name)
-      const append: typeof disk.append = async (...asked) => {
-        await hold
-        return disk.append(...asked)
-      }
-      return { ...disk, append }
-    }
-    const client = device('ada', '/slow', { ...ports(50), openDisk })
+    const { fixture, network, clock, peer, disks, device } = await taken()
+    const { openDisk, hold, release } = createSlowDisks(disks.open)
+    const client = device('ada', '/slow', { openDisk })
     network.setOnline(true)
     await clock.advance(5_000)
     network.setOnline(false)
@@ -164,10 +150,7 @@ describe('W6, W7: what builds on a refused mutation', () => {
     const lost = client.mutate.bump({ id: 'taken' })
     const behind = client.mutate.projects.insert(project('p3', 'Independent'))
     await Promise.all([lost.saved, behind.saved])
-    let release = () => {}
-    hold = new Promise((resolve) => {
-      release = resolve
-    })
+    hold()
     network.setOnline(true)
     await clock.advance(10_000)
     expect(client.setAside.list().map(({ code }) => code)).toEqual(['unique', 'dependency'])

@@ -1,8 +1,9 @@
-import { scopeKey } from '@headwater/protocol'
+import { limits, scopeKey } from '@headwater/protocol'
 import { bigint, boolean, defineMutators, defineSchema, integer, json, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
 import { expect } from 'vitest'
 import { z } from 'zod'
 import { createClient } from '../src/client.ts'
+import type { Ports } from '../src/ports.ts'
 import { createPeer, type Handler, type PeerOptions } from './peer.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -86,6 +87,31 @@ export function createFixture(options: Partial<PeerOptions> = {}) {
     return client
   }
   return { peer, ...world, device }
+}
+
+/** Disks that write nothing from `hold` to `release`. */
+export function createSlowDisks(open: Ports['openDisk']) {
+  let held: Promise<void> | null = null
+  let release = () => {}
+  const openDisk: Ports['openDisk'] = async (name) => {
+    const disk = await open(name)
+    const append: typeof disk.append = async (...asked) => {
+      await held
+      return disk.append(...asked)
+    }
+    return { ...disk, append }
+  }
+  const hold = () => {
+    held = new Promise((resolve) => {
+      release = resolve
+    })
+  }
+  return { openDisk, hold, release: () => release() }
+}
+
+/** More than may be under way at once: what is made next is not sent before some of these are confirmed. */
+export function fill(client: Device): void {
+  for (let n = 0; n < limits.mutationsInFlightMax; n++) client.mutate.projects.update({ id: 'p1', rank: n })
 }
 
 export type Fixture = ReturnType<typeof createFixture>

@@ -1,6 +1,6 @@
 import { mutationId } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
-import { createFixture, expectLevel, project, titles } from './fixture.ts'
+import { createFixture, createSlowDisks, expectLevel, fill, project, titles } from './fixture.ts'
 import { breathe } from './world.ts'
 
 async function online() {
@@ -141,6 +141,33 @@ describe('HC20 what waits can be seen and given up', () => {
     await clock.advance(10_000)
     expect(lists.size).toBe(4)
   })
+})
+
+test('what moves up is not sent under its new number before the disk has it', async () => {
+  const fixture = createFixture()
+  const { peer, clock, network, disks, device } = fixture
+  peer.put('projects', project('p1', 'One'))
+  const { openDisk, hold, release } = createSlowDisks(disks.open)
+  const client = device('ada', '/', { openDisk })
+  await clock.advance(100)
+  network.tamper = (frame) => (frame.includes('"outcomes":[{') ? [] : [frame])
+  fill(client)
+  const [given, behind] = [client.mutate.bump({ id: 'p1' }), client.mutate.projects.insert(project('p2'))]
+  await behind.saved
+  await clock.advance(100)
+  expect([given.state(), behind.state(), peer.received.length]).toEqual(['saved', 'saved', 256])
+  hold()
+  const discarded = given.discard()
+  network.tamper = (frame) => [frame]
+  network.cut()
+  await clock.advance(10_000)
+  expect(peer.received).toHaveLength(256)
+  release()
+  await discarded
+  await clock.advance(10_000)
+  expect(await behind.confirmed).toEqual({ type: 'applied' })
+  expect(peer.received.slice(256).map(({ number, id }) => [number, id])).toEqual([[257, behind.id]])
+  expectLevel(fixture, client)
 })
 
 test('one of 10,000 mutations that wait offline is given up, and the others wait on', async () => {

@@ -7,14 +7,20 @@ export const isLost = ({ mutation, isSent }: Entry): boolean => mutation.after !
 
 /**
  * Says of each mutation which refused one it is after: one that wrote a row it wrote, or, over any number of steps, one that such a one is itself
- * after. True if some are after one.
+ * after. True if one was found, which the disk is to know.
  */
 export function markDependants(entries: readonly Entry[], isRefused: (entry: Entry) => boolean): boolean {
   const refusedByRow = new Map<string, MutationId>()
+  let isFound = false
   for (const entry of entries) {
     const { mutation, wrote } = entry
-    for (const row of wrote) mutation.after = refusedByRow.get(row) ?? mutation.after
+    for (const row of wrote) {
+      const after = refusedByRow.get(row)
+      if (after === undefined) continue
+      mutation.after = after
+      isFound = true
+    }
     if (isRefused(entry) || isLost(entry)) for (const row of wrote) refusedByRow.set(row, mutation.after ?? mutation.id)
   }
-  return entries.some(({ mutation }) => mutation.after)
+  return isFound
 }
