@@ -1,7 +1,7 @@
 // The types of what an app sees: the object that createClient makes. No code.
-import type { HeadwaterError, Json, MutationId } from '@headwater/protocol'
-import type { Access, ArgsOf, Can, Insert, Key, Mutators, Query, Row, Schema, TableName, Update } from '@headwater/schema'
-import type { Ports } from './ports.ts'
+import type { HeadwaterError, Json, MutationId, ScopeKey } from '@headwater/protocol'
+import type { Access, ArgsOf, Can, Insert, Key, Mutators, Query, Row, Schema, TableDefinition, TableName, Update } from '@headwater/schema'
+import type { DiskRecord, Ports } from './ports.ts'
 
 /** `loading`: nothing is known yet. `partial`: rows of an interrupted or running load, or of a scope that is not level. `complete`: all there is. */
 export type ResultState = 'loading' | 'partial' | 'complete'
@@ -99,6 +99,38 @@ export interface LiveValue<T> {
   subscribe(run: () => void): () => void
 }
 
+/** What an eviction looks at: confirmed rows by table, and the on-demand scopes whose rows are here. */
+export interface HeldRows {
+  readonly tables: ReadonlyMap<string, { readonly definition: TableDefinition; readonly rows: ReadonlyMap<string, Readonly<Record<string, unknown>>> }>
+  scopes(): { readonly held: ReadonlySet<ScopeKey> }
+}
+
+/** Decides which on-demand scopes stay that nobody uses, and remembers which are kept: `leastRecentlyUsed()`. */
+export type Eviction = (deps: {
+  readonly store: HeldRows
+  /** When scopes were last used on this device, in milliseconds since 1970. */
+  readonly usedAt: Map<ScopeKey, number>
+  readonly ports: Pick<Ports, 'clock'>
+  /** null: this device has no disk that works, or was not asked for it yet. */
+  readonly journal: () => { cache(record: DiskRecord, weight: number): Promise<void> } | null
+  readonly report: (error: unknown) => void
+  /** To be called when there is more that is wanted. */
+  readonly onWanted: () => void
+  readonly readyOf: (scope: ScopeKey) => Promise<void>
+}) => {
+  readonly api: Pick<ScopeUse, 'preload' | 'keep' | 'drop'>
+  /** Held, used or not. */
+  wanted(): Iterable<ScopeKey>
+  /** They were used just now. */
+  used(scopes: readonly ScopeKey[]): void
+  /** Which of the idle scopes go. Asked every few seconds while connected. */
+  choose(idle: readonly ScopeKey[], nowMs: number): readonly ScopeKey[]
+  /** Hears all records of the disk, once. */
+  restore(records: readonly DiskRecord[]): void
+  /** All that is known, for a disk that is written anew. */
+  records(): readonly DiskRecord[]
+}
+
 /** The rows of a scope's on-demand tables, held while somebody uses them. */
 export interface ScopeHandle {
   /** `loading` until its rows are here, `denied` if it is not granted to this person. */
@@ -122,7 +154,25 @@ export type Mutate<S extends Schema, M extends Mutators<S>> = { readonly [T in T
 
 export type Ask<S extends Schema> = { readonly [T in TableName<S>]: DeviceQuery<Row<S['tables'][T]>> }
 
-export interface Client<S extends Schema, M extends Mutators<S>> {
+/** Scopes as an app uses them. */
+export interface ScopeUse {
+  /** Holds the on-demand rows of a scope until the handle is released. */
+  scope(kind: string, key: string): ScopeHandle
+  /** What is known of a scope, without using it. */
+  scopeState(kind: string, key: string): ReturnType<ScopeHandle['state']>
+  /**
+   * Loads on-demand rows ahead, behind what anybody waits for, a thousand scopes at a time. They stay as if they had been used then: for a minute
+   * at least. Resolves, never rejects, when each of them is here or denied; waits for as long as the device is offline. This, `keep` and `drop`
+   * throw `no-eviction` without `createClient({ eviction })`.
+   */
+  preload(kind: string, keys: readonly string[]): Promise<void>
+  /** Holds the scope from now on, used or not, over restarts of the app as well, until `drop`. Loaded behind what anybody waits for. */
+  keep(kind: string, key: string): void
+  /** Ends `keep`: the rows go as if the scope had been used just now. */
+  drop(kind: string, key: string): void
+}
+
+export interface Client<S extends Schema, M extends Mutators<S>> extends ScopeUse {
   readonly query: Ask<S>
   readonly mutate: Mutate<S, M>
   /** With `access`: what the rules allow, by what is here. False for what is not known; the server decides anew. */
@@ -143,10 +193,6 @@ export interface Client<S extends Schema, M extends Mutators<S>> {
     /** All that is set aside, as JSON: an array of `SetAside` in the order they were made. To be read, and sent to whoever helps. */
     export(): string
   }
-  /** Holds the on-demand rows of a scope until the handle is released. */
-  scope(kind: string, key: string): ScopeHandle
-  /** What is known of a scope, without using it. */
-  scopeState(kind: string, key: string): ReturnType<ScopeHandle['state']>
   /** Resolves when the store has been read from the disk: from then on queries answer with what the device holds. */
   readonly ready: Promise<void>
   /** Errors of the engine that no call of the app can carry, such as a full disk. */
@@ -168,6 +214,11 @@ export interface ClientOptions<S extends Schema, M extends Mutators<S>> {
   readonly url: string
   /** The person whose store this is, as the server's `authenticate` names them. */
   readonly user: string
+  /**
+   * What goes of on-demand scopes that nobody uses: `leastRecentlyUsed()`, and without it everything, a minute after its last use. Never
+   * asked for what is in use, kept or written by a pending mutation, and nothing goes while the device is offline.
+   */
+  readonly eviction?: Eviction
   /** For tests, services and the simulation: browsers need none of it. */
   readonly ports?: Partial<Ports>
 }

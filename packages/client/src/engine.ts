@@ -2,7 +2,7 @@
 import { asError, deviceId, HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
-import type { LiveValue, PendingMutation, SetAside, Status } from './api.ts'
+import type { Eviction, LiveValue, PendingMutation, SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
 import { createOutbox, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
@@ -33,6 +33,7 @@ export interface EngineOptions {
   readonly mutators: Mutators
   readonly url: string
   readonly user: string
+  readonly eviction?: Eviction | undefined
   readonly ports: Ports
   /** The address of the page, which `url` may be relative to. */
   readonly page: string | undefined
@@ -107,8 +108,10 @@ export function createEngine(options: EngineOptions): Engine {
     const restored = restore(records, store, report)
     const device = restored.isWhole ? restored.identity?.device : undefined
     const rows = () => snapshotRecords(store, sync.welcome() ?? restored.welcome)
-    if (disk)
-      journal = createJournal({ open, clock, onTrouble, outbox: outbox.records, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    const { eviction } = sync.holds
+    const kept = () => [...outbox.records(), ...(eviction?.records() ?? [])]
+    if (disk) journal = createJournal({ open, clock, onTrouble, outbox: kept, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    eviction?.restore(records)
     outbox.open(restored, deviceId(device ?? newId()))
     store.startAnew()
     // A device that is new, or whose store was damaged, begins its log.

@@ -4,6 +4,7 @@ export type {
   Client,
   ClientOptions,
   DeviceQuery,
+  Eviction,
   LiveQuery,
   LiveValue,
   Mutate,
@@ -19,3 +20,4 @@ export type {
 } from './api.ts'
 export { createClient } from './client.ts'
 export type { Chance, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents } from './ports.ts'
+export { leastRecentlyUsed } from './sync/eviction.ts'

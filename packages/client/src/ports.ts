@@ -1,6 +1,6 @@
 // Everything impure that the engine on a device needs comes through here, so that tests and the simulation run the real code.
 
-/** Wall clock and timers. The clock may be wrong by years: nothing but a display may depend on it. */
+/** Wall clock and timers. The clock may be wrong by years: nothing may depend on it but a display, and how long rows stay that nobody uses. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number

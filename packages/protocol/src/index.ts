@@ -27,7 +27,7 @@ export {
 export { type Json, unstorable, unstorableText } from './json.ts'
 export * as limits from './limits.ts'
 export { type Mutation, mutation, mutationFields } from './mutation.ts'
-export { check, count, type Infer, json, nullable, object, type Shape, text } from './shape.ts'
+export { check, count, type Infer, json, map, nullable, object, type Shape, text } from './shape.ts'
 export type { Hello } from './up/hello.ts'
 export type { Hold } from './up/hold.ts'
 export type { Ping } from './up/ping.ts'

@@ -14,8 +14,8 @@ export interface Hooks<S extends Schema, M extends Mutators<S>> {
   useQuery<R>(ask: (query: Ask<S>) => DeviceQuery<R>): Result<R>
   useMutate(): Mutate<S, M>
   useStatus(): Status
-  /** Holds the on-demand rows of a scope while mounted. null: nothing to hold, which is `ready`. */
-  useScope(kind: string, key: string | null): ReturnType<ScopeHandle['state']>
+  /** Holds the on-demand rows of a scope while mounted, and with `keep` from then on, until `client.drop`. null: nothing to hold, which is `ready`. */
+  useScope(kind: string, key: string | null, options?: { readonly keep?: boolean }): ReturnType<ScopeHandle['state']>
   useSetAside(): readonly SetAside[]
   /** What waits for the database, in the order it was made: to be shown, or discarded. */
   usePending(): readonly PendingMutation[]
@@ -30,7 +30,7 @@ export function createHooks<S extends Schema, M extends Mutators<S> = Record<nev
     useQuery: (ask) => useLive(ask(useClient().query)),
     useMutate: () => useClient().mutate,
     useStatus: () => useLiveValue(useClient().status),
-    useScope: (kind, key) => useHeldScope(useClient(), kind, key),
+    useScope: (kind, key, options) => useHeldScope(useClient(), kind, key, options?.keep),
     useSetAside: () => useLiveValue(useClient().setAside),
     usePending: () => useLiveValue(useClient().pending),
   }
@@ -44,19 +44,20 @@ function useLive<R>(query: DeviceQuery<R>): Result<R> {
 
 const useLiveValue = <T>({ subscribe, get }: LiveValue<T>): T => useSyncExternalStore(subscribe, get, get)
 
-function useHeldScope(client: AnyClient, kind: string, key: string | null): ReturnType<ScopeHandle['state']> {
+function useHeldScope(client: AnyClient, kind: string, key: string | null, keep?: boolean): ReturnType<ScopeHandle['state']> {
   // React subscribes when the component is mounted, and again only when this function is another: that is how long the scope is held.
   const subscribe = useCallback(
     (run: () => void) => {
       if (key === null) return () => {}
       const handle = client.scope(kind, key)
+      if (keep) client.keep(kind, key)
       const unsubscribe = handle.subscribe(run)
       return () => {
         unsubscribe()
         handle.release()
       }
     },
-    [client, kind, key],
+    [client, kind, key, keep],
   )
   const state = () => (key === null ? 'ready' : client.scopeState(kind, key))
   return useSyncExternalStore(subscribe, state, state)

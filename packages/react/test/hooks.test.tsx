@@ -1,10 +1,11 @@
 // @vitest-environment happy-dom
+import { createClient, leastRecentlyUsed } from '@headwater/client'
 import { scopeKey } from '@headwater/protocol'
 import { act, type ReactNode, StrictMode, useState } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createFixture, type mutators, type schema } from '../../client/test/fixture.ts'
-import { createHooks, HeadwaterProvider } from '../src/index.ts'
+import { createFixture, mutators, schema } from '../../client/test/fixture.ts'
+import { createHooks, HeadwaterProvider, usePreload } from '../src/index.ts'
 
 const { useClient, useMutate, usePending, useQuery, useScope, useSetAside, useStatus } = createHooks<typeof schema, typeof mutators>()
 
@@ -159,6 +160,40 @@ test('a scope is held while the component is mounted, in StrictMode once', async
   await act(async () => show('gone'))
   await advance(130_000)
   expect(client.query.messages.all()).toEqual([])
+})
+
+test('scopes are loaded ahead once for the same keys, and a scope with keep stays when the component is gone', async () => {
+  fixture.peer.grant([scopeKey('user', 'ada'), ...['p1', 'p2', 'p3'].map((id) => scopeKey('project', id))])
+  fixture.peer.put('messages', { id: '00000000-0000-4000-8000-000000000001', projectId: 'p3', content: 'hello', sequence: 1 })
+  let show = (_: readonly string[]) => {}
+  const seen: string[] = []
+  function Thread() {
+    seen.push(useScope('project', 'p3', { keep: true }))
+    return null
+  }
+  function App() {
+    const [ids, setIds] = useState<readonly string[]>(['p1', 'p2'])
+    show = setIds
+    usePreload('project', ids)
+    return ids.includes('p3') ? <Thread /> : null
+  }
+  const client = createClient({ schema, mutators, url: 'http://server/', user: 'ada', ports: fixture.ports(), eviction: leastRecentlyUsed({ rows: 0 }) })
+  await act(async () => {
+    root.render(<HeadwaterProvider client={client}>{<App />}</HeadwaterProvider>)
+  })
+  await advance(100)
+  await act(async () => show(['p1', 'p2']))
+  await advance(100)
+  await act(async () => show(['p2', 'p3']))
+  await advance(100)
+  const asked = fixture.network.frames.flatMap(({ frame }) => (frame.startsWith('{"type":"hold"') ? [JSON.parse(frame).scopes] : []))
+  expect(asked).toEqual([['project:p3']])
+  expect(['p1', 'p2', 'p3'].map((id) => client.scopeState('project', id))).toEqual(['ready', 'ready', 'ready'])
+  expect([seen.at(0), seen.at(-1)]).toEqual(['loading', 'ready'])
+  await act(async () => show([]))
+  await advance(300_000)
+  expect(['p1', 'p2', 'p3'].map((id) => client.scopeState('project', id))).toEqual(['loading', 'loading', 'ready'])
+  await client.close()
 })
 
 test('status, what is set aside, and the client itself', async () => {

@@ -64,8 +64,11 @@ export interface OutboxRecord {
   readonly discarded?: readonly string[]
 }
 
-/** null: the header, of a format that can be read. */
+/** null: the header, of a format that can be read, or what only an eviction reads. */
 export type Entry = null | { readonly type: 'outbox'; readonly outbox: OutboxRecord; readonly isWhole: boolean } | Down
+
+/** Which scopes were used when: written and read by `leastRecentlyUsed`. */
+export const usesMark = '{"uses":'
 
 const outboxMark = '{"outbox":'
 
@@ -81,6 +84,7 @@ export const setAsideOf = ({ number: _, ...made }: Made, { code, reason }: Pick<
 /** Throws `malformed` for what cannot be read, and `store-version` for what a newer app wrote. An outbox record gives whatever of it is whole. */
 export function parseRecord(record: DiskRecord): Entry {
   if (record.startsWith('{"headwater":')) return parseHeader(record)
+  if (record.startsWith(usesMark)) return null
   if (!record.startsWith(outboxMark)) return decodeDown(record)
   const { outbox } = JSON.parse(record)
   let isWhole = true

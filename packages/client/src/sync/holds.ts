@@ -1,8 +1,10 @@
 import { HeadwaterError, type ScopeKey, scopeKey, scopeKind } from '@headwater/protocol'
+import { development } from '@headwater/protocol/development'
 import { type Schema, type TableDefinition, tableOf } from '@headwater/schema'
-import type { ResultState, ScopeHandle } from '../api.ts'
+import type { Eviction, ResultState, ScopeUse } from '../api.ts'
 import type { DraftDeps } from '../outbox/draft.ts'
 import type { Ports } from '../ports.ts'
+import type { Journal } from '../store/journal.ts'
 import type { View } from '../store/layer.ts'
 import { valueAsked } from '../store/select.ts'
 import type { Store } from '../store/store.ts'
@@ -10,18 +12,20 @@ import { createSubscribers } from '../store/subscribers.ts'
 
 /** The scopes that this device uses, and what is known of each. */
 export interface Holds {
-  scope(kind: string, key: string): ScopeHandle
-  scopeState(kind: string, key: string): ReturnType<ScopeHandle['state']>
-  /** On-demand scopes in use, and those that pending mutations write. */
+  readonly api: ScopeUse
+  /** On-demand scopes in use, those that pending mutations write, those that are kept, and those that are loaded ahead. */
   wanted(): readonly ScopeKey[]
   /** A greeting named these as held or wanted; what was denied may be asked again. */
   greeted(asked: readonly ScopeKey[]): void
-  /** Scopes to ask for now; each is answered once. */
+  /** Scopes to ask for now; each is answered once. Those that nobody waits for come when there are no others, and not all at once. */
   takeWanted(): readonly ScopeKey[]
   deny(scopes: readonly ScopeKey[]): void
   /** A checkpoint was applied. `isFirst`: since the greeting, so that its scopes are answered. */
   follow(isFirst: boolean): void
   stateOf(table: TableDefinition): ResultState
+  /** Lets go of what was not used for long, or is too much. To be called now and then while connected. */
+  sweep(): void
+  readonly eviction: ReturnType<Eviction> | undefined
   /** As a draft needs it. */
   assertHeld: DraftDeps['assertHeld']
 }
@@ -32,16 +36,23 @@ export interface HoldsDeps {
   readonly ports: Pick<Ports, 'clock'>
   readonly report: (error: unknown) => void
   readonly onWanted: () => void
-  /** Nobody has used the scope for a while. False: not now. */
-  readonly evict: (scope: ScopeKey) => boolean
+  readonly eviction?: Eviction | undefined
+  readonly journal: () => Journal | null
+  /** Nobody has used the scopes for a while. Without effect if now is not the time: they are still here then. */
+  readonly evict: (scopes: readonly ScopeKey[]) => void
 }
+
+/** Asked for by one message: what screens want gets in between. */
+const scopesAtOnce = 1_000
 
 /** A page that is left and opened again within this time loads nothing. */
 const graceMs = 60_000
 
-export function createHolds({ schema, store, ports, report, onWanted, evict }: HoldsDeps): Holds {
-  // How often each is used. 0: by nobody, since less than the grace.
+export function createHolds(deps: HoldsDeps): Holds {
+  const { schema, store, ports, report, onWanted } = deps
+  // How many handles of each are not released.
   const uses = new Map<ScopeKey, number>()
+  const usedAt = new Map<ScopeKey, number>()
   const denied = new Set<ScopeKey>()
   const asked = new Set<ScopeKey>()
   const subscribers = createSubscribers(report)
@@ -55,7 +66,7 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
-  const inUse = () => [...uses.keys()].filter((scope) => uses.get(scope) && isOnDemand(scope))
+  const inUse = () => [...uses.keys()].filter(isOnDemand)
 
   /** True of a scope that a pending mutation makes, by inserting the row that it is named after: nothing of it is elsewhere. */
   function isOwn(view: View, scope: ScopeKey): boolean {
@@ -66,9 +77,11 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
     )
   }
 
-  const stateOf = (scope: ScopeKey) => (isHere(scope) || isOwn(store.visible, scope) ? 'ready' : denied.has(scope) ? 'denied' : 'loading')
+  const stateOf = (scope: ScopeKey) =>
+    isHere(scope) || isOwn(store.visible, scope) ? 'ready' : denied.has(scope) || (store.isLoaded() && !isOnDemand(scope)) ? 'denied' : 'loading'
 
-  function wanted(): readonly ScopeKey[] {
+  /** What somebody waits for. */
+  function needed(): ReadonlySet<ScopeKey> {
     const scopes = new Set(inUse())
     for (const [name, rows] of store.overlay())
       for (const { kind, column, load } of tableOf(schema, name).memberships)
@@ -76,8 +89,11 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
           const key = row?.[column] ?? null
           if (load === 'onDemand' && key !== null) scopes.add(scopeKey(kind, String(key)))
         }
-    return [...scopes]
+    return scopes
   }
+
+  /** What somebody waits for comes first. */
+  const wanted = () => [...new Set([...needed(), ...(eviction?.wanted() ?? [])])].filter(isOnDemand)
 
   function refresh(): void {
     subscribers.run()
@@ -86,18 +102,22 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
 
   function use(scope: ScopeKey, change: number): void {
     const count = (uses.get(scope) ?? 0) + change
-    uses.set(scope, count)
-    if (count === 0) wait(scope)
+    if (count) uses.set(scope, count)
+    else uses.delete(scope)
+    usedAt.set(scope, ports.clock.now())
+    if (count < 2) eviction?.used([scope])
+    onWanted()
   }
 
-  function wait(scope: ScopeKey): void {
-    ports.clock.timer(graceMs, () => {
-      if (uses.get(scope) !== 0) return
-      // Offline, what is dropped could not be loaded again.
-      if (isHere(scope) && isOnDemand(scope) && (wanted().includes(scope) || !evict(scope))) return wait(scope)
-      uses.delete(scope)
-      asked.delete(scope)
+  function sweep(): void {
+    const nowMs = ports.clock.now()
+    const pinned = new Set(wanted())
+    const idle = [...store.scopes().held].filter((scope) => {
+      if (pinned.has(scope) || !usedAt.has(scope)) usedAt.set(scope, nowMs)
+      // A clock that was set back makes scopes look old as well: they are loaded again when somebody wants them.
+      return Math.abs(nowMs - (usedAt.get(scope) ?? 0)) >= graceMs
     })
+    deps.evict(eviction?.choose(idle, nowMs) ?? idle)
   }
 
   async function readyOf(scope: ScopeKey): Promise<void> {
@@ -111,12 +131,12 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
     if (stateOf(scope) === 'denied') throw new HeadwaterError('denied', `${scope} is not granted.`)
   }
 
-  return {
+  const eviction = deps.eviction?.({ ...deps, usedAt, readyOf })
+  const api = {
     scope: (kind, key) => {
       const scope = scopeKey(kind, key)
       use(scope, 1)
       store.followStates()
-      if (stateOf(scope) === 'loading') onWanted()
       const ready = readyOf(scope)
       // Who only reads the state must not die of an unhandled rejection.
       ready.catch(() => {})
@@ -132,6 +152,18 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
       }
     },
     scopeState: (kind, key) => stateOf(scopeKey(kind, key)),
+    ...eviction?.api,
+    // Without an eviction three are missing. Nobody calls them: where apps are written they throw.
+  } as ScopeUse
+  development(() => {
+    const missing = () => {
+      throw new HeadwaterError('no-eviction', 'This client loads nothing ahead and keeps nothing.', 'createClient({ eviction: leastRecentlyUsed() })')
+    }
+    if (!eviction) Object.assign(api, { preload: missing, keep: missing, drop: missing })
+  })
+
+  return {
+    api,
     wanted,
     greeted: (scopes) => {
       asked.clear()
@@ -148,19 +180,24 @@ export function createHolds({ schema, store, ports, report, onWanted, evict }: H
       if (!isAllHere) throw new HeadwaterError('not-held', 'Not held.')
     },
     takeWanted: () => {
-      const lacking = wanted().filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
-      for (const scope of lacking) asked.add(scope)
-      return lacking
+      const lacking = (scopes: Iterable<ScopeKey>) => [...scopes].filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
+      const first = lacking(needed())
+      const scopes = (first.length > 0 ? first : lacking(wanted())).slice(0, scopesAtOnce)
+      for (const scope of scopes) asked.add(scope)
+      return scopes
     },
     deny: (scopes) => {
       for (const scope of scopes) denied.add(scope)
       refresh()
+      onWanted()
     },
     follow: (isFirst) => {
       // A scope that is here may be taken away and asked for again; one that the greeting named and that is not here was not granted then.
       for (const scope of asked) if (isFirst || isHere(scope)) asked.delete(scope)
       refresh()
     },
+    sweep,
+    eviction,
     stateOf: ({ memberships }) => {
       const isLoaded = store.isLoaded()
       if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager'))

@@ -3,7 +3,7 @@
 import { type Checkpoint, type Down, decodeDown, deviceId, encode, protocolVersion, type ScopeKey, type Up, userId, type Welcome } from '@headwater/protocol'
 import * as limits from '@headwater/protocol/limits'
 import type { Schema } from '@headwater/schema'
-import type { Status } from '../api.ts'
+import type { Eviction, Status } from '../api.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
@@ -34,6 +34,7 @@ export interface SyncDeps {
   readonly schema: Schema
   readonly user: string
   readonly url: string
+  readonly eviction?: Eviction | undefined
   readonly ports: Ports
   readonly store: Store
   readonly outbox: Outbox
@@ -87,7 +88,10 @@ export function createSync(deps: SyncDeps): Sync {
       close,
       greet,
       listen: () => timers.set('silence', limits.silenceMsMax),
-      ping: () => send({ type: 'ping' }),
+      ping: () => {
+        send({ type: 'ping' })
+        holds.sweep()
+      },
       pingLater: () => timers.set('ping', limits.pingEveryMs),
       backoff: () => timers.set('retry', ports.chance.fraction() * backoffMsMax(state.attempt)),
       retrySlowly: () => timers.set('retry', slowlyMs),
@@ -252,13 +256,13 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   /** Rows that nobody uses any more go, as if the server had taken them. */
-  function evict(scope: ScopeKey): boolean {
+  function evict(scopes: readonly ScopeKey[]): void {
     const cursor = store.cursor()
-    if (state.phase !== 'live' || isApplying || cursor === null) return false
-    send({ type: 'release', scopes: [scope] })
-    const left = { ...emptyCheckpoint(cursor), left: { granted: [], held: [scope] } }
+    // Offline, what is dropped could not be loaded again.
+    if (state.phase !== 'live' || isApplying || cursor === null || scopes.length === 0) return
+    send({ type: 'release', scopes })
+    const left = { ...emptyCheckpoint(cursor), left: { granted: [], held: scopes } }
     void outbox.receive(left, [], () => persist(left, encode(left)))
-    return true
   }
 
   return {
