@@ -1,4 +1,4 @@
-import { type Client, type ClientOptions, createClient, type Ports } from '@headwater/client'
+import { type Client, type ClientOptions, createClient, type Eviction, type Ports } from '@headwater/client'
 import { createMemoryDisks } from '@headwater/client/node'
 import type { Can, Mutators, Schema } from '@headwater/schema'
 import type { Connection, ConnectionEvents } from '@headwater/server'
@@ -24,6 +24,8 @@ export interface DeviceOptions {
   readonly offline?: boolean
   /** What the app's own `authenticate` is to see of this device's requests. */
   readonly headers?: Readonly<Record<string, string>>
+  /** As `createClient` takes it. */
+  readonly eviction?: Eviction
 }
 
 /** A device as the app of a test sees it. */

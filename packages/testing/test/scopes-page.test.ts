@@ -1,3 +1,4 @@
+import { leastRecentlyUsed } from '@headwater/client'
 import { and, defineAccess, defineMutators, defineSchema, enumeration, eq, mutator, ref, refuse, role, table, text, timestamp, uuid } from '@headwater/schema'
 import { readKey, sql } from '@headwater/server'
 import { createTestApp, type TestApp } from '@headwater/testing'
@@ -88,6 +89,33 @@ test('rows that are loaded on demand come while their scope is held', async () =
 
   const held = bob.scope('campaign', campaign)
   await held.ready
+  expect(bob.query.comments.all()).toMatchObject([{ line: 'Lovely' }])
+})
+
+test('a scope that is denied comes when it is granted, and is denied again when it is taken away', async () => {
+  const eve = await app.device('eve')
+  const held = eve.scope('campaign', campaign)
+  await expect(held.ready).rejects.toMatchObject({ code: 'denied' })
+
+  await app.sql`insert into comments values (gen_random_uuid(), ${campaign}, 'Lovely')`
+  await app.sql`insert into members values (${team}, 'eve', 'viewer')`
+  await expect.poll(held.state).toBe('ready')
+  expect(eve.query.comments.all()).toMatchObject([{ line: 'Lovely' }])
+
+  await app.sql`delete from members where user_id = 'eve'`
+  await expect.poll(held.state).toBe('denied')
+  expect(eve.query.comments.all()).toEqual([])
+})
+
+test('what was loaded ahead is there without a network, and what is kept is there after a restart', async () => {
+  const bob = await app.device('bob', { eviction: leastRecentlyUsed({ rows: 10_000, days: 30 }) })
+  await app.sql`insert into comments values (gen_random_uuid(), ${campaign}, 'Lovely')`
+  await bob.preload('campaign', [campaign])
+  bob.keep('campaign', campaign)
+
+  bob.offline()
+  await bob.restart()
+  expect(bob.scope('campaign', campaign).state()).toBe('ready')
   expect(bob.query.comments.all()).toMatchObject([{ line: 'Lovely' }])
 })
 
