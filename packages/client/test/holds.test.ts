@@ -91,6 +91,34 @@ describe('scopes that nobody uses', () => {
     expect(heldOn(third)).toEqual([])
   })
 
+  test('that are used again while they go are loaded again', async () => {
+    const world = await ready(1, leastRecentlyUsed({ rows: 0 }))
+    await world.client.close()
+    const ports = world.ports()
+    let onRelease: (() => void) | null = null
+    const openSocket: typeof ports.openSocket = (url, events) => {
+      const socket = ports.openSocket(url, events)
+      const send = (frame: string) => {
+        if (frame.startsWith('{"type":"release"')) onRelease?.()
+        socket.send(frame)
+      }
+      return { ...socket, send }
+    }
+    const client = createClient({ schema, mutators, url: 'http://server/', user: 'ada', ports: { ...ports, openSocket } })
+    const states: string[] = []
+    onRelease = () => {
+      onRelease = null
+      const handle = client.scope('project', 'p1')
+      const see = () => states.push(handle.state())
+      see()
+      handle.subscribe(see)
+    }
+    await visit(world, 'p1', client)
+    await world.clock.advance(120_000)
+    expect(states.filter((state, at) => state !== states[at - 1])).toEqual(['ready', 'loading', 'ready'])
+    expect(heldOn(client)).toEqual(['p1'])
+  })
+
   test('that lie on the disk go after a minute in an app that lets nothing stay', async () => {
     const world = await ready(1)
     await visit(world, 'p1')

@@ -262,7 +262,11 @@ export function createSync(deps: SyncDeps): Sync {
     if (state.phase !== 'live' || isApplying || cursor === null || scopes.length === 0) return
     send({ type: 'release', scopes })
     const left = { ...emptyCheckpoint(cursor), left: { granted: [], held: scopes } }
-    void outbox.receive(left, [], () => persist(left, encode(left)))
+    void outbox
+      .receive(left, [], () => persist(left, encode(left)))
+      .then(() => holds.follow(false))
+      // Somebody may want them again by now.
+      .then(want)
   }
 
   return {
