@@ -202,11 +202,15 @@ export function createHolds(deps: HoldsDeps): Holds {
       const isLoaded = store.isLoaded()
       if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager'))
         return isLoaded ? 'complete' : store.scopes().granted.size > 0 ? 'partial' : 'loading'
-      const states = inUse()
-        .filter((scope) => memberships.some(({ kind }) => kind === scopeKind(scope)))
-        .map(stateOf)
-      if (states.includes('loading')) return 'loading'
-      return states.includes('ready') ? 'complete' : isLoaded ? 'partial' : 'loading'
+      let state: ResultState = isLoaded ? 'partial' : 'loading'
+      // Asked with every handle: where thousands are loading, the first one says it.
+      for (const scope of uses.keys()) {
+        if (!isOnDemand(scope) || !memberships.some(({ kind }) => kind === scopeKind(scope))) continue
+        const found = stateOf(scope)
+        if (found === 'loading') return 'loading'
+        if (found === 'ready') state = 'complete'
+      }
+      return state
     },
   }
 }
