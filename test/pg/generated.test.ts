@@ -49,6 +49,8 @@ async function run(database: Database, seed: number): Promise<void> {
     const holdings = await holdingsOf(database, past, app.grants)
     for (const device of devices)
       await expect.poll(() => judgeLast(app, past, holdings, device), { timeout: 10_000, interval: 20, message: `seed ${seed}` }).toEqual([])
+    // R10: and by its own checksums, too.
+    for (const device of devices) expect(await device.client().verify(), `seed ${seed}`).toEqual([])
     const found = devices.flatMap((device) => [...judgeMoments(app, past, holdings, device), ...judgeFrames(app, past, holdings, device)])
     found.push(...judgeMutations(app, past, holdings, work.made, await readApplied(database)))
     expect(found, `seed ${seed}`).toEqual([])

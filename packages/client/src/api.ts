@@ -193,6 +193,11 @@ export interface Client<S extends Schema, M extends Mutators<S>> extends ScopeUs
     /** All that is set aside, as JSON: an array of `SetAside` in the order they were made. To be read, and sent to whoever helps. */
     export(): string
   }
+  /**
+   * Compares what this device holds with the database, scope by scope, by checksums. Resolves with the scopes that did not add up (`project:99`):
+   * they are loaded again by themselves. The server does the same in rotation, without being asked. Waits for as long as the device is offline.
+   */
+  verify(): Promise<readonly string[]>
   /** Resolves when the store has been read from the disk: from then on queries answer with what the device holds. */
   readonly ready: Promise<void>
   /** Errors of the engine that no call of the app can carry, such as a full disk. */

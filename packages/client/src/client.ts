@@ -37,6 +37,7 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
       discard: outbox.discard,
     },
     ...sync.holds.api,
+    verify: sync.verify,
     ready: engine.ready,
     onError: engine.onError,
     id: engine.newId,

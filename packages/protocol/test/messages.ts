@@ -65,6 +65,8 @@ export const ups: { readonly [Type in Up['type']]: fc.Arbitrary<Extract<Up, { ty
   }),
   hold: fc.record({ type: fc.constant('hold'), scopes }),
   release: fc.record({ type: fc.constant('release'), scopes }),
+  verify: fc.record({ type: fc.constant('verify'), granted: scopes, held: scopes }),
+  repair: fc.record({ type: fc.constant('repair'), granted: scopes, held: scopes }),
   ping: fc.constant({ type: 'ping' }),
 }
 
@@ -142,6 +144,8 @@ export const upFrames: Readonly<Record<Up['type'], string>> = {
   push: '{"type":"push","mutations":[{"number":1,"id":"m1","name":"projects.insert","args":{"row":{"id":"1"}},"at":"2026-11-21T03:43:43.123456Z"}]}',
   hold: '{"type":"hold","scopes":["project:1"]}',
   release: '{"type":"release","scopes":["project:1"]}',
+  verify: '{"type":"verify","granted":["user:ada"],"held":[]}',
+  repair: '{"type":"repair","granted":[],"held":["project:1"]}',
   ping: '{"type":"ping"}',
 }
 export const downFrames: Readonly<Record<Down['type'], string>> = {

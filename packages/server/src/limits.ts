@@ -64,6 +64,12 @@ export const limits = {
   togetherMsMax: 2_000,
   /** A device whose scopes nothing happens in gets a new cursor this often, so that it never falls behind the log. */
   idleCursorMs: 10_000,
+  /** A scope that changes while it is summed is summed again this often, then it waits for its next turn. */
+  verifyTriesMax: 5,
+  /** Checksums that one connection may ask for. */
+  verifiedMax: 100_000,
+  /** What an incident says, in characters. */
+  detailMax: 1_000,
   silenceCheckMs: 5_000,
   connectionsMax: 20_000,
   /** Work after commit, where the app does not say otherwise. */

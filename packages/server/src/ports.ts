@@ -35,6 +35,7 @@ export interface Transaction {
   stream(text: string, parameters: readonly Parameter[], onRows: OnRows): Promise<void>
 }
 
+// biome-ignore lint/suspicious/noConfusingVoidType: an answer is only asked of who wants to stop
 type Going = boolean | undefined | void
 export type OnRows = (rows: readonly string[]) => Going | Promise<Going>
 

@@ -14,11 +14,13 @@ import { judge } from './judge.ts'
 import { backoffMsMax, type Effect, type EventType, firstState, slowlyMs, step } from './machine.ts'
 import { pushesOf } from './push.ts'
 import { createTimers } from './timers.ts'
+import { createVerifying, type Verifying } from './verify.ts'
 
 type Problem = Status['problem']
 
 export interface Sync {
   readonly holds: Holds
+  readonly verify: Verifying['verify']
   start(): void
   stop(): void
   /** There may be something to send. */
@@ -62,9 +64,9 @@ export function createSync(deps: SyncDeps): Sync {
   // Mutations up to this number were sent on this socket, or had reached the server before.
   let sentUpTo = 0
   let stopListening = () => {}
-
   const carryOut = effects()
   const holds = createHolds({ ...deps, onWanted: want, evict })
+  const verifying = createVerifying({ ...deps, send: (message) => send(message), onWanted: want, wire: () => welcome?.columns ?? new Map() })
 
   function want(): void {
     if (isWanted) return
@@ -109,7 +111,7 @@ export function createSync(deps: SyncDeps): Sync {
         problem = message?.type === 'failure' ? message : otherDatabase
       },
       recover: () => {
-        problem = null
+        problem = verifying.problem()
       },
     }
   }
@@ -148,6 +150,7 @@ export function createSync(deps: SyncDeps): Sync {
     const { granted, held, tag } = store.scopes()
     const asked = cursor === null ? holds.wanted() : [...held]
     holds.greeted(asked)
+    verifying.greeted()
     isFirst = true
     send({
       type: 'hello',
@@ -216,6 +219,7 @@ export function createSync(deps: SyncDeps): Sync {
     isApplying = true
     try {
       await outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
+      verifying.hear(message)
       const isLoaded = store.isLoaded()
       holds.follow(isFirst && isLoaded)
       isFirst &&= !isLoaded
@@ -234,6 +238,7 @@ export function createSync(deps: SyncDeps): Sync {
   function talk(): void {
     const scopes = holds.takeWanted()
     if (scopes.length > 0) send({ type: 'hold', scopes })
+    if (state.phase === 'live') verifying.talk()
     const entries = outbox.sendable(sentUpTo)
     for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
       socket?.send(push.frame)
@@ -271,6 +276,7 @@ export function createSync(deps: SyncDeps): Sync {
 
   return {
     holds,
+    verify: verifying.verify,
     start: () => {
       stopListening = ports.network.onChange(() => {
         dispatch(ports.network.isOnline() ? 'online' : 'offline')

@@ -31,7 +31,7 @@ export const roles = object({
 })
 export type Roles = Infer<typeof roles>
 
-/** What the rows of a scope add up to for this person: `load` says which of its rows, `sum` is of `client/store/checksum.ts`. */
+/** What the eager (`granted`) or on-demand (`held`) rows of a scope add up to for this person: how many, and their `rowSum` in all. */
 export const checksum = object({ scope: text<ScopeKey>(limits.idLengthMax), load: literal('granted', 'held'), count, sum: count })
 export type Checksum = Infer<typeof checksum>
 
@@ -61,7 +61,7 @@ export const checkpoint = object({
   grants: nullable(roles),
   /** True: further loads of the greeting follow. False: all of them are here. null: as before. */
   more: nullable(flag),
-  /** What the device holds adds up to this, now. */
+  /** What the device holds adds up to this, now. Empty: all that was asked for has been told, but for scopes that never stood still. */
   checks: nullable(list(checksum, limits.scopesPerMessageMax)),
   /** What became of this device's mutations in this batch. */
   outcomes: list(outcome, 100_000),

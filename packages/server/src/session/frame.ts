@@ -1,5 +1,5 @@
 // A checkpoint as text. What many devices get of a batch is encoded once for all of them.
-import { type Checkpoint, type Cursor, encode, type FailureCode, type Json, limits, type Outcome, type Roles } from '@headwater/protocol'
+import { type Checkpoint, type Checksum, type Cursor, encode, type FailureCode, type Json, limits, type Outcome, type Roles } from '@headwater/protocol'
 import { areSame, type Held, type Places, seenIn } from '../feed/columns.ts'
 import type { Change } from '../feed/net.ts'
 import { type StreamKey, scopesWith } from '../feed/stream.ts'
@@ -15,11 +15,12 @@ export interface Head {
   /** See `Checkpoint`. */
   readonly more?: boolean | null
   readonly outcomes?: readonly Outcome[]
+  readonly checks?: readonly Checksum[]
 }
 
 /** `tables`: what tablesText made. */
 export function checkpointFrame(head: Head, tables: string): string {
-  const message: Omit<Checkpoint, 'tables' | 'checks'> = {
+  const message: Omit<Checkpoint, 'tables'> = {
     type: 'checkpoint',
     cursor: head.cursor,
     replace: head.replace ?? false,
@@ -29,6 +30,7 @@ export function checkpointFrame(head: Head, tables: string): string {
     grants: head.grants ?? null,
     more: head.more ?? null,
     outcomes: head.outcomes ?? [],
+    checks: head.checks ?? null,
   }
   // What is left out is written behind it.
   return `${encode(message as Checkpoint).slice(0, -1)},"tables":${tables}}`

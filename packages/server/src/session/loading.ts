@@ -22,6 +22,8 @@ export interface Loads {
   hold: Subscriber['hold']
   /** Loads streams and reveals them. Answers those that are not granted. */
   join(streams: readonly StreamKey[]): Promise<readonly StreamKey[]>
+  /** Loads streams that are held once more, and reveals them in the place of what the device has of them. */
+  again(streams: readonly StreamKey[]): Promise<void>
   /** The streams of a scope that has just been granted. */
   streamsOf(scope: ScopeKey): readonly StreamKey[]
   /** A batch, in order: kept for the loads under way. */
@@ -63,6 +65,8 @@ interface Revealed {
   readonly outcomes: readonly Outcome[]
   readonly missed: Net
   readonly more: boolean | null
+  /** What is loaded is left and joined anew: nothing of it stays as it was. */
+  readonly again?: boolean
 }
 
 export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
@@ -174,15 +178,16 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     readonly total: number | null
     readonly continued: Continued | null
     readonly more: boolean | null
+    readonly again?: boolean
   }
 
   /** Loads streams and reveals them where the device has come to the snapshot of the last of their rows. Answers those that are not granted there. */
-  async function load(streams: readonly StreamKey[], { total, continued, more }: LoadOptions): Promise<readonly StreamKey[]> {
+  async function load(streams: readonly StreamKey[], { total, continued, more, again = false }: LoadOptions): Promise<readonly StreamKey[]> {
     const load = begin(streams, total)
     if (continued) Object.assign(load, continued, { isContinued: true })
     await fetch(load)
     await feed.reach()
-    reveal(load, { replace: false, wanted: load.held ?? new Map(), before: new Set(), outcomes: [], missed: noNet, more })
+    reveal(load, { replace: false, wanted: load.held ?? new Map(), before: new Set(), outcomes: [], missed: noNet, more, again })
     const missing = streams.filter((stream) => !load.held?.has(stream))
     // Lost before the snapshot and granted again after it, within one batch: as the feed sees it, nothing has changed.
     const regained = missing.filter((stream) => holding.granted.has(streamScope(stream)))
@@ -218,7 +223,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       cursor: feed.cursor(),
       replace: found.replace,
       loads: load.held === null ? [] : [load.number],
-      left: [...found.before].filter((stream) => !wanted.has(stream)),
+      left: [...[...found.before].filter((stream) => !wanted.has(stream)), ...(found.again ? wanted : [])],
       joined: [...wanted].filter((stream) => !found.before.has(stream)),
       grants: holding.rolesSince(found.tag),
       more: found.more,
@@ -257,6 +262,9 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     attach,
     hold,
     join,
+    again: async (streams) => {
+      await load(streams, { total: null, continued: null, more: null, again: true })
+    },
     streamsOf,
     keep: (batch) => {
       for (const load of underWay) load.batches.push(batch)
@@ -302,7 +310,11 @@ const both = ({ before, changed }: Change, later: Change): Change => ({ ...later
  * What of a batch is not in a snapshot. One that begins before the snapshot and ends after it is reduced anew: what came and went in it, or came
  * and moved on, was there in the snapshot.
  */
-function changesAfter(batch: Batch<GrantsAlong>, isNew: (one: { readonly xid: bigint }) => boolean, encoders: Encoders): Pick<Net, 'changes' | 'cleared'> {
+export function changesAfter(
+  batch: Batch<GrantsAlong>,
+  isNew: (one: { readonly xid: bigint }) => boolean,
+  encoders: Encoders,
+): Pick<Net, 'changes' | 'cleared'> {
   const rows = batch.rows.filter(isNew)
   if (rows.length === batch.rows.length || rows.length === 0) return rows.length === 0 ? noNet : batch
   const idOf = ({ table, key }: Change) => `${table} ${key}`

@@ -7,12 +7,14 @@ import {
   HeadwaterError,
   type Hello,
   protocolVersion,
+  rowSum,
   type Up,
   type UserId,
   unreachable,
   limits as wire,
 } from '@headwater/protocol'
 import { wireColumns } from '../feed/columns.ts'
+import { streamKey } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { MutateDeps } from '../mutate/run.ts'
 import type { Connection } from '../ports.ts'
@@ -20,7 +22,7 @@ import { failureFrame } from './frame.ts'
 import { createPushes, type Pushes } from './pushes.ts'
 import { type Attached, createSubscriber, type Subscriber, type SubscriberDeps } from './subscriber.ts'
 
-export interface SessionDeps extends Omit<SubscriberDeps, 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'end'>, MutateDeps {}
+export interface SessionDeps extends Omit<SubscriberDeps, 'checksumKey' | 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'end'>, MutateDeps {}
 
 export interface Session {
   onMessage(frame: string): void
@@ -39,6 +41,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   let subscriber: Subscriber | null = null
   let pushes: Pushes | null = null
   let holding: Promise<void> = Promise.resolve()
+  let summing: Promise<void> = Promise.resolve()
+  let summed = 0
   let heardAt = clock.now()
   let draining: Promise<void> | null = null
   let cancelSilence = clock.timer(wire.helloMsMax, checkSilence)
@@ -66,7 +70,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     if (message.type === 'ping') return connection.send(encode({ type: 'pong' }))
     if (state === 'new' || subscriber === null || pushes === null)
       throw new HeadwaterError('malformed', `${message.type} came before hello was answered.`, 'A device greets first.')
-    const { hold, release } = subscriber
+    const { hold, release, verify, repair } = subscriber
     switch (message.type) {
       case 'push':
         return pushes.add(message.mutations)
@@ -79,6 +83,15 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
         return
       case 'release':
         return release(message.scopes)
+      case 'verify':
+      case 'repair': {
+        const streams = [...message.granted.map((scope) => streamKey('eager', scope)), ...message.held.map((scope) => streamKey('onDemand', scope))]
+        summed += streams.length
+        if (summed > limits.verifiedMax) throw new HeadwaterError('too-large', 'Too many checksums were asked for on one connection.', 'Connect again.')
+        summing = summing.then(() => (message.type === 'verify' ? verify(streams) : repair(streams)))
+        summing.catch(fail)
+        return
+      }
       default:
         return unreachable(message)
     }
@@ -115,7 +128,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     const sender = { device: hello.device, user: person, isThere: () => !isClosed() }
     pushes = createPushes(deps, sender, deps.feed.wake, fail)
     subscriber = createSubscriber(
-      { ...deps, transmit, isFull, drained, onFailure: fail, end: () => end('unavailable', 'This device connected again.', '') },
+      { ...deps, checksumKey: rowSum(nonce, 0), transmit, isFull, drained, onFailure: fail, end: () => end('unavailable', 'This device connected again.', '') },
       hello.device,
       person,
     )

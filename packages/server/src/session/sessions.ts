@@ -3,6 +3,7 @@ import { limits } from '../limits.ts'
 import type { Connection, ConnectionEvents } from '../ports.ts'
 import { dispatch } from './dispatch.ts'
 import { createSession, type Session, type SessionDeps } from './session.ts'
+import type { Subscriber } from './subscriber.ts'
 
 /** Every connection of this server. */
 export interface Sessions {
@@ -15,12 +16,29 @@ export interface Sessions {
 export function createSessions(deps: SessionDeps): Sessions {
   const { clock, feed, hub } = deps
   const sessions = new Set<Session>()
+  let turns = 0
+  let isVerifying = false
   const undispatch = dispatch(feed, hub)
   let cancelRefresh = clock.timer(limits.idleCursorMs, refreshCursors)
 
   function refreshCursors(): void {
-    for (const subscriber of hub.members()) subscriber.refreshCursor()
+    const members = [...hub.members()]
+    for (const subscriber of members) subscriber.refreshCursor()
+    verifyNext(members)
     cancelRefresh = clock.timer(limits.idleCursorMs, refreshCursors)
+  }
+
+  /** One scope of one device at a time, in rotation over all that are connected: what checksums cost does not grow with the devices. */
+  function verifyNext(members: readonly Subscriber[]): void {
+    const subscriber = members[turns++ % Math.max(1, members.length)]
+    if (isVerifying || subscriber === undefined) return
+    isVerifying = true
+    subscriber
+      .verifyNext()
+      .catch(deps.onTrouble)
+      .finally(() => {
+        isVerifying = false
+      })
   }
 
   function endAll(code: FailureCode, message: string, hint: string): void {

@@ -15,6 +15,7 @@ import { checkpointFrame, noTables, type Shared } from './frame.ts'
 import { createLoads } from './loading.ts'
 import { changedRoles, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
 import type { Slots } from './slots.ts'
+import { createVerifying } from './verify.ts'
 
 /** What a batch of the feed carries besides its changes. */
 export type GrantsAlong = Regrants
@@ -30,6 +31,8 @@ export interface SubscriberDeps {
   readonly identity: Identity
   /** Turns in which greetings and loads use the database. */
   readonly slots: Slots
+  /** What this connection's checksums are keyed by. */
+  readonly checksumKey: number
   /** Sends without waiting; a device that does not read is cut off in the end. */
   readonly transmit: (frame: string | Buffer) => void
   /** True while the device has much unread, or has gone. */
@@ -58,6 +61,10 @@ export interface Subscriber {
   /** Adds the on-demand rows of scopes. Answers those that are not granted. */
   hold(scopes: readonly ScopeKey[]): Promise<readonly ScopeKey[]>
   release(scopes: readonly ScopeKey[]): void
+  /** See `Verifying`. */
+  verify(streams: readonly StreamKey[]): Promise<void>
+  repair(streams: readonly StreamKey[]): Promise<void>
+  verifyNext(): Promise<void>
   /** Grants at a batch's snapshot, before its changes are routed: what is lost is not sent any more. */
   regrant(batch: Batch<GrantsAlong>): void
   /** A batch, in order: what it shares with others of what concerns it, and what became of its own mutations. */
@@ -141,6 +148,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     transmit,
   }
   const loads = createLoads(deps, holding)
+  const verifying = createVerifying(deps, holding, loads, deps.checksumKey)
 
   function listen(streams: Held): readonly StreamKey[] {
     const now = heldOf(sets, streams.keys(), holding.granted)
@@ -187,6 +195,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
 
   function deliver(batch: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): void {
     loads.keep(batch)
+    verifying.keep(batch)
     if (!holding.isAttached) return
     const isOwn = left.length > 0 || roles.size > 0 || outcomes.length > 0
     if (!isOwn && shared.isEmpty()) return
@@ -218,7 +227,10 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       transmit(checkpointFrame({ cursor: feed.cursor() }, noTables))
     },
     granted: () => (holding.isAttached ? holding.granted : null),
-    needsEveryBatch: () => loads.areUnderWay(),
+    needsEveryBatch: () => loads.areUnderWay() || verifying.areUnderWay(),
+    verify: verifying.verify,
+    repair: verifying.repair,
+    verifyNext: verifying.verifyNext,
     end: deps.end,
   }
   return subscriber

@@ -1,0 +1,82 @@
+// Scopes whose rows do not add up to what the server says are loaded again, they and nothing else; the outbox is not touched.
+import { type Checkpoint, HeadwaterError, rowSum, type ScopeKey, type Up } from '@headwater/protocol'
+import type { Status } from '../api.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import { addsUp } from '../store/checksum.ts'
+import type { Store, WireColumns } from '../store/store.ts'
+
+export interface Verifying {
+  /** Resolves, with the scopes that did not add up and are loaded again, when the server has told of all. */
+  verify(): Promise<readonly ScopeKey[]>
+  /** The device is level: asks what waits to be asked, once a connection. */
+  talk(): void
+  /** A checkpoint was applied. */
+  hear(checkpoint: Checkpoint): void
+  greeted(): void
+  problem(): Status['problem']
+}
+
+export interface VerifyingDeps {
+  readonly store: Store
+  readonly outbox: Outbox
+  readonly send: (message: Up) => void
+  readonly wire: () => WireColumns
+  readonly report: (error: unknown) => void
+  /** There may be something to ask. */
+  readonly onWanted: () => void
+}
+
+/** A scope that did not add up after so many repairs is not repaired again on this connection. */
+const repairsMax = 2
+
+export function createVerifying({ store, outbox, send, wire, report, onWanted }: VerifyingDeps): Verifying {
+  const repairs = new Map<string, number>()
+  let found: ScopeKey[] = []
+  let problem: HeadwaterError | null = null
+  let waiting: (() => void)[] = []
+  let isAsked = false
+
+  return {
+    verify: () =>
+      new Promise((resolve) => {
+        waiting.push(() => resolve(found))
+        onWanted()
+      }),
+    talk: () => {
+      if (isAsked || waiting.length === 0) return
+      const { granted, held } = store.scopes()
+      found = []
+      isAsked = true
+      send({ type: 'verify', granted: [...granted], held: [...held] })
+    },
+    hear: ({ checks }) => {
+      if (!checks) return
+      const key = rowSum(outbox.identity().nonce ?? '', 0)
+      // While columns are to come that a role shows, nothing adds up.
+      for (const check of store.scopes().tag === '-' ? [] : checks) {
+        const { scope, load } = check
+        const times = repairs.get(load + scope) ?? 0
+        if (addsUp(store, wire(), check, key)) {
+          repairs.delete(load + scope)
+          continue
+        }
+        found.push(scope)
+        repairs.set(load + scope, times + 1)
+        problem = new HeadwaterError('checksum', `${scope} is not here as it is in the database.`)
+        if (times === 0) report(problem)
+        if (times < repairsMax) send({ type: 'repair', granted: [], held: [], [load]: [scope] })
+      }
+      if (repairs.size === 0) problem = null
+      if (checks.length > 0) return
+      for (const resolve of waiting) resolve()
+      waiting = []
+      isAsked = false
+    },
+    greeted: () => {
+      repairs.clear()
+      problem = null
+      isAsked = false
+    },
+    problem: () => problem,
+  }
+}
