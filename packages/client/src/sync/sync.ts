@@ -59,8 +59,7 @@ export function createSync(deps: SyncDeps): Sync {
   let isApplying = false
   // The new name of the device is on the disk before the server hears of it.
   let forked = Promise.resolve()
-  let isFirst = false
-  let isWanted = false
+  let [isFirst, isWanted] = [false, false]
   // Mutations up to this number were sent on this socket, or had reached the server before.
   let sentUpTo = 0
   let stopListening = () => {}
