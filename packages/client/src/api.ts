@@ -198,6 +198,11 @@ export interface Client<S extends Schema, M extends Mutators<S>> extends ScopeUs
    * they are loaded again by themselves. The server does the same in rotation, without being asked. Waits for as long as the device is offline.
    */
   verify(): Promise<readonly string[]>
+  /**
+   * True while what is shown of a row is this device's own: columns declared `.provisional()` (serials, times of the server) then have a guess, and
+   * get the database's value with the confirmation. Throws `schema` for a table that there is not.
+   */
+  isProvisional<T extends TableName<S>>(table: T, row: Key<S['tables'][T]>): boolean
   /** Resolves when the store has been read from the disk: from then on queries answer with what the device holds. */
   readonly ready: Promise<void>
   /** Errors of the engine that no call of the app can carry, such as a full disk. */

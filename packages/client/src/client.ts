@@ -1,10 +1,10 @@
 import { HeadwaterError, type MutationId } from '@headwater/protocol'
-import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema } from '@headwater/schema'
+import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema, tableOf } from '@headwater/schema'
 import type { Ask, Asking, Client, ClientOptions, Edited, LiveQuery, Mutate, PendingMutation, SetAside } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { eachVerb, encodeBuiltIn, type Verb } from './outbox/builtin.ts'
-import type { Row } from './store/row.ts'
+import { keyOfRow, type Row } from './store/row.ts'
 
 /**
  * Opens the store of one person on this device and keeps it in step with the server, for as long as the client is open. Reads
@@ -38,6 +38,11 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
     },
     ...sync.holds.api,
     verify: sync.verify,
+    isProvisional: (table, row) =>
+      store
+        .overlay()
+        .get(table)
+        ?.has(keyOfRow(tableOf(schema, table), row)) === true,
     ready: engine.ready,
     onError: engine.onError,
     id: engine.newId,

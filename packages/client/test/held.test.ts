@@ -1,4 +1,4 @@
-// HC24: what a device does not hold is not absent.
+// HC24: what a device does not hold is not absent. HC18: what it guesses is known to be a guess.
 import { scopeKey } from '@headwater/protocol'
 import { defineMutators, defineSchema, integer, mutator, refuse, table, text } from '@headwater/schema'
 import { describe, expect, test } from 'vitest'
@@ -162,4 +162,20 @@ describe('a scope that a pending mutation writes', () => {
     await clock.advance(50)
     expect(network.frames.some(({ frame }) => frame.startsWith('{"type":"hold"'))).toBe(false)
   })
+})
+
+test('HC18: what a device guesses is provisional until the database has decided', async () => {
+  const { client, network, clock } = await ready(['p1', 'p2'])
+  client.scope('project', 'p2')
+  await clock.advance(50)
+  network.setOnline(false)
+  const made = client.mutate.say({ id: 's1', projectId: 'p2' })
+  await breathe()
+  expect(contents(client)).toContain('s1')
+  expect(client.isProvisional('messages', { id: 's1' })).toBe(true)
+  expect(client.isProvisional('projects', { id: 'p2' })).toBe(false)
+  network.setOnline(true)
+  await clock.advance(60_000)
+  expect(await made.confirmed).toEqual({ type: 'applied' })
+  expect(client.isProvisional('messages', { id: 's1' })).toBe(false)
 })
