@@ -66,6 +66,9 @@ export const limits = {
   idleCursorMs: 10_000,
   /** A scope that changes while it is summed is summed again this often, then it waits for its next turn. */
   verifyTriesMax: 5,
+  /** After one by itself, a server rests so many times as long as it took. */
+  verifyRestFactor: 100,
+  verifyRestsMax: 360,
   /** Checksums that one connection may ask for. */
   verifiedMax: 100_000,
   /** What an incident says, in characters. */

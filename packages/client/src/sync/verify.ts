@@ -31,7 +31,7 @@ const repairsMax = 2
 
 export function createVerifying({ store, outbox, send, wire, report, onWanted }: VerifyingDeps): Verifying {
   const repairs = new Map<string, number>()
-  let found: ScopeKey[] = []
+  let found = new Set<ScopeKey>()
   let problem: HeadwaterError | null = null
   let waiting: (() => void)[] = []
   let isAsked = false
@@ -39,13 +39,13 @@ export function createVerifying({ store, outbox, send, wire, report, onWanted }:
   return {
     verify: () =>
       new Promise((resolve) => {
-        waiting.push(() => resolve(found))
+        waiting.push(() => resolve([...found]))
         onWanted()
       }),
     talk: () => {
       if (isAsked || waiting.length === 0) return
       const { granted, held } = store.scopes()
-      found = []
+      found = new Set()
       isAsked = true
       send({ type: 'verify', granted: [...granted], held: [...held] })
     },
@@ -60,7 +60,7 @@ export function createVerifying({ store, outbox, send, wire, report, onWanted }:
           repairs.delete(load + scope)
           continue
         }
-        found.push(scope)
+        found.add(scope)
         repairs.set(load + scope, times + 1)
         problem = new HeadwaterError('checksum', `${scope} is not here as it is in the database.`)
         if (times === 0) report(problem)

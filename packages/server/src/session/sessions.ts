@@ -18,6 +18,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   const sessions = new Set<Session>()
   let turns = 0
   let isVerifying = false
+  let rests = 0
   const undispatch = dispatch(feed, hub)
   let cancelRefresh = clock.timer(limits.idleCursorMs, refreshCursors)
 
@@ -28,16 +29,22 @@ export function createSessions(deps: SessionDeps): Sessions {
     cancelRefresh = clock.timer(limits.idleCursorMs, refreshCursors)
   }
 
-  /** One scope of one device at a time, in rotation over all that are connected: what checksums cost does not grow with the devices. */
+  /**
+   * One scope of one device at a time, in rotation over all that are connected, and then a rest: what checksums cost grows neither with the
+   * devices nor with the scopes.
+   */
   function verifyNext(members: readonly Subscriber[]): void {
     const subscriber = members[turns++ % Math.max(1, members.length)]
-    if (isVerifying || subscriber === undefined) return
+    if (isVerifying || subscriber === undefined || --rests > 0) return
+    const beganAt = clock.now()
     isVerifying = true
     subscriber
       .verifyNext()
       .catch(deps.onTrouble)
       .finally(() => {
         isVerifying = false
+        // Counted in turns: a clock that is set must not end the rotation.
+        rests = Math.min(limits.verifyRestsMax, ((clock.now() - beganAt) * limits.verifyRestFactor) / limits.idleCursorMs)
       })
   }
 

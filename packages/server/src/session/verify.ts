@@ -1,13 +1,14 @@
 // What the rows of a scope add up to, handed to the device that holds it: so that it notices what was lost on the way, on its disk, or where
 // no trigger saw it. Invariant: a checksum goes out only where the stream is as it was in the snapshot that was summed.
-import { type Checksum, type Json, rowSum } from '@headwater/protocol'
+import { assert, type Checksum, type Json, rowSum } from '@headwater/protocol'
+import type { ColumnSet } from '../feed/columns.ts'
 import type { Batch } from '../feed/feed.ts'
 import { encodersOf } from '../feed/net.ts'
 import { isVisible, type Snapshot } from '../feed/snapshot.ts'
 import { type StreamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
-import { loadRows, loadStart } from '../scopes/load.ts'
+import { loadRows, loadStart, type Place } from '../scopes/load.ts'
 import { snapshotIn } from './fetch.ts'
 import { checkpointFrame, noTables } from './frame.ts'
 import { changesAfter, type Loads } from './loading.ts'
@@ -44,16 +45,10 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
       const batches: Batch<GrantsAlong>[] = []
       watched.add(batches)
       try {
-        const { snapshot, ...sums } = await slots.run(() =>
-          database.transaction('read', async (transaction) => {
-            // What was delivered by now is visible in the snapshot.
-            batches.length = 0
-            return { snapshot: await snapshotIn(transaction), ...(await sumOf(transaction, stream)) }
-          }),
-        )
+        const { since, ...sums } = await sumOf(stream, set, batches)
         await feed.reach()
         if (holding.held.get(stream) !== set) return
-        if (batches.some((batch) => hasChanged(batch, snapshot, stream))) continue
+        if (batches.some((batch) => hasChanged(batch, since, stream))) continue
         const checks: readonly Checksum[] = [{ scope: streamScope(stream), load: streamLoad(stream) === 'eager' ? 'granted' : 'held', ...sums }]
         holding.cursor = feed.cursor()
         return holding.transmit(checkpointFrame({ cursor: feed.cursor(), checks }, noTables))
@@ -63,18 +58,32 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
     }
   }
 
-  async function sumOf(transaction: Transaction, stream: StreamKey): Promise<Pick<Checksum, 'count' | 'sum'>> {
+  /** In turns, as a load: right if nothing has changed since the snapshot of the first. */
+  async function sumOf(stream: StreamKey, set: ColumnSet, batches: unknown[]): Promise<Pick<Checksum, 'count' | 'sum'> & { readonly since: Snapshot }> {
+    let since: Snapshot | null = null
     let count = 0
     let sum = 0
-    await loadRows(transaction, schema, new Map([...holding.held].filter(([one]) => one === stream)), loadStart, ({ table, rows }) => {
-      // Our own SQL made them. Parsed and written again, a row has the form that the device gives it.
-      for (const row of JSON.parse(`[${rows}]`) as readonly Json[]) {
-        count++
-        sum += rowSum(table + JSON.stringify(row), key)
-      }
-      return true
-    })
-    return { count, sum }
+    const turn = async (transaction: Transaction, from: Place) => {
+      // What was delivered by now is visible in the snapshot.
+      if (since === null) batches.length = 0
+      since ??= await snapshotIn(transaction)
+      let bytes = 0
+      return loadRows(transaction, schema, new Map([[stream, set]]), from, ({ table, rows }) => {
+        // Our own SQL made them. Parsed and written again, a row has the form that the device gives it.
+        for (const row of JSON.parse(`[${rows}]`) as readonly Json[]) {
+          count++
+          sum += rowSum(table + JSON.stringify(row), key)
+        }
+        bytes += rows.length
+        return bytes < limits.loadTurnBytes
+      })
+    }
+    for (let place: Place | null = loadStart; place !== null; ) {
+      const from: Place = place
+      place = await slots.run(() => database.transaction('read', (transaction) => turn(transaction, from)))
+    }
+    assert(since !== null, 'there was a first turn')
+    return { count, sum, since }
   }
 
   function hasChanged(batch: Batch<GrantsAlong>, snapshot: Snapshot, stream: StreamKey): boolean {
@@ -93,7 +102,8 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
         ])
         await loads.again(held)
       }
-      await verify(held)
+      // Without the word that this was all: that answers `verify` alone.
+      for (const stream of held) await tell(stream)
     },
     verifyNext: async () => {
       const streams = [...holding.held.keys()]
