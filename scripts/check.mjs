@@ -1,6 +1,5 @@
 // npm run check: every check, also when one before it failed, and a word on each at the end. With --static, without the unit tests.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -14,15 +13,6 @@ const checks = [
   { name: 'unit tests', command: ['vitest', 'run', '--project', 'unit'] },
 ]
 
-/** A package of ours that came with the last pull is linked, as `npm install` would do; what it needs from elsewhere only npm can bring. */
-function linkPackages() {
-  for (const folder of readdirSync(join(root, 'packages'))) {
-    const manifest = join(root, 'packages', folder, 'package.json')
-    const link = existsSync(manifest) && join(root, 'node_modules', JSON.parse(readFileSync(manifest, 'utf8')).name)
-    if (link && !existsSync(link)) symlinkSync(join('../../packages', folder), link, 'junction')
-  }
-}
-
 function run([program, ...args]) {
   const path = [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter)
   const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } })
@@ -35,7 +25,6 @@ function run([program, ...args]) {
   })
 }
 
-linkPackages()
 const wanted = process.argv.includes('--static') ? checks.slice(0, -1) : checks
 const failed = []
 for (const { name, command } of wanted) if ((await run(command)) !== 0) failed.push(name)

@@ -6,6 +6,7 @@ import type { LogRow } from '../../packages/server/src/feed/log.ts'
 import { install } from '../../packages/server/src/install/install.ts'
 import type { Transaction } from '../../packages/server/src/ports.ts'
 import { createRegranting, type Regranting } from '../../packages/server/src/scopes/regrants.ts'
+import { blankLogRow } from '../../test/harness/log-row.ts'
 import { mutators, person, schema } from '../app.ts'
 import { type Bed, withDatabase } from '../database.ts'
 import { openDevice } from '../device.ts'
@@ -138,19 +139,4 @@ async function connect(database: Database, grants: Grants) {
   }
 }
 
-const changedRow: LogRow = {
-  seq: 1n,
-  xid: 1n,
-  table: null,
-  op: 'g',
-  key: null,
-  before: [],
-  after: [],
-  old: null,
-  new: null,
-  depth: 1,
-  actor: null,
-  at: '',
-  sessionUser: null,
-  hash: 0n,
-}
+const changedRow: LogRow = { ...blankLogRow, seq: 1n, table: null, op: 'g' }

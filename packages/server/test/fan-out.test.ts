@@ -2,6 +2,7 @@
 import { type Checkpoint, cursor, decodeDown, deviceId, type ScopeKey, scopeKey, userId } from '@headwater/protocol'
 import { defineSchema, table, text } from '@headwater/schema'
 import { describe, expect, test } from 'vitest'
+import { blankLogRow } from '../../../test/harness/log-row.ts'
 import { type ColumnSet, createColumnSets } from '../src/feed/columns.ts'
 import type { LogRow } from '../src/feed/log.ts'
 import { encodersOf, netOf } from '../src/feed/net.ts'
@@ -24,20 +25,6 @@ const desk = (key: string): StreamKey => streamKey('onDemand', scopeKey('desk', 
 
 type Values = { readonly id: string; readonly team_id: string | null; readonly desk_id: string | null; readonly title: string; readonly cost: string }
 let seq = 0n
-const base: Omit<LogRow, 'op' | 'table'> = {
-  seq: 0n,
-  xid: 1n,
-  key: null,
-  before: [],
-  after: [],
-  old: null,
-  new: null,
-  depth: 1,
-  actor: null,
-  at: '',
-  sessionUser: null,
-  hash: 0n,
-}
 const scopesOf = (row: Values | null) => (row ? [...(row.team_id ? [`team:${row.team_id}`] : []), ...(row.desk_id ? [`desk:${row.desk_id}`] : [])] : [])
 
 /** One row of the log, as the triggers write it. */
@@ -45,7 +32,7 @@ function logged(before: Values | null, after: Values | null, xid = 1n): LogRow {
   const op = before === null ? 'i' : after === null ? 'd' : 'u'
   const old = before && after ? Object.fromEntries(Object.entries(before).filter(([column, value]) => Reflect.get(after, column) !== value)) : before
   return {
-    ...base,
+    ...blankLogRow,
     table: 'tasks',
     op,
     seq: ++seq,

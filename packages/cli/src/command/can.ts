@@ -1,7 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type Explained, type Part, type Reason, readKey } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { explaining } from '../explaining.ts'
+import { explaining, explainingArgs } from '../explaining.ts'
 import { onLine, paint } from '../paint.ts'
 
 export const can = defineCommand({
@@ -13,10 +13,7 @@ export const can = defineCommand({
     id: { type: 'positional', required: false, description: 'the key of the row, where it is one column' },
     key: { type: 'string', description: 'the key of the row: a=1,b=2 or JSON; for an insert, all that the row is given' },
     columns: { type: 'string', description: 'the columns of an update: a,b (default: all that a device may write)' },
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...explainingArgs,
   },
   run: async ({ args }) => {
     // Until it is known, it could not be told: 1 would say that it is denied.

@@ -1,7 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { readKey, type Seer } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { explaining } from '../explaining.ts'
+import { explaining, explainingArgs } from '../explaining.ts'
 import { onLine, paint } from '../paint.ts'
 
 export const whoSees = defineCommand({
@@ -10,10 +10,7 @@ export const whoSees = defineCommand({
     table: { type: 'positional', required: true, description: 'the table' },
     id: { type: 'positional', required: false, description: 'the key of the row, where it is one column' },
     key: { type: 'string', description: 'the key of the row: a=1,b=2 or JSON' },
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...explainingArgs,
   },
   run: async ({ args }) => {
     const text = args.key ?? args.id
