@@ -42,7 +42,7 @@ const access = defineAccess(
           exists('members', (member) => and(eq(member.teamId, row.teamId), eq(member.role, 'admin'))),
         ),
     },
-    notes: { insert: deny },
+    notes: { insert: deny, update: { columns: { line: role('team', 'viewer'), teamId: deny } } },
   },
   { roles: { team: ['viewer', 'editor', 'admin'] } },
 )
@@ -179,6 +179,12 @@ describe.each(databases)('explaining on $name', ({ open }) => {
       because: [{ part: { parts: [{ held: { scopes: [{ scope: 'team:1', roles: [] }] } }] } }, {}],
     })
     expect(await can('nobody', 'update', 'teams', '1')).toMatchObject({ allowed: false })
+    // A column that nobody may write is not asked about unless it is named.
+    expect(await can('ada', 'update', 'notes', idOf(9))).toMatchObject({
+      allowed: true,
+      because: [{ isFulfilled: true }, { columns: ['line'], isFulfilled: true }],
+    })
+    expect(await can('ada', 'update', 'notes', idOf(9), ['line', 'teamId'])).toMatchObject({ allowed: false })
     expect(await can('ada', 'update', 'teams', '1')).toMatchObject({
       allowed: true,
       because: [{ isFulfilled: true }, { columns: ['name'], isFulfilled: true }],

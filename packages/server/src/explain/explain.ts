@@ -3,6 +3,7 @@
 import { type ScopeKey, userId } from '@headwater/protocol'
 import { demandsOf, type ExpressionData, type Rules, type Schema, shownBy, type WriteVerb } from '@headwater/schema'
 import type { Grants } from '../api.ts'
+import { isOpen } from '../open.ts'
 import type { Database, SqlRow, Transaction } from '../ports.ts'
 import { createGrantReader, type Granted, type GrantReader, grantsNow } from '../scopes/grants.ts'
 import type { Relation } from '../scopes/relation.ts'
@@ -52,7 +53,7 @@ function questionOf(deps: ExplainDeps, user: string, verb: WriteVerb, asked: Ask
   const { schema, access } = deps
   const { name, table } = asked
   const checked = verb === 'insert' ? checkValues(asked, key) : checkKey(asked, key)
-  const columns = verb === 'insert' ? Object.keys(checked) : verb === 'update' ? (named ?? writable(asked)) : []
+  const columns = verb === 'insert' ? Object.keys(checked) : verb === 'update' ? (named ?? writable(asked, access)) : []
   checkColumns(asked, columns)
   const inKey = verb === 'update' ? columns.find((column) => table.key.includes(column)) : undefined
   if (inKey !== undefined) throw usage(`${inKey} is part of the key of ${name}, and is never updated.`)
@@ -115,7 +116,12 @@ const seeing = ({ table }: Asked): ExpressionData => ({
   parts: [...new Set(table.memberships.map(({ kind }) => kind))].map((kind) => ({ type: 'held', kind, roles: null })),
 })
 
-const writable = ({ table }: Asked) => Object.keys(table.columns).filter((column) => !table.key.includes(column) && !table.columns[column]?.isServerOwned)
+/** What somebody may write at all; where nobody may anything, everything, so that the answer says why. */
+function writable({ name, table }: Asked, access: Rules): readonly string[] {
+  const columns = Object.keys(table.columns).filter((column) => !table.key.includes(column) && !table.columns[column]?.isServerOwned)
+  const open = columns.filter((column) => isOpen(access, name, table, 'update', [column]))
+  return open.length > 0 ? open : columns
+}
 
 /** The rule of all updates is often none. */
 const isAsked = ({ columns, rule }: { readonly columns: readonly string[]; readonly rule: ExpressionData }) =>

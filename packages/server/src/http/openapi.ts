@@ -1,7 +1,8 @@
 // The OpenAPI 3.1 description of what a person can ask over HTTP, made of what the app has declared.
 import type { Json } from '@headwater/protocol'
-import { type ColumnDefinition, demandsOf, encodeValue, type Mutators, type Rules, type Schema, type TableDefinition, type WriteVerb } from '@headwater/schema'
+import { type ColumnDefinition, encodeValue, type Mutators, type Rules, type Schema, type TableDefinition, type WriteVerb } from '@headwater/schema'
 import { limits } from '../limits.ts'
+import { isOpen } from '../open.ts'
 import { partlyShown } from '../sql/shown.ts'
 
 type Members = { readonly [key: string]: Json }
@@ -30,9 +31,6 @@ export function openapiOf(schema: Schema, access: Rules, mutators: Mutators): Me
     },
   }
 }
-
-const isOpen = (access: Rules, name: string, table: TableDefinition, verb: WriteVerb, columns: readonly string[]) =>
-  demandsOf(access, name, table, verb, columns).every(({ rule }) => rule.type !== 'constant' || rule.value)
 
 const verbsOf = (access: Rules, name: string, table: TableDefinition) =>
   (['insert', 'update', 'delete'] as const).filter((verb) => isOpen(access, name, table, verb, []))
