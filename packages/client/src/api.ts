@@ -196,6 +196,7 @@ export interface Client<S extends Schema, M extends Mutators<S>> extends ScopeUs
   /**
    * Compares what this device holds with the database, scope by scope, by checksums. Resolves with the scopes that did not add up (`project:99`):
    * they are loaded again by themselves. The server does the same in rotation, without being asked. Waits for as long as the device is offline.
+   * What compares is a chunk that is fetched for the first call: rejects with `not-fetched` where it cannot be.
    */
   verify(): Promise<readonly string[]>
   /**

@@ -9,12 +9,13 @@ import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
 import { emptyCheckpoint, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
+import { createChecks } from './checks.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
 import { backoffMsMax, type Effect, type EventType, firstState, slowlyMs, step } from './machine.ts'
 import { pushesOf } from './push.ts'
 import { createTimers } from './timers.ts'
-import { createVerifying, type Verifying } from './verify.ts'
+import type { Verifying } from './verify.ts'
 
 type Problem = Status['problem']
 
@@ -65,7 +66,7 @@ export function createSync(deps: SyncDeps): Sync {
   let stopListening = () => {}
   const carryOut = effects()
   const holds = createHolds({ ...deps, onWanted: want, evict })
-  const verifying = createVerifying({ ...deps, send: (message) => send(message), onWanted: want, wire: () => welcome?.columns ?? new Map() })
+  const checks = createChecks({ ...deps, send: (message) => send(message), onWanted: want, wire: () => welcome?.columns ?? new Map() })
 
   function want(): void {
     if (isWanted) return
@@ -110,7 +111,7 @@ export function createSync(deps: SyncDeps): Sync {
         problem = message?.type === 'failure' ? message : otherDatabase
       },
       recover: () => {
-        problem = verifying.problem()
+        problem = checks.problem()
       },
     }
   }
@@ -149,7 +150,7 @@ export function createSync(deps: SyncDeps): Sync {
     const { granted, held, tag } = store.scopes()
     const asked = cursor === null ? holds.wanted() : [...held]
     holds.greeted(asked)
-    verifying.greeted()
+    checks.greeted()
     isFirst = true
     send({
       type: 'hello',
@@ -218,7 +219,7 @@ export function createSync(deps: SyncDeps): Sync {
     isApplying = true
     try {
       await outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
-      verifying.hear(message)
+      checks.hear(message)
       const isLoaded = store.isLoaded()
       holds.follow(isFirst && isLoaded)
       isFirst &&= !isLoaded
@@ -237,7 +238,7 @@ export function createSync(deps: SyncDeps): Sync {
   function talk(): void {
     const scopes = holds.takeWanted()
     if (scopes.length > 0) send({ type: 'hold', scopes })
-    if (state.phase === 'live') verifying.talk()
+    if (state.phase === 'live') checks.talk()
     const entries = outbox.sendable(sentUpTo)
     for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
       socket?.send(push.frame)
@@ -275,7 +276,7 @@ export function createSync(deps: SyncDeps): Sync {
 
   return {
     holds,
-    verify: verifying.verify,
+    verify: checks.verify,
     start: () => {
       stopListening = ports.network.onChange(() => {
         dispatch(ports.network.isOnline() ? 'online' : 'offline')

@@ -1,0 +1,33 @@
+// Checksums, which most devices are never asked for: what compares them is a chunk that is fetched when the first ones come.
+import { asError } from '@headwater/protocol'
+import type { Verifying, VerifyingDeps } from './verify.ts'
+
+export function createChecks(deps: VerifyingDeps): Verifying {
+  let verifying: Verifying | null = null
+  let greetings = 0
+
+  /** What could not be fetched is fetched again when it is needed again. */
+  async function fetched(): Promise<Verifying> {
+    const { createVerifying } = await import('./verify.ts').catch((error) => {
+      throw asError(error, 'not-fetched')
+    })
+    verifying ??= createVerifying(deps)
+    return verifying
+  }
+
+  return {
+    verify: async () => (await fetched()).verify(),
+    talk: () => verifying?.talk(),
+    hear: (checkpoint) => {
+      if (verifying || !checkpoint.checks) return verifying?.hear(checkpoint)
+      const before = greetings
+      // Sums are of one moment and one connection. If either is over by then, the server asks again.
+      fetched().then((one) => before === greetings && checkpoint.cursor === deps.store.cursor() && one.hear(checkpoint), deps.report)
+    },
+    greeted: () => {
+      greetings++
+      verifying?.greeted()
+    },
+    problem: () => verifying?.problem() ?? null,
+  }
+}
