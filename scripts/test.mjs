@@ -1,24 +1,31 @@
-// npm test: everything, on a machine that has only Node. Installs what is missing, checks, runs every test, and says at the end, alone
-// on a line, how many tests passed and failed. Plain JavaScript without dependencies: it runs before they are installed.
+// npm test: everything, on a machine that has only Node. With --versions, the tests of databases alone, all of them on every older PostgreSQL. Installs what is
+// missing, checks, runs the tests, and says at the end, alone on a line, how many passed and failed. Plain JavaScript without dependencies: it runs before they
+// are installed.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const projects = ['unit', 'contracts', 'pg', 'e2e']
+const versions = 'test/versions'
+/** What older versions of PostgreSQL could make differ: the log and its order, what is durable, the port of the database. All of it: npm run versions. */
+const filesPerVersion = ['test/pg/log.test.ts', 'test/pg/durable-step.test.ts', 'test/pg/convergence.test.ts', 'test/contracts/database.test.ts']
+/** Where Debian has programs that not everybody's PATH leads to. */
+process.env.PATH += ':/usr/sbin'
 
 /** What tests need besides Node: Debian's package, and the programs by which it is known to be there. */
 const systemPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'], elsewhere: process.env.CHROMIUM },
   { name: 'postgresql-client', programs: ['psql'], elsewhere: undefined },
+  { name: 'pgbouncer', programs: ['pgbouncer'], elsewhere: undefined },
 ]
 
 /** Runs a program with its output on ours; resolves with its exit code, 1 if it could not be started or was killed. */
-function run(command, args) {
-  console.log(`\n> ${[command, ...args].join(' ')}`)
-  const child = spawn(command, args, { cwd: root, stdio: 'inherit' })
+function run(command, args, env = {}) {
+  console.log(`\n> ${[...Object.entries(env).map((pair) => pair.join('=')), command, ...args].join(' ')}`)
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
   const passOn = (signal) => child.kill(signal)
   process.on('SIGINT', passOn).on('SIGTERM', passOn)
   return new Promise((resolve) => {
@@ -36,8 +43,14 @@ function run(command, args) {
 const isInstalled = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 
 async function installDependencies() {
-  if (existsSync(join(root, 'node_modules/.bin/vitest'))) return true
-  return (await run('npm', ['ci'])) === 0
+  if (!existsSync(join(root, 'node_modules/.bin/vitest')) && (await run('npm', ['ci'])) !== 0) return false
+  return existsSync(join(root, versions, 'node_modules')) || (await run('npm', ['ci', '--ignore-scripts', '--prefix', versions])) === 0
+}
+
+/** The older versions of PostgreSQL that there are binaries of for this machine. */
+const versionsInstalled = () => {
+  const folder = join(root, versions, 'node_modules')
+  return (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) => /^postgres-(\d+)$/.exec(name)?.[1] ?? []).sort()
 }
 
 /** Debian's packages, by apt-get as root or with sudo. Elsewhere it says what to install. */
@@ -55,11 +68,12 @@ async function installSystemPackages() {
   return (await apt('install', '-q', '-y', '--no-install-recommends', ...missing)) === 0
 }
 
-/** The tests of one project. Counts are read from vitest's own report; no report at all counts as one failure. */
-async function runTests(project, folder) {
-  const report = join(folder, `${project}.json`)
-  const vitest = ['run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const code = await run(join(root, 'node_modules/.bin/vitest'), vitest)
+/** The tests of some projects. Counts are read from vitest's own report; no report at all counts as one failure. */
+async function runTests(folder, projects, files = [], env = {}) {
+  const report = join(folder, `${[...projects, ...Object.values(env)].join('-')}.json`)
+  const chosen = projects.flatMap((project) => ['--project', project])
+  const vitest = ['run', ...chosen, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files]
+  const code = await run(join(root, 'node_modules/.bin/vitest'), vitest, env)
   if (!existsSync(report)) return { passed: 0, failed: code === 0 ? 0 : 1 }
   const { numPassedTests, numFailedTests, success } = JSON.parse(readFileSync(report, 'utf8'))
   // A file that does not load has no tests that could fail, and an error outside of tests belongs to none.
@@ -72,10 +86,14 @@ async function main() {
   const checkCode = await run('npm', ['run', '--silent', 'check:static'])
   const folder = mkdtempSync(join(tmpdir(), 'headwater-test-'))
   const total = { passed: 0, failed: 0 }
-  for (const project of projects) {
-    const { passed, failed } = await runTests(project, folder)
+  const add = ({ passed, failed }) => {
     total.passed += passed
     total.failed += failed
+  }
+  const isWhole = process.argv.includes('--versions')
+  if (!isWhole) for (const project of projects) add(await runTests(folder, [project]))
+  for (const version of versionsInstalled()) {
+    add(await runTests(folder, ['contracts', 'pg'], isWhole ? [] : filesPerVersion, { HEADWATER_POSTGRES: version }))
   }
   rmSync(folder, { recursive: true, force: true })
   if (checkCode !== 0) console.error('\nThe checks failed before the tests: see above.')

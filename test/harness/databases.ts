@@ -4,6 +4,8 @@ import { inject } from 'vitest'
 import { openEmbedded } from '../../packages/server/src/database/embedded.ts'
 import { openPostgres } from '../../packages/server/src/database/postgres.ts'
 import type { Database } from '../../packages/server/src/ports.ts'
+import { versionTested } from './native.ts'
+import { startPooler } from './pooler.ts'
 
 export interface OpenedDatabase {
   readonly database: Database
@@ -19,31 +21,51 @@ export interface DatabaseKind {
   readonly open: () => Promise<OpenedDatabase>
 }
 
-/** For `describe.each`. */
-export const databases: readonly DatabaseKind[] = [
-  { name: 'embedded', open: openMemory },
-  { name: 'native 18', open: openNative },
-]
+const native: DatabaseKind = { name: `native ${versionTested}`, open: openNative }
+
+/** For `describe.each`. Where another version is tried, it alone. */
+export const databases: readonly DatabaseKind[] = process.env.HEADWATER_POSTGRES ? [native] : [{ name: 'embedded', open: openMemory }, native]
+
+/** The server of the tests behind PgBouncer, without another way to it: nobody is notified. */
+export const throughPooler: DatabaseKind = { name: `native ${versionTested} through a pooler`, open: openThroughPooler }
+
+async function openThroughPooler(): Promise<OpenedDatabase> {
+  const { name, url, drop } = await createDatabase(inject('nativeUrl'))
+  const pooler = await startPooler(url)
+  const database = await openPostgres(pooler.url(name))
+  const close = async () => {
+    await database.close()
+    await pooler.stop()
+    await drop()
+  }
+  return { database, url, close }
+}
 
 async function openMemory(): Promise<OpenedDatabase> {
   const database = await openEmbedded({ directory: null })
   return { database, url: null, close: database.close }
 }
 
+async function openNative(): Promise<OpenedDatabase> {
+  const { url, drop } = await createDatabase(inject('nativeUrl'))
+  const database = await openPostgres(url)
+  const close = async () => {
+    await database.close()
+    await drop()
+  }
+  return { database, url, close }
+}
+
 let opened = 0
 
-async function openNative(): Promise<OpenedDatabase> {
-  const admin = new URL(inject('nativeUrl'))
+/** A new database of a server. */
+export async function createDatabase(serverUrl: string): Promise<{ readonly name: string; readonly url: string; drop(): Promise<void> }> {
+  const admin = new URL(serverUrl)
   const name = `test_${process.pid}_${++opened}`
   await administer(admin, `create database ${name} template template0`)
   const url = new URL(admin)
   url.pathname = `/${name}`
-  const database = await openPostgres(url.href)
-  const close = async () => {
-    await database.close()
-    await administer(admin, `drop database if exists ${name} with (force)`)
-  }
-  return { database, url: url.href, close }
+  return { name, url: url.href, drop: () => administer(admin, `drop database if exists ${name} with (force)`) }
 }
 
 async function administer(url: URL, statement: string): Promise<void> {

@@ -1,7 +1,9 @@
 // A real PostgreSQL for tests: the binaries come from npm, so that a checkout needs nothing else installed.
+import { existsSync } from 'node:fs'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { findBinaries, unprivilegedOwner } from '../../packages/server/src/database/native/binaries.ts'
 import { initdbArguments } from '../../packages/server/src/database/native/cluster.ts'
@@ -10,6 +12,8 @@ import { freePort, lastWords, runToEnd, type ServerProcess, startServer } from '
 export interface NativeOptions {
   /** With fsync, as in production. Default: true. */
   readonly durable?: boolean
+  /** A major version, 14 to 18; 14 to 17 are in test/versions. Default: `HEADWATER_POSTGRES`, or 18. */
+  readonly version?: number
   /** Further settings, such as `{ max_connections: '20' }`. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -31,15 +35,19 @@ export interface Native {
   stop(): Promise<void>
 }
 
-/** Starts a PostgreSQL 18 in a directory of its own, on a free port of 127.0.0.1, where everyone is trusted. Never runs it as root. */
+/** The version on which tests run that say nothing of it. */
+export const versionTested = Number(process.env.HEADWATER_POSTGRES ?? 18)
+
+/** Starts a PostgreSQL in a directory of its own, on a free port of 127.0.0.1, where everyone is trusted. Never runs it as root. */
 export async function startNative(options: NativeOptions = {}): Promise<Native> {
   const owner = unprivilegedOwner()
-  const { folder } = await findBinaries(owner, tmpdir())
+  const binaries = await findBinaries(owner, tmpdir(), rootOf(options.version ?? versionTested))
+  const { folder } = binaries
   // Short, because the path of a unix socket may have 107 bytes.
   const directory = await mkdtemp(join(tmpdir(), 'hw-pg-'))
   if (owner) await chown(directory, owner.uid, owner.gid)
   const data = join(directory, 'data')
-  await runToEnd(join(folder, 'initdb'), [...initdbArguments(data), '--auth', 'trust', '--no-sync'], owner)
+  await runToEnd(join(folder, 'initdb'), [...initdbArguments(data, binaries), '--auth', 'trust', '--no-sync'], owner)
 
   const port = await freePort()
   const startLog = join(directory, 'start.log')
@@ -105,6 +113,14 @@ export async function startNative(options: NativeOptions = {}): Promise<Native> 
       await rm(directory, { recursive: true, force: true, maxRetries: 5 })
     },
   }
+}
+
+/** undefined: the package that the server itself would take. Throws when an older version is not installed. */
+function rootOf(version: number): string | undefined {
+  if (version === 18) return undefined
+  const root = fileURLToPath(new URL(`../versions/node_modules/postgres-${version}`, import.meta.url))
+  if (!existsSync(root)) throw new Error(`PostgreSQL ${version} is not installed: npm ci --prefix test/versions, on Linux.`)
+  return root
 }
 
 const startsMax = 10

@@ -2,12 +2,12 @@ import { type Json, mutationId } from '@headwater/protocol'
 import type { Database } from '@headwater/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keys, startServer, type TestServer } from '../harness/app.ts'
-import { databases } from '../harness/databases.ts'
+import { databases, throughPooler } from '../harness/databases.ts'
 import { connectWire, openWire, type WireDevice } from '../harness/wire-device.ts'
 
 const uuid = () => crypto.randomUUID()
 
-describe.each(databases)('the road on $name', ({ open }) => {
+describe.each([...databases, throughPooler])('the road on $name', ({ open }) => {
   let database: Database
   let server: TestServer
   let close: () => Promise<void>

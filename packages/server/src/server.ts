@@ -34,7 +34,7 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
   const clock = options.ports?.clock ?? systemClock
   const chance = options.ports?.chance ?? systemChance
   const onTrouble = options.onTrouble ?? (() => {})
-  const database = await openDatabase(options.database, options.directory ?? '.headwater/database')
+  const database = await openDatabase(options.database, options.directory ?? '.headwater/database', options.directUrl)
   try {
     const installed = await install(database, declared, options.grants)
     return await start(options, { ...declared, database, installed, clock, chance, onTrouble })

@@ -10,29 +10,44 @@ export interface Connection extends Wire {
   /** Runs once, when it is lost by itself; at once if it is lost already. */
   onLost(run: (error: HeadwaterError) => void): void
   isLost(): boolean
+  /**
+   * False: behind a pooler that may hand every transaction to another server process. Nothing that a session keeps may be relied on then: no setting, no prepared
+   * statement, no lock, no LISTEN.
+   */
+  readonly isDirect: boolean
   close(): Promise<void>
 }
 
 export interface ConnectionOptions {
   readonly hosts: readonly Host[]
-  /** Statements that the session begins with, besides those that make its texts mean the same everywhere. */
-  readonly prelude?: string
+  /** Settings of the session, besides those that make its texts mean the same everywhere. */
+  readonly settings?: Readonly<Record<string, string>>
   readonly onNotify?: (channel: string) => void
 }
 
 /** Rejects with `connection` if none of the hosts answers, or the one that does refuses us. */
-export async function openConnection({ hosts, prelude = '', onNotify = () => {} }: ConnectionOptions): Promise<Connection> {
+export async function openConnection({ hosts, settings = {}, onNotify = () => {} }: ConnectionOptions): Promise<Connection> {
   const client = await connectToFirst(hosts)
   client.on('notification', ({ channel }) => onNotify(channel))
   const connection = createConnection(client)
-  const { error } = await connection.send([simpleQuery(`${sameEverywhere}; ${prelude}`)])
-  if (!error) return connection
+  // A pooler makes up the number of the process that it tells its clients: what it has in its place would get the settings of ours, for others to find.
+  const isOurs = `pg_backend_pid() = ${processOf(client)}`
+  const values = Object.entries({ ...sameEverywhere, ...settings }).map(([name, value]) => `('${name}', '${value}')`)
+  const asked = `select ${isOurs} as direct, (select count(set_config(name, value, false)) from (values ${values.join()}) as s (name, value) where ${isOurs}) as set`
+  const { error, statements } = await connection.send([simpleQuery(asked)])
+  if (!error) return { ...connection, isDirect: statements[0]?.rows[0]?.direct === true }
   await connection.close()
   throw connectionFailure(error.message)
 }
 
+/** What the server said at the greeting. Its own type does not name it. */
+function processOf(client: Client): number {
+  const pid: unknown = Reflect.get(client, 'processID')
+  return typeof pid === 'number' ? pid : 0
+}
+
 /** A role, a database or a server may have other defaults, and texts of values would then mean something else. */
-const sameEverywhere = `set timezone = 'UTC'; set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set extra_float_digits = 1; set bytea_output = 'hex'`
+export const sameEverywhere = { timezone: 'UTC', datestyle: 'ISO, MDY', intervalstyle: 'postgres', extra_float_digits: '1', bytea_output: 'hex' }
 
 async function connectToFirst(hosts: readonly Host[]): Promise<Client> {
   let failure: unknown
@@ -83,7 +98,7 @@ interface Expected {
  * Invariant: while an answer is expected, `reading` is the client's query. Bytes are written at once, whatever is expected already, and the
  * client is given `reading` anew after every ReadyForQuery, which it tells by `drain`: after a failure it does not tell the query itself.
  */
-function createConnection(client: Client): Connection {
+function createConnection(client: Client): Omit<Connection, 'isDirect'> {
   const { stream } = client.connection
   const expected: Expected[] = []
   const listeners: ((error: HeadwaterError) => void)[] = []

@@ -73,7 +73,7 @@ function startFailure(directory: string, reason: string): HeadwaterError {
 function createEmbedded(engine: Engine, idleMs: number, release: () => Promise<void>): EmbeddedDatabase {
   const turns = createTurns('The embedded database')
   const prepared = createPrepared()
-  const session = createSession({ send: async (messages) => readAnswer(await engine.send(messages)) }, { version: 0 }, prepared)
+  const session = createSession({ send: async (messages) => readAnswer(await engine.send(messages)) }, { version: 0 }, { prepared })
   const wakes = new Set<() => void>()
   let guest: Guest | null = null
 
@@ -157,6 +157,7 @@ function openTail(engine: Engine, session: Session, turn: TakeTurn, wakes: Set<(
   const unlessClosed: TakeTurn = (body, guarded) => (isClosed ? Promise.reject(connectionFailure('the tail was closed')) : turn(body, guarded))
 
   return {
+    isDirect: true,
     query: (text, parameters = []) => unlessClosed(() => session.queryOnce(text, parameters)),
     read: (run) => unlessClosed(() => session.transaction('read', run), true),
     // Everybody's commits pass through this process, so that there is nothing to LISTEN for.

@@ -9,21 +9,24 @@ import { openServerTail } from './tail.ts'
 export interface PostgresOptions {
   /** Connections at most, without the two of each tail. */
   readonly sessionsMax?: number
+  /** Where the tail connects, if `url` leads through a pooler: the server itself. */
+  readonly directUrl?: string | undefined
 }
 
 /**
  * A PostgreSQL server, from 14 up, without rights or settings beyond what a new role has. Throws `invalid` for a URL that is none.
  *
  * Nothing connects before it is used. A connection that is lost is replaced for the next caller, and never in the middle of a
- * transaction. Statements are kept prepared, so the URL must not lead through a pooler that hands a connection to another client after
- * every transaction, unless it knows prepared statements; the tail needs connections of its own in any case.
+ * transaction. A pooler is noticed by the number of the server process, which is not the one it tells: then every transaction brings its
+ * settings, no statement is kept prepared, and the tail, without a `directUrl`, looks for changes instead of being told of them.
  */
-export async function openPostgres(url: string, { sessionsMax = limits.sessionsMax }: PostgresOptions = {}): Promise<Database> {
+export async function openPostgres(url: string, { sessionsMax = limits.sessionsMax, directUrl = url }: PostgresOptions = {}): Promise<Database> {
   const hosts = parseAddress(url)
+  const tailHosts = parseAddress(directUrl)
   const shapes = { version: 0 }
   const pool = createPool(async () => {
     const connection = await openConnection({ hosts })
-    return { connection, session: createSession(connection, shapes) }
+    return { connection, session: createSession(connection, shapes, { isPooled: !connection.isDirect }) }
   }, sessionsMax)
 
   return {
@@ -32,7 +35,7 @@ export async function openPostgres(url: string, { sessionsMax = limits.sessionsM
     execute: (script) => pool.use((session) => session.execute(script)),
     transaction: (mode, run) => pool.use((session) => session.transaction(mode, run)),
     batch: (statements) => pool.use((session) => session.batch(statements)),
-    openTail: () => openServerTail(hosts, shapes),
+    openTail: () => openServerTail(tailHosts, shapes),
     close: pool.close,
   }
 }

@@ -1,5 +1,6 @@
 import { assert } from '@headwater/protocol'
 import type { OnRows, Parameter, SqlRow, Statement, Transaction, TransactionMode } from '../ports.ts'
+import { sameEverywhere } from './connection.ts'
 import { abortedFailure, type ErrorFields, overFailure, sqlFailure } from './failure.ts'
 import { limits } from './limits.ts'
 import { createPipeline, createPrepared, type Pipeline, type Prepared } from './prepared.ts'
@@ -28,13 +29,37 @@ const begin = {
 const commit = simpleQuery('commit')
 const rollback = simpleQuery('rollback')
 
+/** With the settings that a session has for good where it is ours. */
+const settings = Object.entries(sameEverywhere).map(([name, value]) => `set_config('${name}', '${value}', true)`)
+const withSettings = (isolation: string) => simpleQuery(`begin isolation level ${isolation}; select ${settings.join()}`)
+const startsWithSettings: typeof begin = {
+  write: withSettings('repeatable read'),
+  read: withSettings('repeatable read, read only'),
+  script: withSettings('read committed'),
+}
+
+const unnamed = ({ text, parameters }: Statement): readonly Buffer[] => [
+  parse('', checkStatement(text)),
+  bind('', '', bindable(parameters)),
+  describePortal(''),
+  execute('', 0),
+  copyFail,
+]
+
 /** Counts the times that tables may have changed, for all sessions of a database. */
 export interface Shapes {
   version: number
 }
 
-export function createSession(wire: Wire, shapes: Shapes, prepared: Prepared = createPrepared()): Session {
+export interface SessionOptions {
+  readonly prepared?: Prepared
+  /** True: every transaction may be carried out by another server process, and brings all that it needs. */
+  readonly isPooled?: boolean
+}
+
+export function createSession(wire: Wire, shapes: Shapes, { prepared = createPrepared(), isPooled = false }: SessionOptions = {}): Session {
   let shapesSeen = shapes.version
+  const starts = isPooled ? startsWithSettings : begin
 
   async function send(pipeline: Pipeline): Promise<Answer> {
     const answer = await wire.send(pipeline.messages)
@@ -50,37 +75,48 @@ export function createSession(wire: Wire, shapes: Shapes, prepared: Prepared = c
   }
 
   async function query(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
+    if (isPooled) return inTransaction('script', text, parameters)
     return rowsOf(await sendFresh(() => pipelineOf([{ text, parameters }], [], [sync])))
   }
 
+  /** Statements before the one that is asked, and the commit behind it, are in the answer too. */
+  async function inTransaction(mode: keyof typeof begin, text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
+    const answer = check(await send(pipelineOf([{ text, parameters }], [starts[mode]], [sync, commit])))
+    return answer.statements.at(-2)?.rows ?? []
+  }
+
   async function queryOnce(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
-    const messages = [parse('', checkStatement(text)), bind('', '', bindable(parameters)), describePortal(''), execute('', 0), copyFail, sync]
-    return rowsOf(await wire.send(messages))
+    if (isPooled) return inTransaction('script', text, parameters)
+    return rowsOf(await wire.send([...unnamed({ text, parameters }), sync]))
   }
 
   async function runScript(script: string): Promise<void> {
     // In a transaction of our own: one that a script begins and does not end would be left to the next user of the session.
-    check(await send(createPipeline(begin.script, simpleQuery(checkScript(script)), copyFail, commit)))
+    check(await send(createPipeline(starts.script, simpleQuery(checkScript(script)), copyFail, commit)))
   }
 
   async function batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
-    const answer = check(await sendFresh(() => pipelineOf(statements, [begin.write], [sync, commit])))
-    assert(answer.statements.length === statements.length + 2, 'every statement of a batch has an answer')
-    return answer.statements.slice(1, -1).map(({ rows }) => rows)
+    const answer = check(await sendFresh(() => pipelineOf(statements, [starts.write], [sync, commit])))
+    const answered = answer.statements.slice(isPooled ? 2 : 1, -1)
+    assert(answered.length === statements.length, 'every statement of a batch has an answer')
+    return answered.map(({ rows }) => rows)
   }
 
   function pipelineOf(statements: readonly Statement[], before: readonly Buffer[], after: readonly Buffer[]): Pipeline {
     if (shapesSeen !== shapes.version) prepared.clear()
     shapesSeen = shapes.version
     const pipeline = createPipeline(...before)
-    for (const { text, parameters } of statements) prepared.add(pipeline, checkStatement(text), bindable(parameters))
+    for (const statement of statements) {
+      if (isPooled) pipeline.messages.push(...unnamed(statement))
+      else prepared.add(pipeline, checkStatement(statement.text), bindable(statement.parameters))
+    }
     pipeline.messages.push(...after)
     return pipeline
   }
 
   async function transaction<T>(mode: TransactionMode, run: (transaction: Transaction) => Promise<T>): Promise<T> {
     // Not awaited: the first statement travels with it.
-    const begun = wire.send([begin[mode]])
+    const begun = wire.send([starts[mode]])
     begun.catch(() => undefined)
     const open = createTransaction(wire, async (text, parameters) => send(pipelineOf([{ text, parameters }], [], [sync])))
     try {

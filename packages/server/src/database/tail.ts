@@ -18,12 +18,13 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
   let isClosed = false
 
   // A generic plan reads all of the log: 140 ms and more where 0.4 will do.
-  const reader = await openConnection({ hosts, prelude: 'set plan_cache_mode = force_custom_plan' })
+  const reader = await openConnection({ hosts, settings: { plan_cache_mode: 'force_custom_plan' } })
   const listener = await openConnection({ hosts, onNotify: wake }).catch(async (error: unknown) => {
     await reader.close()
     throw error
   })
-  const session = createSession(reader, shapes)
+  const { isDirect } = reader
+  const session = createSession(reader, shapes, { isPooled: !isDirect })
 
   function wake(channel: string): void {
     for (const run of wakes.get(channel) ?? []) run()
@@ -37,6 +38,7 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
   }
 
   async function onWake(channel: string, run: () => void): Promise<void> {
+    if (!isDirect) return
     wakes.set(channel, [...(wakes.get(channel) ?? []), run])
     const { error } = await listener.send([simpleQuery(`listen "${channel.replaceAll('"', '""')}"`)])
     if (error) throw sqlFailure(error)
@@ -54,6 +56,7 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
   return {
     query: (text, parameters = []) => turns.run('tail', () => session.queryOnce(text, parameters)),
     read: (run) => turns.run('tail', () => session.transaction('read', run), true),
+    isDirect,
     onWake,
     onLost: (run) => (lost === undefined ? void listeners.push(run) : run(lost)),
     close,

@@ -80,7 +80,8 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       const settings = await readSettings(opened)
       barrier = settings.barrier
       track = await opened.read((transaction) => continueFrom(transaction))
-      sleeper.reset(settings.isNotified)
+      sleeper.reset(settings.isNotified && opened.isDirect)
+      if (!opened.isDirect) deps.onTrouble(pooled())
       session = opened
       return opened
     } catch (error) {
@@ -214,6 +215,12 @@ async function readSettings(tail: TailSession): Promise<{ readonly barrier: stri
 }
 
 const stopped = () => new HeadwaterError('unavailable', 'The server is stopping.', 'Connect again.')
+const pooled = () =>
+  new HeadwaterError(
+    'pooled',
+    `The database's URL leads through a pooler, where nobody can be notified: changes are looked for every ${limits.pollMsUnnotifiedMax} ms.`,
+    'Give the URL of the server itself as directUrl.',
+  )
 const standby = () =>
   new HeadwaterError(
     'standby',

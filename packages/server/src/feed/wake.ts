@@ -31,6 +31,7 @@ export function createSleeper(clock: Clock): Sleeper {
   async function after(session: TailSession, broughtRows: boolean): Promise<number | null> {
     busySteps = broughtRows ? busySteps + 1 : 0
     idleSteps = broughtRows ? 0 : idleSteps + 1
+    if (!session.isDirect) return broughtRows ? null : pollMs()
     if (isLocked && busySteps >= limits.busyStepsToUnlock) {
       await session.query(`select pg_advisory_unlock_shared(${lockKey})`)
       isLocked = false

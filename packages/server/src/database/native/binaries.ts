@@ -23,10 +23,9 @@ export interface Binaries {
 
 /**
  * The binaries, complete with the links that their libraries need. Where `owner` may not read them they are copied below `copies`, once per version. Throws
- * `native` when they are not installed.
+ * `native` when they are not installed. `root`: the folder of the package they are in, by default the one for this machine.
  */
-export async function findBinaries(owner: Owner | null, copies: string): Promise<Binaries> {
-  const root = packageRoot()
+export async function findBinaries(owner: Owner | null, copies: string, root = packageRoot()): Promise<Binaries> {
   // The package.json of an installed package has a version.
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
   const isReadable = owner === null || (await isReadableByOthers(join(root, 'native', 'bin', 'postgres')))

@@ -65,7 +65,7 @@ async function makeCluster(root: string, data: string, binaries: Binaries, owner
     await mkdir(beside, { mode: 0o700 })
     await writeFile(passwordFile, password, { mode: 0o600 })
     if (owner) for (const path of [beside, passwordFile]) await chown(path, owner.uid, owner.gid)
-    await runToEnd(join(binaries.folder, 'initdb'), [...initdbArguments(files), '--auth', 'scram-sha-256', '--pwfile', passwordFile], owner)
+    await runToEnd(join(binaries.folder, 'initdb'), [...initdbArguments(files, binaries), '--auth', 'scram-sha-256', '--pwfile', passwordFile], owner)
     await runToEnd(join(binaries.folder, 'postgres'), ['--single', '-D', files, 'postgres'], owner, firstStatements(password))
     await rename(files, data)
     await flushDirectory(root)
@@ -74,10 +74,10 @@ async function makeCluster(root: string, data: string, binaries: Binaries, owner
   }
 }
 
-/** A database that sorts and compares text in the same way on every machine. */
-export const initdbArguments = (data: string): readonly string[] => [
-  ...['-D', data, '-U', 'postgres', '--encoding', 'UTF8', '--no-instructions'],
-  ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+/** A database that sorts and compares text in the same way on every machine. What is built in for that came with 17. */
+export const initdbArguments = (data: string, { version }: Pick<Binaries, 'version'>): readonly string[] => [
+  ...['-D', data, '-U', 'postgres', '--encoding', 'UTF8', '--no-instructions', '--locale', 'C'],
+  ...(version < 17 ? [] : ['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8']),
 ]
 
 /** In single-user mode a line is a statement. The app is not a superuser: a hole in its SQL is not one in the machine. */
