@@ -5,25 +5,36 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  * Refused: undefined, functions, NaN and infinity, a NUL or a lone surrogate in any text or key, and what is too deep.
  */
 export function unstorable(value: unknown, depthMax: number, path = 'the value'): string | null {
+  const why = wrong(value, depthMax)
+  return why && path + why
+}
+
+/** Where it is wrong and why: of the many values that are right, no path is made. */
+function wrong(value: unknown, depthMax: number): string | null {
   if (value === null || typeof value === 'boolean') return null
-  if (typeof value === 'string') return unstorableText(value, path)
+  if (typeof value === 'string') return unstorableText(value, '')
   if (typeof value === 'number' && Number.isFinite(value)) return null
-  if (typeof value !== 'object') return `${path} is ${typeof value === 'number' ? value : typeof value}, and not JSON`
-  if (depthMax === 0) return `${path} is nested too deep`
-  if (!Array.isArray(value)) return unstorableMember(value, depthMax, path)
+  if (typeof value !== 'object') return ` is ${typeof value === 'number' ? value : typeof value}, and not JSON`
+  if (depthMax === 0) return ' is nested too deep'
+  if (!Array.isArray(value)) return wrongMember(value, depthMax)
   for (let i = 0; i < value.length; i++) {
-    const why = unstorable(value[i], depthMax - 1, `${path}[${i}]`)
-    if (why !== null) return why
+    const why = wrong(value[i], depthMax - 1)
+    if (why !== null) return `[${i}]${why}`
   }
   return null
 }
 
-function unstorableMember(members: object, depthMax: number, path: string): string | null {
+function wrongMember(members: object, depthMax: number): string | null {
   const prototype = Object.getPrototypeOf(members)
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return `${path} is not a plain object`
-  for (const [key, member] of Object.entries(members)) {
-    const why = member === undefined ? null : (unstorableText(key, `a key in ${path}`) ?? unstorable(member, depthMax - 1, `${path}.${key}`))
-    if (why !== null) return why
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return ' is not a plain object'
+  for (const key of Object.keys(members)) {
+    // It is an object, whose members are only read.
+    const member = (members as Readonly<Record<string, unknown>>)[key]
+    if (member === undefined) continue
+    const why = unstorableText(key, '')
+    if (why !== null) return ` has a key that${why}`
+    const within = wrong(member, depthMax - 1)
+    if (within !== null) return `.${key}${within}`
   }
   return null
 }

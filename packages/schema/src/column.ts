@@ -1,4 +1,5 @@
 import type { Json } from '@headwater/protocol'
+import { arrayForm, bigintForm, bytesForm, floatForm, numericForm } from './form.ts'
 import type { StandardSchema } from './standard.ts'
 
 export type ColumnType =
@@ -17,9 +18,20 @@ export type ColumnType =
   | 'array'
   | 'reference'
 
+/** What values of a type are, where that is not what its encoded values are. */
+export interface Form {
+  /** undefined: not of the type. */
+  encode(value: unknown, column: ColumnDefinition, name: string): Json | undefined
+  /** undefined: not of the form. Absent: an encoded value is the JavaScript value. */
+  decode?(encoded: Json, column: ColumnDefinition): unknown
+  /** Compares two values that are not null. Absent: as JavaScript does. */
+  compare?(column: ColumnDefinition): (a: unknown, b: unknown) => number
+}
+
 /** What a column is, as data. Everything that both sides derive (validation, SQL, encoding, order) is derived from this. */
 export interface ColumnDefinition {
   readonly type: ColumnType
+  readonly form?: Form | undefined
   readonly isNullable?: boolean
   /** A constant of the column's JavaScript type; undefined: none. */
   readonly defaultValue?: unknown
@@ -84,11 +96,11 @@ export const text = (): TextColumn => ({
 /** PostgreSQL `integer`, 32 bits; a JavaScript number. */
 export const integer = () => column<number>({ type: 'integer' })
 /** PostgreSQL `bigint`, 64 bits; a JavaScript bigint. */
-export const bigint = () => column<bigint>({ type: 'bigint' })
+export const bigint = () => column<bigint>({ type: 'bigint', form: bigintForm })
 /** PostgreSQL `numeric`, exact; a JavaScript string such as `'12.50'`, digits and scale as written. */
-export const numeric = () => column<string>({ type: 'numeric' })
+export const numeric = () => column<string>({ type: 'numeric', form: numericForm })
 /** PostgreSQL `double precision`; a JavaScript number, NaN and the infinities included. */
-export const float = () => column<number>({ type: 'float' })
+export const float = () => column<number>({ type: 'float', form: floatForm })
 export const boolean = () => column<boolean>({ type: 'boolean' })
 /** PostgreSQL `jsonb`; any JSON. A JSON null is stored as SQL null. The validator, if any, is run before a write. */
 export const json = <T = Json>(validator?: StandardSchema<T>) =>
@@ -99,13 +111,14 @@ export const timestamp = () => column<string, string | Date>({ type: 'timestamp'
 /** PostgreSQL `date`; a string `2026-11-21`. */
 export const date = () => column<string>({ type: 'date' })
 /** PostgreSQL `bytea`; a Uint8Array. */
-export const bytes = () => column<Uint8Array>({ type: 'bytes' })
+export const bytes = () => column<Uint8Array>({ type: 'bytes', form: bytesForm })
 /** PostgreSQL `uuid`; a string in lower case. */
 export const uuid = () => column<string>({ type: 'uuid' })
 /** One of the given texts. PostgreSQL `text` with a check. Ordered by code point, as text is. */
 export const enumeration = <const T extends string>(...values: readonly [T, ...T[]]) => column<T>({ type: 'enumeration', values })
 /** A PostgreSQL array of one dimension without nulls; a JavaScript array. */
-export const array = <T, I>(element: Column<T, false, boolean, I>) => column<readonly T[], readonly I[]>({ type: 'array', element: element.definition })
+export const array = <T, I>(element: Column<T, false, boolean, I>) =>
+  column<readonly T[], readonly I[]>({ type: 'array', form: arrayForm, element: element.definition })
 /** The key of a row in another table, as a foreign key. It has the type of that key: text, uuid, integer or bigint. */
 export const ref = <Key extends string | number | bigint = string>(table: string, options: { readonly onDelete?: ColumnDefinition['onDelete'] } = {}) =>
   column<Key>({ type: 'reference', table, onDelete: options.onDelete ?? 'restrict' })

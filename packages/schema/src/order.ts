@@ -21,27 +21,15 @@ export function orderOf(column: ColumnDefinition): (a: unknown, b: unknown) => n
   }
 }
 
-/** The comparison of two values of a column that are not null. Throws for json, which has no order both sides share. */
+/** The comparison of two values of a column that are not null. json has no order that both sides share: nobody asks for it. */
 export function comparatorOf(column: ColumnDefinition): (a: unknown, b: unknown) => number {
-  switch (column.type) {
-    case 'integer':
-    case 'bigint':
-    case 'boolean':
-      return compareScalars
-    case 'float':
-      return compareFloats
-    case 'numeric':
-      return (a, b) => compareNumerics(String(a), String(b))
-    case 'bytes':
-      // What a column holds has the column's JavaScript form: it was encoded or decoded as one.
-      return (a, b) => compareLists(a as Uint8Array, b as Uint8Array, compareScalars)
-    case 'array':
-      // As above.
-      return (a, b) => compareLists(a as readonly unknown[], b as readonly unknown[], comparatorOf(column.element ?? column))
-    default:
-      return (a, b) => (typeof a === 'string' && typeof b === 'string' ? compareText(a, b) : compareScalars(a, b))
-  }
+  if (column.form?.compare) return column.form.compare(column)
+  // What a text column holds is text: it was encoded or decoded as one.
+  return isTextual(column) ? (a, b) => compareText(a as string, b as string) : compareScalars
 }
+
+/** What may hold any character. Uuids, days and times are ASCII, which `<` orders by code point. */
+export const isTextual = ({ type }: ColumnDefinition) => type === 'text' || type === 'enumeration'
 
 const fromSurrogatesOn = /[\ud800-\uffff]/
 /** Looking through two texts is only worth it while they are short. */
@@ -68,34 +56,7 @@ function compareUnits(a: string, b: string): number {
 
 const isSurrogate = (unit: number) => unit >= 0xd800 && unit <= 0xdfff
 
-function compareScalars(a: unknown, b: unknown): number {
-  // Callers hand over two numbers, two bigints or two booleans.
+export function compareScalars(a: unknown, b: unknown): number {
+  // Callers hand over two numbers, two bigints, two booleans or two texts.
   return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0
 }
-
-function compareFloats(a: unknown, b: unknown): number {
-  return Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || compareScalars(a, b)
-}
-
-function compareLists(a: ArrayLike<unknown>, b: ArrayLike<unknown>, compare: (a: unknown, b: unknown) => number): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const order = compare(a[i], b[i])
-    if (order !== 0) return order
-  }
-  return a.length - b.length
-}
-
-/** NaN and the infinities; 0 for what has digits. */
-const wordOf = (text: string) => (/\d/.test(text) ? 0 : Number(text))
-
-/** Exact, whatever the number of digits: `1.10` equals `1.1`, as in SQL. */
-function compareNumerics(a: string, b: string): number {
-  const order = compareFloats(wordOf(a), wordOf(b))
-  if (order !== 0 || wordOf(a) !== 0) return order
-  const scale = Math.max(scaleOf(a), scaleOf(b))
-  return compareScalars(unscaled(a, scale), unscaled(b, scale))
-}
-
-const scaleOf = (text: string) => (text.includes('.') ? text.length - text.indexOf('.') - 1 : 0)
-const unscaled = (text: string, scale: number) => BigInt(text.replace('.', '') + '0'.repeat(scale - scaleOf(text)))

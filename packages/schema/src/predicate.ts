@@ -3,7 +3,7 @@
 // not held (absent, and not null) everything is unknown.
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from './column.ts'
-import { comparatorOf } from './order.ts'
+import { comparatorOf, isTextual } from './order.ts'
 import { columnOf, type TableDefinition } from './table.ts'
 import { decodeValue, encodeValue } from './value.ts'
 
@@ -87,13 +87,11 @@ export const isMeant = (column: ColumnDefinition, operator: Operator): boolean =
 /** What a column is compared with, checked as a write would be: a Date as its text, a uuid in lower case. */
 export function operandOf(column: ColumnDefinition, name: string, operator: Operator, operand: unknown): unknown {
   // What is looked for may be shorter or longer than what is stored, and no value of the enumeration.
-  const loose: ColumnDefinition = { type: isTextual(column) ? 'text' : column.type, element: column.element }
+  const loose: ColumnDefinition = { type: isTextual(column) ? 'text' : column.type, form: column.form, element: column.element }
   const normal = (one: unknown) => decodeValue(loose, encodeValue(loose, one, name))
   // oneOf() and isIn() are the makers of `in`, and take arrays.
   return operator === 'in' ? (operand as readonly unknown[]).map(normal) : normal(operand)
 }
-
-const isTextual = ({ type }: ColumnDefinition) => type === 'text' || type === 'enumeration'
 
 export const hasNo = (name: string, { type }: ColumnDefinition, what: string) => new HeadwaterError('query', `${name} is ${type}, which has no ${what}.`)
 

@@ -34,6 +34,6 @@ function resolve(column: ColumnDefinition, tables: Tables): ColumnDefinition {
   const target = column.table === undefined ? undefined : tables[column.table]?.definition
   const key = target?.columns[target.key[0] ?? '']
   if (key === undefined) return column
-  const { type, lengthMax, values } = resolve(key, tables)
-  return { ...column, type, lengthMax, values }
+  const { type, form, lengthMax, values } = resolve(key, tables)
+  return { ...column, type, form, lengthMax, values }
 }

@@ -28,28 +28,26 @@ export const isBuiltIn = (name: string): boolean => name.includes('.')
  * sides agree; what the server owns is not named.
  */
 export function encodeBuiltIn(name: string, table: TableDefinition, verb: Verb, values: Values, expect?: Values): Json {
-  const given = verb === 'insert' ? withDefaults(table, values) : values
-  const named = new Set([...table.key, ...(verb === 'delete' ? [] : Object.keys(given))])
-  return { row: encodeAll(name, table, given, named), ...(expect && { expect: encodeAll(name, table, expect, Object.keys(expect)) }) }
+  const row: Record<string, Json> = {}
+  const encode = (column: string, value: unknown) => encodeValue(columnOf(table, column, 'invalid'), value, `${name}.${column}`)
+  const add = (to: Record<string, Json>, given: Values) => {
+    for (const column of Object.keys(given)) if (given[column] !== undefined && !Object.hasOwn(to, column)) to[column] = encode(column, given[column])
+    return to
+  }
+  if (verb !== 'insert') for (const column of table.key) row[column] = encode(column, values[column])
+  else
+    for (const column in table.columns) {
+      const { isServerOwned, defaultValue = null } = table.columns[column] ?? {}
+      const value = values[column] === undefined && !isServerOwned ? defaultValue : values[column]
+      if (value !== undefined) row[column] = encode(column, value)
+    }
+  if (verb !== 'delete') add(row, values)
+  return expect ? { row, expect: add({}, expect) } : { row }
 }
 
-function withDefaults({ columns }: TableDefinition, values: Values): Values {
-  const given = { ...values }
-  for (const column in columns) {
-    const { isServerOwned, defaultValue = null } = columns[column] ?? {}
-    if (!isServerOwned && given[column] === undefined) given[column] = defaultValue
-  }
-  return given
-}
-
-function encodeAll(name: string, table: TableDefinition, values: Values, columns: Iterable<string>): Json {
-  const encoded: Record<string, Json> = {}
-  for (const column of columns) {
-    if (values[column] === undefined && !table.key.includes(column)) continue
-    encoded[column] = encodeValue(columnOf(table, column, 'invalid'), values[column], `${name}.${column}`)
-  }
-  return encoded
-}
+/** True if no column has a value with members. */
+export const isFlat = (args: Json): boolean =>
+  Object.values(Object(args)).every((row) => Object.values(Object(row)).every((value) => typeof value !== 'object' || value === null))
 
 /** What travelled, understood. Throws `invalid` for what this build does not know: another wrote it. */
 export function decodeBuiltIn(schema: Schema, name: string, args: Json): BuiltIn {
@@ -65,8 +63,13 @@ export function decodeBuiltIn(schema: Schema, name: string, args: Json): BuiltIn
 /** A whole row has the columns first, in their order, as the database would fill them in: rows of one table have one form. */
 function decodeAll(table: TableDefinition, encoded: Json | undefined, isWhole?: boolean): Row {
   const row: Record<string, unknown> = {}
-  if (isWhole) for (const column in table.columns) row[column] = table.columns[column]?.defaultValue ?? null
-  const given = Object(encoded)
-  for (const column in given) row[column] = decodeValue(columnOf(table, column, 'invalid'), given[column])
+  // Members are only read.
+  const given = Object(encoded) as Readonly<Record<string, Json>>
+  if (isWhole)
+    for (const column in table.columns) {
+      const definition = columnOf(table, column, 'invalid')
+      row[column] = given[column] === undefined ? (definition.defaultValue ?? null) : decodeValue(definition, given[column])
+    }
+  for (const column of Object.keys(given)) if (!Object.hasOwn(row, column)) row[column] = decodeValue(columnOf(table, column, 'invalid'), given[column])
   return row
 }

@@ -1,5 +1,6 @@
 // Invariant: a mutation is after another only if it was made later and both wrote the same row, when each last ran on this device.
 import type { MutationId } from '@headwater/protocol'
+import { rowNames } from '../store/layer.ts'
 import type { Entry } from './entry.ts'
 
 /** It is after a refused one, and the server cannot have heard of it: it goes with it. */
@@ -13,7 +14,8 @@ export function markDependants(entries: readonly Entry[], isRefused: (entry: Ent
   const refusedByRow = new Map<string, MutationId>()
   let isFound = false
   for (const entry of entries) {
-    const { mutation, wrote } = entry
+    const { mutation } = entry
+    const wrote = rowNames(entry.wrote)
     for (const row of wrote) {
       const after = refusedByRow.get(row)
       if (after === undefined) continue

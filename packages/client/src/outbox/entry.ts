@@ -1,5 +1,6 @@
 import { asError, type HeadwaterError, type MutationId } from '@headwater/protocol'
 import type { MutationState, Outcome, PendingMutation, SetAside } from '../api.ts'
+import type { Layer } from '../store/layer.ts'
 import type { Made } from '../store/record.ts'
 
 /** A mutation on its way from being made to being confirmed. */
@@ -12,8 +13,10 @@ export interface Entry {
   isSent: boolean
   /** True once the disk has answered, either way: from then on it may be sent. */
   isWritten: boolean
+  /** The arguments as JSON, from when it is made until it is saved. */
+  text: string
   /** The rows of its last run that succeeded on this device. */
-  wrote: readonly string[]
+  wrote: Layer
   /** What the app holds. */
   readonly pending: PendingMutation
   save(error: HeadwaterError | null): void
@@ -34,21 +37,32 @@ export interface EntryOwner {
 /** With a number it comes from the disk. */
 export function createEntry({ number, after, ...made }: Made, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
   let state: MutationState = 'made'
-  const [saved, resolveSaved, rejectSaved] = withResolvers<void>()
-  const [confirmed, confirm] = withResolvers<Outcome>()
-  // Nothing needs to be awaited: an app that does not ask whether it was saved must not die of an unhandled rejection.
-  saved.catch(() => {})
+  const saved = createLater<void>()
+  const confirmed = createLater<Outcome>()
   const isRestored = number > 0
   const entry: Entry = {
     mutation: { number, after, ...made },
     retried,
     isSent: isRestored,
     isWritten: isRestored,
-    wrote: [],
-    pending: { ...made, state: () => state, saved, confirmed, discard: () => discard(made.id) },
+    text: '',
+    wrote: new Map(),
+    pending: {
+      ...made,
+      state: () => state,
+      get saved() {
+        return saved.promise()
+      },
+      get confirmed() {
+        return confirmed.promise()
+      },
+      discard: () => discard(made.id),
+    },
     save: (error) => {
-      if (error) return rejectSaved(error)
-      resolveSaved()
+      saved.settle(() => {
+        if (error) throw error
+      })
+      if (error) return
       if (state === 'made') state = 'saved'
     },
     sent: () => {
@@ -58,7 +72,7 @@ export function createEntry({ number, after, ...made }: Made, { discard, onSent 
     },
     confirm: (outcome) => {
       state = 'confirmed'
-      confirm(outcome)
+      confirmed.settle(() => outcome)
     },
   }
   if (isRestored) entry.save(null)
@@ -72,11 +86,30 @@ export function refusalOf(thrown: unknown): { readonly error: HeadwaterError; re
   return { error, outcome: { type: 'refused', code: code === 'refused' ? String(details.code) : code, reason: message } }
 }
 
-function withResolvers<T>() {
-  let resolvers: [resolve: (value: T) => void, reject: (error: unknown) => void] | undefined
-  const promise = new Promise<T>((...both) => {
-    resolvers = both
-  })
-  // The function that a Promise is made with runs at once.
-  return [promise, ...(resolvers as unknown as NonNullable<typeof resolvers>)] as const
+/** What settles once. Its promise is made when first asked for: of most mutations nobody asks. */
+function createLater<T>() {
+  let answer: (() => T) | undefined
+  let tell = () => {}
+  let promise: Promise<T> | undefined
+  return {
+    settle: (next: () => T) => {
+      answer ??= next
+      tell()
+    },
+    promise: () => {
+      promise ??= new Promise((resolve, reject) => {
+        tell = () => {
+          try {
+            if (answer) resolve(answer())
+          } catch (error) {
+            reject(error)
+          }
+        }
+        tell()
+      })
+      // Nothing needs to be awaited: an app that does not ask whether it was saved must not die of an unhandled rejection.
+      promise.catch(() => {})
+      return promise
+    },
+  }
 }

@@ -2,7 +2,7 @@
 // were made. A replay works apart from what is shown; what is called meanwhile shows at once, and is replayed too.
 import type { Clock } from '../ports.ts'
 import type { Delta } from '../store/delta.ts'
-import { type Layer, merge, over, rowNames, type View } from '../store/layer.ts'
+import { type Layer, merge, over, type View } from '../store/layer.ts'
 import type { Store } from '../store/store.ts'
 import { type Draft, isNotHeld, waits } from './draft.ts'
 import type { Entry } from './entry.ts'
@@ -107,7 +107,7 @@ export function createLine(deps: LineDeps): Line {
     if (isFirst) deps.onQueued(entry)
     // One that fails in a replay stays in line without effect: the server decides.
     if (isFailed) return
-    entry.wrote = rowNames(layer)
+    entry.wrote = layer
     if (settled === store.overlay() && turn === null) store.show(layer)
     else merge(settled, layer)
   }

@@ -16,15 +16,15 @@ import { rehearsed } from '#rehearse'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { View } from '../store/layer.ts'
-import { headerRecord, type Identity, outboxRecord, setAsideOf } from '../store/record.ts'
+import { headerRecord, type Identity, madeRecord, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
-import { isBuiltIn } from './builtin.ts'
+import { isBuiltIn, isFlat } from './builtin.ts'
 import { isLost, markDependants } from './dependants.ts'
 import { createDraft, type Draft, type DraftDeps } from './draft.ts'
 import { createEntry, type Entry, isVoid, refusalOf, voidName } from './entry.ts'
 import { createLine } from './line.ts'
 import type { Restored } from './restore.ts'
-import { copyOf } from './size.ts'
+import { assertStorable, textOf } from './size.ts'
 import { createTx } from './tx.ts'
 
 export interface Outbox {
@@ -121,7 +121,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       changed()
       deps.onWritten()
     }
-    deps.keep(outboxRecord({ made: [entry.mutation], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
+    deps.keep(madeRecord(entry.mutation, entry.text, entry.retried)).then(() => written(null), written)
+    entry.text = ''
     changed()
   }
 
@@ -219,15 +220,23 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   return {
     make: (name, argsOf, retried) => {
       let args: Json = null
+      let text = ''
       let refusal: unknown = deps.obstacle()
       try {
         if (!isBuiltIn(name)) mutatorOf(name)
+        // What is not JSON is refused below, or was made by encodeBuiltIn.
+        const given = argsOf() as Json
+        // A row was checked and made anew column by column; only what has members of its own is still the app's.
+        const isOwn = !retried && isBuiltIn(name) && isFlat(given)
+        if (!isOwn) assertStorable(name, given)
+        text = textOf(name, given)
         // A copy: what the app does with its object afterwards is not what was called.
-        args = copyOf(name, argsOf())
+        args = isOwn ? given : JSON.parse(text)
       } catch (error) {
         refusal ??= error
       }
       const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }, owner, retried)
+      entry.text = text
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending

@@ -1,5 +1,5 @@
 import { type Json, type UserId, userId } from '@headwater/protocol'
-import { derivedId, type Mutator, type QueryDefinition, queryOf, type Schema, type Tx } from '@headwater/schema'
+import { derivedId, type Mutator, own, type QueryDefinition, queryOf, type Schema, type TableDefinition, type Tx } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
 import { questionOf, select } from '../store/select.ts'
 import { eachVerb, encodeBuiltIn } from './builtin.ts'
@@ -16,29 +16,39 @@ export function createTx(
   mutation: { readonly id: string; readonly at: string },
 ): Parameters<Mutator<Schema, Json>['run']>[0] {
   let ids = 0
-  const members: Record<string, unknown> = {}
-  const queries: Record<string, unknown> = {}
-  const ask = (definition: QueryDefinition, limit = definition.limit) => {
-    const table = schema.definitions[definition.table]
-    return table ? select(draft.view, questionOf(table, { ...definition, limit })) : []
-  }
-  for (const [name, table] of Object.entries(schema.definitions)) {
-    members[name] = eachVerb((verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values)))
-    queries[name] = queryOf(name, table, (definition) => ({
-      all: async () => ask(definition),
+  const ask = (table: TableDefinition, definition: QueryDefinition, limit = definition.limit) => select(draft.view, questionOf(table, { ...definition, limit }))
+  const queries = perTable(schema, (name, table) =>
+    queryOf(name, table, (definition) => ({
+      all: async () => ask(table, definition),
       first: async () => {
-        const [row] = ask(definition, Math.min(1, definition.limit ?? 1))
+        const [row] = ask(table, definition, Math.min(1, definition.limit ?? 1))
         if (row === undefined) assertHeld(table, draft.view, definition.where)
         return row
       },
-    }))
-  }
+    })),
+  )
   const fixed: { query: unknown; user: UserId; id: () => string; now: () => string } = {
     query: queries,
     user: userId(user),
     id: () => derivedId(mutation.id, ++ids),
     now: () => mutation.at,
   }
+  const members = perTable(
+    schema,
+    (name, table) => eachVerb((verb) => async (values: Row) => draft.write(`${name}.${verb}`, encodeBuiltIn(name, table, verb, values))),
+    fixed,
+  )
   // A member per table of the schema and the four fixed ones: what Tx says for this schema.
-  return Object.assign(members, fixed) as unknown as Tx
+  return members as unknown as Tx
+}
+
+/** A member per table, made when first asked for: a mutator of an app with many tables uses few of them, and is run again and again. */
+function perTable(schema: Schema, make: (name: string, table: TableDefinition) => unknown, members: object = {}): object {
+  return new Proxy(members, {
+    get: (target: Record<string, unknown>, name: string) => {
+      const table = own(schema.definitions, name)
+      if (table) target[name] ??= make(name, table)
+      return target[name]
+    },
+  })
 }

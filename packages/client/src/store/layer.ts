@@ -39,7 +39,10 @@ export function rowsIn(layer: Layer, table: string): Map<string, Row | null> {
 }
 
 export function merge(into: Layer, layer: Layer): void {
-  for (const [table, rows] of layer) for (const [key, row] of rows) setIn(into, table, key, row)
+  for (const [table, rows] of layer) {
+    const to = rowsIn(into, table)
+    for (const [key, row] of rows) to.set(key, row)
+  }
 }
 
 /** A name for each row that the layer has something to say of. */

@@ -6,7 +6,7 @@ import type { LiveQuery, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Change } from './change.ts'
 import { clear, type Delta, deltaOf, type StoredTable } from './delta.ts'
-import { copyOf, type Layer, merge, over, setIn, type View } from './layer.ts'
+import { copyOf, type Layer, over, rowsIn, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
 import { areEqualRows, createDecoder, type Places, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
@@ -94,6 +94,23 @@ export function createStore(deps: StoreDeps): Store {
     cursor = delta.cursor
   }
 
+  /** As `change` does, in one pass: each mutation passes here. */
+  function show(layer: Layer): void {
+    const batch = new Map<string, readonly Change[]>()
+    for (const [name, rows] of layer) {
+      const above = rowsIn(overlay, name)
+      const changes: Change[] = []
+      for (const [key, row] of rows) {
+        const was = visible.get(name, key) ?? null
+        const after = was && row && areEqualRows(was, row) ? was : row
+        above.set(key, after)
+        if (was !== after) changes.push({ before: was, after })
+      }
+      batch.set(name, changes)
+    }
+    queries.follow(batch)
+  }
+
   /** Lets live queries follow what `apply` does to rows in the layers. */
   function change(layers: readonly Layer[], apply: () => void): void {
     const befores: Layer = new Map()
@@ -132,7 +149,7 @@ export function createStore(deps: StoreDeps): Store {
     commit,
     restore,
     startAnew: () => queries.follow(null),
-    show: (layer) => change([layer], () => merge(overlay, layer)),
+    show,
     nothing: () => {
       const layer: Layer = new Map()
       for (const table of tables.values()) clear(table, layer)
