@@ -33,14 +33,19 @@ export interface Transaction {
    * The next piece is read when `onRows` has settled; after false, none is.
    */
   stream(text: string, parameters: readonly Parameter[], onRows: OnRows): Promise<void>
+  /** Statements of DDL, separated by semicolons, without parameters. They must not begin or end a transaction. */
+  execute(script: string): Promise<void>
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: an answer is only asked of who wants to stop
 type Going = boolean | undefined | void
 export type OnRows = (rows: readonly string[]) => Going | Promise<Going>
 
-/** `write`: REPEATABLE READ. `read`: REPEATABLE READ, READ ONLY: one snapshot for all of it. */
-export type TransactionMode = 'write' | 'read'
+/**
+ * `write`: REPEATABLE READ. `read`: REPEATABLE READ, READ ONLY: one snapshot for all of it. `define`: READ COMMITTED, for DDL that waits for a lock
+ * and then has to see what was committed meanwhile.
+ */
+export type TransactionMode = 'write' | 'read' | 'define'
 
 /**
  * A PostgreSQL. Two implementations: `postgres` (a server, by URL) and `embedded` (PGlite, in this process).

@@ -62,6 +62,30 @@ export function transactionsContract(database: () => Database): void {
     await expect(database().transaction('read', (transaction) => add(transaction, 1, 'a'))).rejects.toMatchObject({ details: { sqlstate: '25006' } })
   })
 
+  test('a transaction for definitions is READ COMMITTED, runs scripts, and commits or leaves nothing', async () => {
+    await database().execute('drop table if exists defined')
+    const defined = async () => (await database().query(`select to_regclass('defined') is not null as present`))[0]?.present
+    const error = new Error('changed my mind')
+    const attempt = database().transaction('define', async (transaction) => {
+      await transaction.execute('create table defined (id int); insert into defined values (1); savepoint one; drop table defined; rollback to one;')
+      expect(await transaction.query(`select id, current_setting('transaction_isolation') as isolation from defined`)).toEqual([
+        { id: 1, isolation: 'read committed' },
+      ])
+      throw error
+    })
+    await expect(attempt).rejects.toBe(error)
+    expect(await defined()).toBe(false)
+    await database().transaction('define', (transaction) => transaction.execute('create table defined (id int); comment on table defined is $$a;b$$'))
+    expect(await defined()).toBe(true)
+    const broken = database().transaction('define', (transaction) => transaction.execute('drop table defined; select 1/0'))
+    await expect(broken).rejects.toMatchObject({ code: 'sql', details: { sqlstate: '22012' } })
+    expect(await defined()).toBe(true)
+    const ended = database().transaction('define', (transaction) => transaction.execute('begin; drop table defined'))
+    await expect(ended).rejects.toMatchObject({ code: 'sql', details: { sqlstate: '25001' } })
+    expect(await defined()).toBe(true)
+    await database().execute('drop table defined')
+  })
+
   test('a transaction sees one snapshot, whatever is committed meanwhile', async () => {
     const [read, written] = [signal(), signal()]
     const seen = database().transaction('read', async (transaction) => {

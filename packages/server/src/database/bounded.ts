@@ -31,9 +31,10 @@ export function bounded<T>(run: (transaction: Transaction) => Promise<T>, idleMs
             return goesOn
           }),
         )
+      const execute: Transaction['execute'] = (script) => unwatched(transaction.execute(script))
       watch()
       // Whatever comes first counts; a statement of it that is still under way sets no timer that anybody waits for.
-      run({ query, stream })
+      run({ query, stream, execute })
         .finally(() => {
           underWay = Number.POSITIVE_INFINITY
           clearTimeout(timer)

@@ -4,7 +4,7 @@ import { sameEverywhere } from './connection.ts'
 import { abortedFailure, type ErrorFields, overFailure, sqlFailure } from './failure.ts'
 import { limits } from './limits.ts'
 import { createPipeline, createPrepared, type Pipeline, type Prepared } from './prepared.ts'
-import { bindable, checkScript, checkStatement } from './statement.ts'
+import { bindable, checkScript, checkStatement, controlFailure } from './statement.ts'
 import { type Answer, bind, closePortal, copyFail, describePortal, execute, parse, simpleQuery, sync, type Wire } from './wire.ts'
 
 /**
@@ -24,7 +24,7 @@ const begin = {
   write: simpleQuery('begin isolation level repeatable read'),
   read: simpleQuery('begin isolation level repeatable read, read only'),
   // One statement of it sees what those before it waited for.
-  script: simpleQuery('begin isolation level read committed'),
+  define: simpleQuery('begin isolation level read committed'),
 }
 const commit = simpleQuery('commit')
 const rollback = simpleQuery('rollback')
@@ -35,7 +35,7 @@ const withSettings = (isolation: string) => simpleQuery(`begin isolation level $
 const startsWithSettings: typeof begin = {
   write: withSettings('repeatable read'),
   read: withSettings('repeatable read, read only'),
-  script: withSettings('read committed'),
+  define: withSettings('read committed'),
 }
 
 const unnamed = ({ text, parameters }: Statement): readonly Buffer[] => [
@@ -75,7 +75,7 @@ export function createSession(wire: Wire, shapes: Shapes, { prepared = createPre
   }
 
   async function query(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
-    if (isPooled) return inTransaction('script', text, parameters)
+    if (isPooled) return inTransaction('define', text, parameters)
     return rowsOf(await sendFresh(() => pipelineOf([{ text, parameters }], [], [sync])))
   }
 
@@ -86,13 +86,13 @@ export function createSession(wire: Wire, shapes: Shapes, { prepared = createPre
   }
 
   async function queryOnce(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
-    if (isPooled) return inTransaction('script', text, parameters)
+    if (isPooled) return inTransaction('define', text, parameters)
     return rowsOf(await wire.send([...unnamed({ text, parameters }), sync]))
   }
 
   async function runScript(script: string): Promise<void> {
     // In a transaction of our own: one that a script begins and does not end would be left to the next user of the session.
-    check(await send(createPipeline(starts.script, simpleQuery(checkScript(script)), copyFail, commit)))
+    check(await send(createPipeline(starts.define, simpleQuery(checkScript(script)), copyFail, commit)))
   }
 
   async function batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
@@ -118,7 +118,10 @@ export function createSession(wire: Wire, shapes: Shapes, { prepared = createPre
     // Not awaited: the first statement travels with it.
     const begun = wire.send([starts[mode]])
     begun.catch(() => undefined)
-    const open = createTransaction(wire, async (text, parameters) => send(pipelineOf([{ text, parameters }], [], [sync])))
+    const open = createTransaction(wire, {
+      query: async (text, parameters) => send(pipelineOf([{ text, parameters }], [], [sync])),
+      execute: async (script) => send(createPipeline(simpleQuery(checkScript(script)), copyFail, sync)),
+    })
     try {
       const result = await run(open.transaction)
       open.end()
@@ -144,7 +147,13 @@ interface OpenTransaction {
   firstFailure(): unknown
 }
 
-function createTransaction(wire: Wire, ask: (text: string, parameters: readonly Parameter[]) => Promise<Answer>): OpenTransaction {
+/** How a transaction asks its session. */
+interface Asking {
+  query(text: string, parameters: readonly Parameter[]): Promise<Answer>
+  execute(script: string): Promise<Answer>
+}
+
+function createTransaction(wire: Wire, ask: Asking): OpenTransaction {
   let isOver = false
   let portals = 0
   let failure: unknown
@@ -161,7 +170,7 @@ function createTransaction(wire: Wire, ask: (text: string, parameters: readonly 
 
   async function query(text: string, parameters: readonly Parameter[] = []): Promise<readonly SqlRow[]> {
     refuseOver()
-    const answer = await ask(text, parameters)
+    const answer = await ask.query(text, parameters)
     if (answer.error) throw noted(answer.error)
     return rowsOf(answer)
   }
@@ -185,8 +194,15 @@ function createTransaction(wire: Wire, ask: (text: string, parameters: readonly 
     }
   }
 
+  async function runScript(script: string): Promise<void> {
+    refuseOver()
+    const { error, statements } = await ask.execute(script)
+    if (error) throw noted(error)
+    if (statements.some(({ tag }) => tag !== null && endsTransaction.test(tag))) throw noted(controlFailure)
+  }
+
   return {
-    transaction: { query, stream },
+    transaction: { query, stream, execute: runScript },
     end: () => {
       isOver = true
     },
@@ -216,6 +232,9 @@ const rowsOf = (answer: Answer): readonly SqlRow[] => check(answer).statements[0
 
 /** Prepared before the tables changed (RevalidateCachedQuery), or forgotten by a DEALLOCATE or DISCARD of the app's own. */
 const isStale = ({ error }: Answer) => error !== null && (error.sqlstate === '26000' || (error.sqlstate === '0A000' && error.message.includes('cached plan')))
+
+/** ROLLBACK is also what ROLLBACK TO answers. */
+const endsTransaction = /^(BEGIN|START TRANSACTION|COMMIT|PREPARE TRANSACTION)/
 
 /** Tags of statements that can change what another one answers, or forget it. */
 const changesShapes = /^(CREATE|ALTER|DROP|COMMENT|DISCARD|DEALLOCATE|SELECT INTO|REINDEX|DO)\b/

@@ -1,5 +1,5 @@
 import type { Parameter } from '../ports.ts'
-import { sqlFailure } from './failure.ts'
+import { type ErrorFields, sqlFailure } from './failure.ts'
 
 /** A parameter as the text that is bound, or null. */
 export type BoundText = string | null
@@ -17,12 +17,7 @@ export const bindable = (parameters: readonly Parameter[]): BoundText[] =>
  */
 export function checkStatement(text: string): string {
   if (transactionControl.test(text)) {
-    throw sqlFailure({
-      sqlstate: '25001',
-      message: 'a statement must not begin or end a transaction',
-      severity: 'ERROR',
-      hint: 'Use transaction() or batch().',
-    })
+    throw sqlFailure(controlFailure)
   }
   if (copyOverConnection.test(text)) {
     throw sqlFailure({
@@ -33,6 +28,13 @@ export function checkStatement(text: string): string {
     })
   }
   return textOf(text, 'the statement')
+}
+
+export const controlFailure: ErrorFields = {
+  sqlstate: '25001',
+  message: 'a statement must not begin or end a transaction',
+  severity: 'ERROR',
+  hint: 'Use transaction() or batch().',
 }
 
 const copyOverConnection = /^\s*copy\s[^;]*\s(from\s+stdin|to\s+stdout)\b/i

@@ -7,7 +7,7 @@ export interface LogRow {
   readonly xid: bigint
   /** SQL name; null for a mutation's outcome and for new jobs. */
   readonly table: string | null
-  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g' | 'j'
+  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g' | 'j' | 'b'
   /** An encoded JSON array, as text. For `m`: device and number. */
   readonly key: string | null
   readonly before: readonly string[]

@@ -34,6 +34,8 @@ export interface Net {
   readonly outcomes: readonly OutcomeOf[]
   /** Tables that were truncated; what came after it in the batch is among the changes. */
   readonly cleared: readonly Cleared[]
+  /** Tables that changed in a way that no row tells: what is held of them is to be loaded again, behind the batch. Nothing else is said of them. */
+  readonly barriers: ReadonlySet<string>
 }
 export interface Cleared {
   readonly table: string
@@ -63,24 +65,31 @@ export function encodersOf(schema: Schema): Encoders {
 const loadsOf = ({ memberships }: TableDefinition) =>
   new Map(memberships.toSorted((a, b) => (a.load === 'eager' ? 1 : 0) - (b.load === 'eager' ? 1 : 0)).map(({ kind, load }) => [kind, load]))
 
+/** A newer server may have captured the table, with kinds of scopes that this one does not know of it. */
 export const streamsOf = ({ loads }: Encoder, scopes: readonly string[]): readonly StreamKey[] =>
-  scopes.map((scope) => streamKey(loads.get(scope.slice(0, scope.indexOf(':'))) ?? 'eager', scope))
+  scopes.flatMap((scope) => {
+    const load = loads.get(scope.slice(0, scope.indexOf(':')))
+    return load === undefined ? [] : [streamKey(load, scope)]
+  })
 
 /** Rows in the order of the log. Rows of tables that the schema does not know are passed over. */
 export function netOf(rows: readonly LogRow[], encoders: Encoders): Net {
   const changes = new Map<string, Change>()
   const cleared = new Map<string, Cleared>()
+  const barriers = new Set<string>()
   const outcomes: OutcomeOf[] = []
   for (const row of rows) {
     if (row.op === 'm') outcomes.push(outcomeOf(row))
     const encoder = row.table === null ? undefined : encoders.get(row.table)
     if (encoder === undefined || row.op === 'm' || row.op === 'g') continue
-    if (row.op === 't') {
+    if (row.op === 'b') barriers.add(encoder.table)
+    else if (row.op === 't') {
       cleared.set(encoder.table, { table: encoder.table, xid: row.xid })
       for (const [id, change] of changes) if (change.table === encoder.table) changes.delete(id)
     } else add(changes, row, encoder)
   }
-  return { changes: [...changes.values()].filter(isVisibleChange), outcomes, cleared: [...cleared.values()] }
+  const isTold = ({ table }: { readonly table: string }) => !barriers.has(table)
+  return { changes: [...changes.values()].filter(isVisibleChange).filter(isTold), outcomes, cleared: [...cleared.values()].filter(isTold), barriers }
 }
 
 function add(changes: Map<string, Change>, row: LogRow, encoder: Encoder): void {

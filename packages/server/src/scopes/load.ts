@@ -2,7 +2,7 @@
 import { type Json, scopeKind } from '@headwater/protocol'
 import { type ColumnDefinition, decodeValue, encodeValue, type Schema, type TableDefinition } from '@headwater/schema'
 import { type Held, type Places, wireColumns } from '../feed/columns.ts'
-import { streamLoad, streamScope } from '../feed/stream.ts'
+import { type StreamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Parameter, Transaction } from '../ports.ts'
 import { loadOrder } from '../sql/create.ts'
@@ -79,6 +79,12 @@ export function isPlace(schema: Schema, held: Held, { pass: number, after }: Pla
 
 /** Tables that the streams can have rows in. */
 export const tablesOf = (schema: Schema, held: Held): ReadonlySet<string> => new Set(passesOf(schema, held).map(({ name }) => name))
+
+/** Tables that one stream can have rows in, whatever of them it shows. */
+export const tablesIn = (schema: Schema, stream: StreamKey): readonly string[] =>
+  Object.entries(schema.definitions).flatMap(([name, { memberships }]) =>
+    memberships.some(({ kind, load }) => kind === scopeKind(streamScope(stream)) && load === streamLoad(stream)) ? [name] : [],
+  )
 
 /** Rows of one table that are in scopes by one of its memberships, with the columns that these show; without those of the passes before it with the same columns. */
 interface Pass {

@@ -76,7 +76,7 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
     const { rows } = await readStep(transaction, since)
     const net = await settled(transaction, schema, encoders, rows)
     const tables = tablesOf(schema, held)
-    if (net.cleared.some(({ table }) => tables.has(table))) throw changedAsAWhole()
+    if ([...net.barriers, ...net.cleared.map(({ table }) => table)].some((table) => tables.has(table))) throw changedAsAWhole()
     // On another connection some turns may have come after the cursor, and have shown what has gone again: it is in no net change.
     const each = isContinued ? rows.map((row) => netOf([row], encoders)) : []
     const isConcerned = ({ before, after }: Change) => [...before, ...after].some((stream) => held.has(stream))

@@ -9,7 +9,7 @@ import { type StreamKey, streamKey, streamLoad, streamScope } from '../feed/stre
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
 import { type Granted, regranted } from '../scopes/grants.ts'
-import { countRows, isPlace, loadStart, type Place, tablesOf } from '../scopes/load.ts'
+import { countRows, isPlace, loadStart, type Place, tablesIn, tablesOf } from '../scopes/load.ts'
 import { createFetch, type Load, netSince, snapshotIn } from './fetch.ts'
 import { checkpointFrame, type Head, tablesText } from './frame.ts'
 import { digestOf, readMark } from './mark.ts'
@@ -34,6 +34,8 @@ export interface Loads {
 /** What a greeting found, in one snapshot. */
 interface Greeted {
   readonly snapshot: Snapshot
+  /** That of the device's cursor; null: it does not continue it. */
+  readonly since: Snapshot | null
   readonly resume: Attached['resume']
   /** Streams that the device says it holds at its cursor. */
   readonly before: ReadonlySet<StreamKey>
@@ -41,6 +43,8 @@ interface Greeted {
   readonly kept: Held
   readonly outcomes: readonly Outcome[]
   readonly missed: Net
+  /** Streams that the device holds at its cursor, and of which a table has changed since in a way that no row tells: they are exchanged as one. */
+  readonly stale: readonly StreamKey[]
   /** What is to be loaded, in the order in which it becomes visible; and where the first of it goes on, if the device has some of it. */
   readonly groups: readonly (readonly StreamKey[])[]
   readonly continued: Continued | null
@@ -65,8 +69,8 @@ interface Revealed {
   readonly outcomes: readonly Outcome[]
   readonly missed: Net
   readonly more: boolean | null
-  /** What is loaded is left and joined anew: nothing of it stays as it was. */
-  readonly again?: boolean
+  /** Streams that are left and joined anew: nothing of them stays as it was. */
+  readonly again?: readonly StreamKey[]
 }
 
 export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
@@ -81,24 +85,26 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     for (const scope of hello.held) holding.asked.add(scope)
     const load = begin([], null)
     const found = await deps.slots.run(() => database.transaction('read', (transaction) => greet(transaction, hello, onWelcome)))
-    const { resume, before, missed, groups } = found
+    const { resume, before, stale, groups } = found
     loads = Math.max(loads, found.continued?.number ?? 0)
     // Rows that are shown already are exchanged as one: nobody should see them go and come again.
     const isShowing = resume !== 'ok' && (hello.cursor !== null || hello.granted.length > 0)
-    let { outcomes } = found
+    let { outcomes, missed } = found
     Object.assign(load, { at: found.snapshot })
-    if (isShowing) {
-      Object.assign(load, { at: null, streams: groups.flat(), total: found.total, ...found.continued, isContinued: found.continued !== null })
+    if (isShowing || stale.length > 0) {
+      const streams = isShowing ? groups.flat() : stale
+      Object.assign(load, { at: null, streams, total: found.total, ...(isShowing && found.continued), isContinued: isShowing && found.continued !== null })
       await fetch(load, async (transaction, granted) => {
         holding.granted = granted
         outcomes = (await outcomesIn(transaction, hello)).list
+        if (found.since !== null) missed = missedIn(await netSince(transaction, schema, encoders, found.since), before).missed
       })
     }
     await feed.reach()
     const gained = settleGrants(load)
-    const wanted = (isShowing ? load.held : null) ?? found.kept
+    const wanted: Held = new Map([...found.kept, ...(load.held ?? [])])
     const isAnew = resume !== 'ok'
-    reveal(load, { replace: isAnew, wanted, tag: isAnew ? null : hello.grants, before, outcomes, missed, more: !isShowing && groups.length > 0 })
+    reveal(load, { replace: isAnew, wanted, tag: isAnew ? null : hello.grants, before, outcomes, missed, more: !isShowing && groups.length > 0, again: stale })
     holding.isAttached = true
     join(gained.flatMap(streamsOf)).catch(deps.onFailure)
     if (!isShowing) joinAll(found).catch(deps.onFailure)
@@ -114,13 +120,18 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const before = new Set(resume === 'ok' ? [...hello.granted.map((scope) => streamKey('eager', scope)), ...held] : [])
     const outcomes = await outcomesIn(transaction, hello)
     const groups = groupsOf(hello.held).filter((group) => group.length > 0)
-    const continued = await continuedIn(transaction, snapshot, hello, groups)
-    onWelcome({ resume, last: outcomes.last, continued: continued !== null })
     const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
-    const missed = since === null ? noNet : await netSince(transaction, schema, encoders, since)
-    const kept = heldOf(sets, before, holding.granted)
-    const total = groups.length === 0 ? 0 : await countRows(transaction, schema, heldOf(sets, [...kept.keys(), ...groups.flat()], holding.granted))
-    return { snapshot, resume, before, kept, outcomes: outcomes.list, missed, groups, continued, total }
+    const { missed, stale } = missedIn(since === null ? noNet : await netSince(transaction, schema, encoders, since), before)
+    const continued = stale.length > 0 ? null : await continuedIn(transaction, snapshot, hello, groups)
+    onWelcome({ resume, last: outcomes.last, continued: continued !== null })
+    const kept = heldOf(
+      sets,
+      [...before].filter((stream) => !stale.includes(stream)),
+      holding.granted,
+    )
+    const all = heldOf(sets, [...before, ...groups.flat()], holding.granted)
+    const total = groups.length + stale.length === 0 ? 0 : await countRows(transaction, schema, all)
+    return { snapshot, since, resume, before, kept, outcomes: outcomes.list, missed, stale, groups, continued, total }
 
     /** What the screen waits for comes first. In order, so that the next greeting makes the same groups. */
     function groupsOf(waitedFor: readonly ScopeKey[]): (readonly StreamKey[])[] {
@@ -144,9 +155,22 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const held = heldOf(sets, group, holding.granted)
     if (!isPlace(schema, held, mark.place)) return null
     const { snapshot } = checked.position
-    const { cleared } = await netSince(transaction, schema, encoders, snapshot)
+    const { cleared, barriers } = await netSince(transaction, schema, encoders, snapshot)
     const tables = tablesOf(schema, held)
-    return cleared.some(({ table }) => tables.has(table)) ? null : { number: mark.load, place: mark.place, at: snapshot, cursor: mark.cursor, held }
+    return [...barriers, ...cleared.map(({ table }) => table)].some((table) => tables.has(table))
+      ? null
+      : { number: mark.load, place: mark.place, at: snapshot, cursor: mark.cursor, held }
+  }
+
+  /**
+   * What a device missed since its cursor, and what it has to load again because a row cannot tell it. A table that was emptied meanwhile is
+   * loaded again with it: on the device what is cleared goes after what was loaded has come.
+   */
+  function missedIn(net: Net, before: ReadonlySet<StreamKey>): { readonly missed: Net; readonly stale: readonly StreamKey[] } {
+    if (net.barriers.size === 0) return { missed: net, stale: [] }
+    const tables = new Set([...net.barriers, ...net.cleared.map(({ table }) => table)])
+    const stale = [...before].filter((stream) => tablesIn(schema, stream).some((table) => tables.has(table)))
+    return { missed: { ...net, changes: net.changes.filter(({ table }) => !tables.has(table)), cleared: [] }, stale }
   }
 
   /** What a person gained while their greeting was answered. */
@@ -187,7 +211,8 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     if (continued) Object.assign(load, continued, { isContinued: true })
     await fetch(load)
     await feed.reach()
-    reveal(load, { replace: false, wanted: load.held ?? new Map(), before: new Set(), outcomes: [], missed: noNet, more, again })
+    const wanted = load.held ?? new Map()
+    reveal(load, { replace: false, wanted, before: new Set(), outcomes: [], missed: noNet, more, again: again ? [...wanted.keys()] : [] })
     const missing = streams.filter((stream) => !load.held?.has(stream))
     // Lost before the snapshot and granted again after it, within one batch: as the feed sees it, nothing has changed.
     const regained = missing.filter((stream) => holding.granted.has(streamScope(stream)))
@@ -219,12 +244,13 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       holds,
     )
     holding.cursor = feed.cursor()
+    const again = (found.again ?? []).filter((stream) => wanted.has(stream))
     const head: Head = {
       cursor: feed.cursor(),
       replace: found.replace,
       loads: load.held === null ? [] : [load.number],
-      left: [...[...found.before].filter((stream) => !wanted.has(stream)), ...(found.again ? wanted : [])],
-      joined: [...wanted].filter((stream) => !found.before.has(stream)),
+      left: [...[...found.before].filter((stream) => !wanted.has(stream)), ...again],
+      joined: [...[...wanted].filter((stream) => !found.before.has(stream)), ...again.filter((stream) => found.before.has(stream))],
       grants: holding.rolesSince(found.tag),
       more: found.more,
       outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
@@ -273,7 +299,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
   }
 }
 
-const noNet: Net = { changes: [], outcomes: [], cleared: [] }
+const noNet: Net = { changes: [], outcomes: [], cleared: [], barriers: new Set() }
 
 interface Part extends Pick<Batch<GrantsAlong>, 'changes' | 'cleared'> {
   readonly concerns: ReadonlySet<StreamKey>

@@ -1,6 +1,6 @@
 // What one device holds, and how it stays level: loads at a snapshot of their own, and from there on the batches of the feed.
 // Invariant: at every checkpoint the device is at one snapshot of the database for everything it holds.
-import type { DeviceId, Hello, Roles, ScopeKey, UserId } from '@headwater/protocol'
+import { type DeviceId, HeadwaterError, type Hello, type Roles, type ScopeKey, type UserId } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import type { ColumnSet, ColumnSets, Held } from '../feed/columns.ts'
 import type { Identity, Resume } from '../feed/cursor.ts'
@@ -11,6 +11,7 @@ import { limits } from '../limits.ts'
 import type { Clock, Database } from '../ports.ts'
 import { type Granted, type GrantReader, type Regrants, regranted } from '../scopes/grants.ts'
 import type { Hub } from '../scopes/hub.ts'
+import { tablesOf } from '../scopes/load.ts'
 import { checkpointFrame, noTables, type Shared } from './frame.ts'
 import { createLoads } from './loading.ts'
 import { changedRoles, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
@@ -67,6 +68,8 @@ export interface Subscriber {
   verifyNext(): Promise<void>
   /** Grants at a batch's snapshot, before its changes are routed: what is lost is not sent any more. */
   regrant(batch: Batch<GrantsAlong>): void
+  /** Tables that the device has to load again, if it holds any of them: its connection ends, and its next greeting does that. Before anything else of a batch. */
+  meet(barriers: ReadonlySet<string>): void
   /** A batch, in order: what it shares with others of what concerns it, and what became of its own mutations. */
   deliver(batch: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): void
   /** Hands out the feed's cursor if the device's is older. */
@@ -220,6 +223,11 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       unlisten(scopes.map((scope) => streamKey('onDemand', scope)))
     },
     regrant,
+    meet: (barriers) => {
+      const isBetween = !holding.isAttached || loads.areUnderWay() || verifying.areUnderWay()
+      if (!isBetween && [...tablesOf(deps.schema, held)].every((table) => !barriers.has(table))) return
+      deps.onFailure(new HeadwaterError('unavailable', 'A table has changed its form.', 'The device greets again, and loads it anew.'))
+    },
     deliver,
     refreshCursor: () => {
       if (!holding.isAttached || holding.cursor === feed.cursor()) return

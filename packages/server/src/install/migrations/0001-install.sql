@@ -23,7 +23,8 @@ create table headwater.witness (xid xid8 not null default pg_current_xact_id());
 insert into headwater.witness default values;
 
 -- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed: with
--- old or new a row of it, and they have the columns by which those are found whom it concerns; j there are new jobs.
+-- old or new a row of it, and they have the columns by which those are found whom it concerns; j there are new jobs; b a barrier: the table
+-- has changed in a way that no row tells, and whoever is behind it loads it again.
 create table headwater.log (
   seq bigserial not null,
   xid xid8 not null default pg_current_xact_id(),
