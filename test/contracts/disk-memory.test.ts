@@ -1,12 +1,13 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
 import { createMemoryDisks } from '../../packages/client/src/disk/memory.ts'
-import { diskContract } from './disk.ts'
+import { diskContract, sharedDiskContract } from './disk.ts'
 
 const relaxed = { strict: false }
 
 describe('the disk in memory', () => {
   diskContract(createMemoryDisks().open, { examples: 300 })
+  sharedDiskContract(createMemoryDisks({ isShared: true }).open, { examples: 300 })
 
   test('W1: after a crash there is what was reported done, and of the rest as many whole appends from the first as the test says', async () => {
     for (const landed of [0, 1, 2, 3]) {

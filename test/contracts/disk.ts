@@ -105,7 +105,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
 
   test('replacing while appending loses and moves nothing', async () => {
     const { name, disk } = await fresh()
-    const calls = numbered(0, 50).map((record) => disk.append([record], relaxed))
+    const calls: Promise<unknown>[] = numbered(0, 50).map((record) => disk.append([record], relaxed))
     calls.push(disk.replace(20, ['snapshot of 20']))
     for (const record of numbered(50, 100)) calls.push(disk.append([record], relaxed))
     calls.push(disk.replace(31, ['snapshot of 50']))
@@ -140,7 +140,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
     void disk.append(['b'], strict)
     await disk.close()
     await disk.close()
-    for (const call of [() => disk.append(['c'], relaxed), () => disk.replace(0, ['c'])]) {
+    for (const call of [() => disk.append(['c'], relaxed), () => disk.replace(0, ['c']), () => disk.restart(['c']), () => disk.news()]) {
       await expect(call()).rejects.toSatisfy((error) => error instanceof HeadwaterError && error.code === 'disk')
     }
     const again = await open(name)
@@ -162,7 +162,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
         const name = freshName()
         let disk = await open(name)
         let model = await disk.read()
-        const calls: Promise<void>[] = []
+        const calls: Promise<unknown>[] = []
         for (const one of steps) {
           if (one.type === 'restart') {
             await disk.close()
@@ -179,15 +179,166 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
   })
 }
 
+/** What disks promise that several tabs have open at a time: all of them are one sequence. */
+export function sharedDiskContract(open: OpenDisk, options: { readonly examples: number }): void {
+  const openTwo = async () => {
+    const name = freshName()
+    const [one, two] = [await open(name), await open(name)]
+    await one.restart(['first'])
+    expect(await two.read()).toEqual(['first'])
+    return { name, one, two }
+  }
+  const readOnce = async (name: string) => {
+    const disk = await open(name)
+    const records = await disk.read()
+    await disk.close()
+    return records
+  }
+  const behind = { code: 'disk-behind' }
+
+  test('W3: what two append is one sequence, and each is told what the other appended before its own', async () => {
+    const { name, one, two } = await openTwo()
+    expect(await one.append(['a1', 'a2'], relaxed)).toEqual([])
+    expect(await two.append(['b1'], strict)).toEqual(['a1', 'a2'])
+    expect(await two.append(['b2'], relaxed)).toEqual([])
+    expect(await one.append(['a3'], relaxed)).toEqual(['b1', 'b2'])
+    expect(await two.news()).toEqual(['a3'])
+    expect(await two.news()).toEqual([])
+    expect(await readOnce(name)).toEqual(['first', 'a1', 'a2', 'b1', 'b2', 'a3'])
+  })
+
+  test('W1: a large record and many small ones of another are told whole', async () => {
+    const { one, two } = await openTwo()
+    const large = 'large é '.repeat(200_000)
+    await one.append([large], relaxed)
+    await one.append(numbered(0, 1_000), relaxed)
+    expect(await two.news()).toEqual([large, ...numbered(0, 1_000)])
+  })
+
+  test('F8: a fenced append is refused behind what it may not follow, nothing of it is written, and nothing is broken', async () => {
+    const { name, one, two } = await openTwo()
+    const mayFollow = (missed: readonly DiskRecord[]) => !missed.includes('leader 2')
+    expect(await one.append(['by 1'], { strict: false, mayFollow })).toEqual([])
+    await two.append(['own'], strict)
+    expect(await one.append(['by 1 again'], { strict: false, mayFollow })).toEqual(['own'])
+    await two.append(['leader 2'], strict)
+    await expect(one.append(['late', 'and later'], { strict: false, mayFollow })).rejects.toMatchObject(behind)
+    expect(await one.append(['anybody may'], strict)).toEqual(['by 1 again', 'leader 2'].slice(1))
+    expect(await two.news()).toEqual(['by 1 again', 'anybody may'].slice(1))
+    expect(await readOnce(name)).toEqual(['first', 'by 1', 'own', 'by 1 again', 'leader 2', 'anybody may'])
+  })
+
+  test('R2: who knew all goes on behind a snapshot; who did not is told to read it', async () => {
+    const { name, one, two } = await openTwo()
+    const three = await open(name)
+    expect(await three.read()).toEqual(['first'])
+    await one.append(['a', 'b', 'c'], relaxed)
+    await two.news()
+    await one.replace(3, ['s1', 's2', 's3', 's4', 's5'])
+    expect(await two.news()).toEqual([])
+    expect(await two.append(['d'], relaxed)).toEqual([])
+    for (const late of [() => three.news(), () => three.append(['x'], strict), () => three.replace(1, ['x']), () => three.restart(['x'])])
+      await expect(late()).rejects.toMatchObject(behind)
+    expect(await three.read()).toEqual(['s1', 's2', 's3', 's4', 's5', 'c', 'd'])
+    expect(await three.append(['e'], relaxed)).toEqual([])
+    expect(await one.append(['f'], relaxed)).toEqual(['d', 'e'])
+    await one.replace(8, ['t'])
+    expect(await two.append(['g'], relaxed).catch(({ code }) => code)).toBe('disk-behind')
+    expect(await readOnce(name)).toEqual(['t', 'f'])
+  })
+
+  test('F8: a beginning is not exchanged by who does not know what others have appended', async () => {
+    const { name, one, two } = await openTwo()
+    await one.append(['a'], relaxed)
+    await expect(two.replace(1, ['s'])).rejects.toMatchObject(behind)
+    await expect(two.restart(['s'])).rejects.toMatchObject(behind)
+    expect(await two.append(['b'], relaxed)).toEqual(['a'])
+    await two.replace(3, ['s'])
+    expect(await readOnce(name)).toEqual(['s'])
+    await expect(one.append(['late'], relaxed)).rejects.toMatchObject(behind)
+  })
+
+  test('R2: where everything is begun anew, everybody else reads it first', async () => {
+    const { name, one, two } = await openTwo()
+    await one.restart(['another'])
+    await expect(two.news()).rejects.toMatchObject(behind)
+    await expect(two.append(['late'], strict)).rejects.toMatchObject(behind)
+    expect(await two.read()).toEqual(['another'])
+    expect(await two.append(['in time'], strict)).toEqual([])
+    expect(await one.news()).toEqual(['in time'])
+    expect(await readOnce(name)).toEqual(['another', 'in time'])
+  })
+
+  test('F8: of two that find nothing, one begins, and the other reads that first', async () => {
+    const name = freshName()
+    const [one, two] = [await open(name), await open(name)]
+    expect([await one.read(), await two.read()]).toEqual([[], []])
+    const begun = await Promise.allSettled([one.append(['by one'], strict), two.append(['by two'], strict)])
+    expect(begun.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    const [winner, loser, text] = begun[0].status === 'fulfilled' ? [one, two, 'by one'] : [two, one, 'by two']
+    expect(await loser.read()).toEqual([text])
+    await loser.append(['later'], strict)
+    expect(await winner.news()).toEqual(['later'])
+  })
+
+  test('whoever writes what and whenever: one sequence, in which the records of each stand as it wrote them', async () => {
+    const turn = fc.record({ by: fc.nat(2), type: fc.constantFrom('append', 'append', 'append', 'news', 'compact'), count: fc.nat(3) })
+    await fc.assert(
+      fc.asyncProperty(fc.array(turn, { maxLength: 40 }), async (turns) => {
+        const name = freshName()
+        const disks = [await open(name), await open(name), await open(name)]
+        await disks[0]?.restart(['begun'])
+        // What each knows, and what there is.
+        const known = await Promise.all(disks.map(async (disk) => [...(await disk.read())]))
+        const all = ['begun']
+        const hear = async (i: number, work: (disk: Disk, mine: string[]) => Promise<void>) => {
+          const [disk, mine] = [disks[i], known[i]]
+          if (!disk || !mine) return
+          await work(disk, mine).catch(async (error) => {
+            if (error.code !== 'disk-behind') throw error
+            known[i] = [...(await disk.read())]
+          })
+        }
+        for (const [at, { by, type, count }] of turns.entries()) {
+          const own = numbered(0, count).map((record) => `${record} of turn ${at} by ${by}`)
+          await hear(by, async (disk, mine) => {
+            if (type === 'news') mine.push(...(await disk.news()))
+            if (type === 'append') {
+              mine.push(...(await disk.append(own, { strict: at % 2 === 0 })), ...own)
+              all.push(...own)
+            }
+            if (type === 'compact') {
+              await disk.replace(Math.max(0, mine.length - count), ['sum', ...mine.slice(0, Math.max(0, mine.length - count))])
+              const exchanged = mine.length - Math.max(0, mine.length - count)
+              mine.splice(0, mine.length - exchanged, 'sum', ...mine.slice(0, mine.length - exchanged))
+            }
+          })
+        }
+        const plain = (records: readonly string[]) => records.filter((record) => record !== 'sum')
+        for (const i of [0, 1, 2])
+          await hear(i, async (disk, mine) => {
+            mine.push(...(await disk.news()))
+          })
+        for (const one of known) expect(plain(one)).toEqual(all)
+        for (const disk of disks) await disk.close()
+        expect(plain(await readOnce(name))).toEqual(all)
+      }),
+      { numRuns: options.examples },
+    )
+  })
+}
+
 type Step =
   | { readonly type: 'append'; readonly records: readonly DiskRecord[]; readonly strict: boolean }
   | { readonly type: 'replace'; readonly part: number; readonly records: readonly DiskRecord[] }
+  | { readonly type: 'anew'; readonly records: readonly DiskRecord[] }
   | { readonly type: 'wipe' | 'restart' }
 
 const records = fc.array(fc.string({ unit: 'binary', maxLength: 12 }), { maxLength: 4 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('append' as const), records, strict: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('replace' as const), part: fc.double({ min: 0, max: 1, noNaN: true }), records }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('anew' as const), records }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('wipe' as const, 'restart' as const) }) },
 )
 
@@ -196,11 +347,13 @@ const counted = (part: number, length: number) => Math.round(part * length)
 async function call(disk: Disk, one: Step, length: number): Promise<void> {
   if (one.type === 'append') await disk.append(one.records, one)
   if (one.type === 'replace') await disk.replace(counted(one.part, length), one.records)
+  if (one.type === 'anew') await disk.restart(one.records)
   if (one.type === 'wipe') await disk.wipe()
 }
 
 function expected(one: Step, model: readonly DiskRecord[]): readonly DiskRecord[] {
   if (one.type === 'append') return [...model, ...one.records]
   if (one.type === 'replace') return [...one.records, ...model.slice(counted(one.part, model.length))]
+  if (one.type === 'anew') return one.records
   return one.type === 'wipe' ? [] : model
 }

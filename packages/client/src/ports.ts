@@ -1,4 +1,5 @@
 // Everything impure that the engine on a device needs comes through here, so that tests and the simulation run the real code.
+import { HeadwaterError } from '@headwater/protocol'
 
 /** Wall clock and timers. The clock may be wrong by years: nothing may depend on it but a display, and how long rows stay that nobody uses. */
 export interface Clock {
@@ -42,7 +43,8 @@ export interface Network {
 export type DiskRecord = string
 
 /**
- * A device's disk: an append-only sequence of records with an occasional exchange of its beginning.
+ * A device's disk: an append-only sequence of records with an occasional exchange of its beginning. Where tabs share a store, each has a disk
+ * of its own, and all of them are one sequence: each is told what the others appended, in order.
  *
  * - `append` is atomic: after a crash either all of its records are there, in order, or none.
  * - Appends take effect in the order of the calls, also when not awaited in between.
@@ -51,19 +53,37 @@ export type DiskRecord = string
  * - A damaged tail (a crash while writing) is cut off by `read`, never handed out.
  * - After an append failed, later ones and replacements fail as well, until `wipe` or a new open: a log with a hole would be read as whole.
  *   A replacement that failed leaves everything as it was.
- * - Errors are thrown as HeadwaterError with code `disk-full`, `disk-blocked` (open elsewhere, or not allowed) or `disk`.
+ * - Errors are thrown as HeadwaterError with code `disk-full`, `disk-blocked` (not to be had), `disk`, or `disk-behind`: nothing was written and
+ *   nothing is broken, but others have written what must be heard first; by `news`, and where that throws it too, by `read`.
  */
 export interface Disk {
-  /** Every record, in order. Called once, first. */
+  /** Every record, in order. Called first, and again where `news` throws `disk-behind`. */
   read(): Promise<readonly DiskRecord[]>
-  append(records: readonly DiskRecord[], options: { readonly strict: boolean }): Promise<void>
-  /** Takes the place of the first `count` records as counted since `read`, replacements included. */
+  /** What others have appended behind what is known here. Throws `disk-behind` if what is known here was exchanged, or gone, before it was heard. */
+  news(): Promise<readonly DiskRecord[]>
+  /** Adds the records behind all others, and answers what others had appended before them, as `news` does. */
+  append(records: readonly DiskRecord[], options: AppendOptions): Promise<readonly DiskRecord[]>
+  /**
+   * Takes the place of the first `count` records as known here, replacements included. Who knows these goes on behind what took their place: it
+   * must come to the same. Throws `disk-behind` if others have appended.
+   */
   replace(count: number, records: readonly DiskRecord[]): Promise<void>
+  /** Takes the place of everything, for records that say something else: everybody but this disk is `disk-behind`. Throws it if others have appended. */
+  restart(records: readonly DiskRecord[]): Promise<void>
   /** Removes everything for good, here and on the medium. The disk can be used again afterwards, empty; a closed one stays closed. */
   wipe(): Promise<void>
   /** Waits for what was appended. Afterwards everything but `wipe` fails. */
   close(): Promise<void>
 }
+
+export interface AppendOptions {
+  readonly strict: boolean
+  /** Asked within the write whether the records may stand behind what others have appended: if not, `disk-behind`. */
+  readonly mayFollow?: (missed: readonly DiskRecord[]) => boolean
+}
+
+/** What an operation throws that must hear first what others have written. */
+export const isBehind = (error: unknown): boolean => error instanceof HeadwaterError && error.code === 'disk-behind'
 
 /** Opens the disk of one store. `name` is made of the person and the app's URL: any text. */
 export type OpenDisk = (name: string) => Promise<Disk>

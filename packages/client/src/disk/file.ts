@@ -56,15 +56,21 @@ function createDisk(path: string, store: Store, lock: Lock): Disk {
       failure = error
       throw error
     })
+  const exchange = async (count: number, records: readonly DiskRecord[]) => {
+    await store.replace(count, records)
+    // From here on the new file is the one that grows. If its name is not durable, a power loss would bring the old one back.
+    await failingForGood(() => syncDirectory(path))
+  }
   return {
     read: () => unlessFailed(store.read),
-    append: (records, { strict }) => unlessFailed(() => failingForGood(() => store.append(records, strict))),
-    replace: (count, records) =>
+    news: () => unlessFailed(async () => []),
+    append: (records, { strict }) =>
       unlessFailed(async () => {
-        await store.replace(count, records)
-        // From here on the new file is the one that grows. If its name is not durable, a power loss would bring the old one back.
-        await failingForGood(() => syncDirectory(path))
+        await failingForGood(() => store.append(records, strict))
+        return []
       }),
+    replace: (count, records) => unlessFailed(() => exchange(count, records)),
+    restart: (records) => unlessFailed(() => exchange(Infinity, records)),
     wipe: () =>
       queue(async () => {
         const borrowed = closed && (await takeLock(path))
@@ -121,7 +127,7 @@ function createStore(path: string) {
     replace: async (count: number, records: readonly DiskRecord[]) => {
       await opened()
       const before = readFrames(await readFile(path)).records
-      assert(count <= before.length, 'a replacement takes the place of what is there')
+      assert(count <= before.length || count === Infinity, 'a replacement takes the place of what is there')
       const fresh = await writeNew(path, [...records, ...before.slice(count)])
       await close()
       handle = fresh

@@ -108,7 +108,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   async function mend(): Promise<void> {
     await disk.close().catch(() => {})
     // What another has written meanwhile is not ours to replace.
-    if (broken?.code === 'disk-blocked') throw broken
+    if (broken?.code === 'disk-blocked' || broken?.code === 'disk-behind') throw broken
     disk = await deps.open()
     const { length } = await disk.read()
     if (length > count) throw new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close that tab and reload this one.')
