@@ -14,6 +14,8 @@ export interface NativeOptions {
   readonly durable?: boolean
   /** A major version, 14 to 18; 14 to 17 are in test/versions. Default: `HEADWATER_POSTGRES`, or 18. */
   readonly version?: number
+  /** Where its directory is made. Default: the system's folder for temporary files. */
+  readonly parent?: string
   /** Further settings, such as `{ max_connections: '20' }`. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -44,7 +46,7 @@ export async function startNative(options: NativeOptions = {}): Promise<Native> 
   const binaries = await findBinaries(owner, tmpdir(), rootOf(options.version ?? versionTested))
   const { folder } = binaries
   // Short, because the path of a unix socket may have 107 bytes.
-  const directory = await mkdtemp(join(tmpdir(), 'hw-pg-'))
+  const directory = await mkdtemp(join(options.parent ?? tmpdir(), 'hw-pg-'))
   if (owner) await chown(directory, owner.uid, owner.gid)
   const data = join(directory, 'data')
   await runToEnd(join(folder, 'initdb'), [...initdbArguments(data, binaries), '--auth', 'trust', '--no-sync'], owner)

@@ -20,22 +20,28 @@ export interface Session {
   transaction<T>(mode: TransactionMode, run: (transaction: Transaction) => Promise<T>): Promise<T>
 }
 
-const begin = {
-  write: simpleQuery('begin isolation level repeatable read'),
-  read: simpleQuery('begin isolation level repeatable read, read only'),
+/**
+ * What reads for devices, and what makes tables, takes as long as it takes: a timeout that the role, the database or the server has is for what people and apps ask, and
+ * holds for mutations.
+ */
+const unhurried = 'set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0'
+const starts = {
+  write: 'begin isolation level repeatable read',
+  read: `begin isolation level repeatable read, read only; ${unhurried}`,
   // One statement of it sees what those before it waited for.
-  define: simpleQuery('begin isolation level read committed'),
+  define: `begin isolation level read committed; ${unhurried}`,
 }
+type Start = keyof typeof starts
+const begin = mapped((text) => simpleQuery(text))
 const commit = simpleQuery('commit')
 const rollback = simpleQuery('rollback')
 
 /** With the settings that a session has for good where it is ours. */
 const settings = Object.entries(sameEverywhere).map(([name, value]) => `set_config('${name}', '${value}', true)`)
-const withSettings = (isolation: string) => simpleQuery(`begin isolation level ${isolation}; select ${settings.join()}`)
-const startsWithSettings: typeof begin = {
-  write: withSettings('repeatable read'),
-  read: withSettings('repeatable read, read only'),
-  define: withSettings('read committed'),
+const beginWithSettings = mapped((text) => simpleQuery(`${text}; select ${settings.join()}`))
+
+function mapped<T>(make: (text: string) => T): Readonly<Record<Start, T>> {
+  return { write: make(starts.write), read: make(starts.read), define: make(starts.define) }
 }
 
 const unnamed = ({ text, parameters }: Statement): readonly Buffer[] => [
@@ -59,7 +65,7 @@ export interface SessionOptions {
 
 export function createSession(wire: Wire, shapes: Shapes, { prepared = createPrepared(), isPooled = false }: SessionOptions = {}): Session {
   let shapesSeen = shapes.version
-  const starts = isPooled ? startsWithSettings : begin
+  const starting = isPooled ? beginWithSettings : begin
 
   async function send(pipeline: Pipeline): Promise<Answer> {
     const answer = await wire.send(pipeline.messages)
@@ -75,28 +81,28 @@ export function createSession(wire: Wire, shapes: Shapes, { prepared = createPre
   }
 
   async function query(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
-    if (isPooled) return inTransaction('define', text, parameters)
+    if (isPooled) return inTransaction(text, parameters)
     return rowsOf(await sendFresh(() => pipelineOf([{ text, parameters }], [], [sync])))
   }
 
-  /** Statements before the one that is asked, and the commit behind it, are in the answer too. */
-  async function inTransaction(mode: keyof typeof begin, text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
-    const answer = check(await send(pipelineOf([{ text, parameters }], [starts[mode]], [sync, commit])))
+  /** What begins the transaction, and the commit, are in the answer too. */
+  async function inTransaction(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
+    const answer = check(await send(pipelineOf([{ text, parameters }], [starting.define], [sync, commit])))
     return answer.statements.at(-2)?.rows ?? []
   }
 
   async function queryOnce(text: string, parameters: readonly Parameter[]): Promise<readonly SqlRow[]> {
-    if (isPooled) return inTransaction('define', text, parameters)
+    if (isPooled) return inTransaction(text, parameters)
     return rowsOf(await wire.send([...unnamed({ text, parameters }), sync]))
   }
 
   async function runScript(script: string): Promise<void> {
     // In a transaction of our own: one that a script begins and does not end would be left to the next user of the session.
-    check(await send(createPipeline(starts.define, simpleQuery(checkScript(script)), copyFail, commit)))
+    check(await send(createPipeline(starting.define, simpleQuery(checkScript(script)), copyFail, commit)))
   }
 
   async function batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
-    const answer = check(await sendFresh(() => pipelineOf(statements, [starts.write], [sync, commit])))
+    const answer = check(await sendFresh(() => pipelineOf(statements, [starting.write], [sync, commit])))
     const answered = answer.statements.slice(isPooled ? 2 : 1, -1)
     assert(answered.length === statements.length, 'every statement of a batch has an answer')
     return answered.map(({ rows }) => rows)
@@ -116,7 +122,7 @@ export function createSession(wire: Wire, shapes: Shapes, { prepared = createPre
 
   async function transaction<T>(mode: TransactionMode, run: (transaction: Transaction) => Promise<T>): Promise<T> {
     // Not awaited: the first statement travels with it.
-    const begun = wire.send([starts[mode]])
+    const begun = wire.send([starting[mode]])
     begun.catch(() => undefined)
     const open = createTransaction(wire, {
       query: async (text, parameters) => send(pipelineOf([{ text, parameters }], [], [sync])),

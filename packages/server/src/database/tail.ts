@@ -6,6 +6,11 @@ import { createSession, type Shapes } from './session.ts'
 import { createTurns } from './turns.ts'
 import { simpleQuery } from './wire.ts'
 
+/** A generic plan reads all of the log: 140 ms and more where 0.4 will do. */
+const readerSettings = { plan_cache_mode: 'force_custom_plan' }
+/** A tail rests for as long as nothing comes, and what it reads is ours. */
+const restful = { statement_timeout: '0', lock_timeout: '0', idle_session_timeout: '0', idle_in_transaction_session_timeout: '0' }
+
 /**
  * The tail's own two connections to a server: one that reads, and one that is told of news, so that neither waits for the other.
  * Rejects with `connection` if the database does not answer. When either is lost, both are given up.
@@ -17,9 +22,8 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
   let lost: unknown
   let isClosed = false
 
-  // A generic plan reads all of the log: 140 ms and more where 0.4 will do.
-  const reader = await openConnection({ hosts, settings: { plan_cache_mode: 'force_custom_plan' } })
-  const listener = await openConnection({ hosts, onNotify: wake }).catch(async (error: unknown) => {
+  const reader = await openConnection({ hosts, settings: { ...readerSettings, ...restful } })
+  const listener = await openConnection({ hosts, settings: restful, onNotify: wake }).catch(async (error: unknown) => {
     await reader.close()
     throw error
   })
