@@ -61,7 +61,7 @@ export interface SetAside {
   readonly id: MutationId
   readonly name: string
   readonly args: Json
-  /** What the server's refusal says; `dependency` for what was not sent, because it builds on what was refused. */
+  /** What the server's refusal says; `dependency` for what was not sent, because it builds on what was refused; `lost` for what was confirmed, and the database does not have any more. */
   readonly code: string
   readonly reason: string
   readonly at: string

@@ -34,6 +34,13 @@ export const mutators = defineMutators(schema, {
     const project = await tx.query.projects.where({ id }).first()
     await tx.projects.update({ id, rank: (project?.rank ?? 0) + 1 })
   }),
+  pay: mutator<typeof schema, { id: string }>(
+    z.object({ id: z.string() }),
+    async (tx, { id }) => {
+      await tx.projects.update({ id, title: 'paid' })
+    },
+    { once: true },
+  ),
   close: mutator<typeof schema, { ids: string[] }>(z.object({ ids: z.array(z.string()) }), async (tx, { ids }) => {
     for (const id of ids) await tx.projects.update({ id, isOpen: false })
   }),
@@ -65,6 +72,11 @@ export const handlers: Readonly<Record<string, Handler>> = {
     const before = tx.get('projects', JSON.stringify([id]))
     if (!before) return refuse('absent', 'No such project.')
     tx.set('projects', JSON.stringify([id]), { ...before, rank: Number(before.rank) + 1 })
+  },
+  pay: (tx, args) => {
+    // As the device's validator checked them.
+    const { id } = args as unknown as { id: string }
+    tx.set('projects', JSON.stringify([id]), { ...tx.get('projects', JSON.stringify([id])), title: 'paid' })
   },
   close: (tx, args) => {
     // As the device's validator checked them.

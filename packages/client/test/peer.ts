@@ -34,7 +34,7 @@ interface Commit {
 }
 interface Device {
   last: number
-  readonly outcomes: Map<number, { readonly outcome: Outcome; readonly at: number }>
+  readonly outcomes: Map<number, { readonly id: string; readonly outcome: Outcome; readonly at: number }>
 }
 interface Session {
   readonly device: Device
@@ -74,6 +74,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
   const options = {
     database: 'db-1',
     history: 'h-1',
+    offer: null as boolean | null,
     failure: noFailure,
     columns: (_: string, columns: readonly string[]) => columns,
     refusePushes: false,
@@ -140,7 +141,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     if (known) commit([], [])
     const outcome = known ?? decide(mutation)
     uuids.set(mutation.id, outcome)
-    device.outcomes.set(mutation.number, { outcome: { ...outcome, number: mutation.number }, at: commits.length })
+    device.outcomes.set(mutation.number, { id: mutation.id, outcome: { ...outcome, number: mutation.number }, at: commits.length })
   }
 
   function decide(mutation: Mutation): Outcome {
@@ -208,11 +209,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
 
   function greet(wire: Accepted, hello: Hello): Session | null {
     const code = options.failure ?? (hello.user !== user ? 'wrong-user' : null)
-    if (code) {
-      wire.send(encode({ type: 'failure', code, message: `refused: ${code}`, hint: '' }))
-      wire.close()
-      return null
-    }
+    if (code) return fail(wire, code)
     const device = devices.get(hello.device) ?? { last: 0, outcomes: new Map() }
     devices.set(hello.device, device)
     const [history, seq] = (hello.cursor ?? '').split(':')
@@ -235,7 +232,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
       resumed: isResumed,
       reason: isResumed ? '' : 'new',
       continued: null,
-      offer: null,
+      offer: hello.cursor !== null && history !== options.history ? options.offer : null,
       last: device.last,
       columns: new Map([...tables.keys()].map((name) => [name, columnsOf(name)])),
     }
@@ -276,6 +273,8 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
   return {
     accept,
     options,
+    lose: (kept: number, offer: boolean) => lose({ commits, tables, devices, uuids, commit, options }, kept, offer),
+    commits: () => commits.length,
     tables,
     received,
     devices,
@@ -313,6 +312,37 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     rows: (table: string) => [...(tables.get(table)?.values() ?? [])],
     kindOf: scopeKind,
   }
+}
+
+function fail(wire: Accepted, code: FailureCode): null {
+  wire.send(encode({ type: 'failure', code, message: `refused: ${code}`, hint: '' }))
+  wire.close()
+  return null
+}
+
+interface Kept {
+  readonly commits: Commit[]
+  readonly tables: ReadonlyMap<string, Map<string, Encoded>>
+  readonly devices: ReadonlyMap<string, Device>
+  readonly uuids: Map<string, Outcome>
+  readonly commit: (writes: readonly Write[], cleared: readonly string[]) => void
+  readonly options: object
+}
+
+/** Loses everything behind so many commits, and begins a new history. */
+function lose({ commits, tables, devices, uuids, commit, options }: Kept, kept: number, offer: boolean): void {
+  const before = commits.splice(0)
+  for (const rows of tables.values()) rows.clear()
+  for (const { writes, cleared } of before.slice(0, kept)) commit(writes, cleared)
+  for (const device of devices.values()) {
+    for (const [number, { id, at }] of device.outcomes) {
+      if (at <= kept) continue
+      device.outcomes.delete(number)
+      uuids.delete(id)
+    }
+    device.last = Math.max(0, ...device.outcomes.keys())
+  }
+  Object.assign(options, { history: `lost-${kept}`, offer })
 }
 
 function createKeys(schema: Schema) {

@@ -33,13 +33,22 @@ export type Tx<S extends Schema = Schema> = { readonly [T in TableName<S>]: Writ
 export interface Mutator<S extends Schema, Args> {
   readonly args: StandardSchema<Args>
   readonly run: (tx: Tx<S>, args: Args) => Promise<void>
+  /** True: never carried out again by itself. Where a database lost what it had confirmed, the person decides. */
+  readonly once?: boolean | undefined
 }
 // biome-ignore lint/suspicious/noExplicitAny: a bound; each mutator's own arguments are kept
 export type Mutators<S extends Schema = any> = Readonly<Record<string, Mutator<S, any>>>
 export type ArgsOf<M> = M extends { readonly args: StandardSchema<infer Args> } ? Args : never
 
-/** One mutator: what it takes (any Standard Schema validator, Zod for example) and what it does. */
-export const mutator = <S extends Schema, Args>(args: StandardSchema<Args>, run: (tx: Tx<S>, args: Args) => Promise<void>): Mutator<S, Args> => ({ args, run })
+/**
+ * One mutator: what it takes (any Standard Schema validator, Zod for example) and what it does. `once`: what it does has effects that the database cannot
+ * take back, such as a payment. After a failover that lost it, it is set aside on the device and not offered again.
+ */
+export const mutator = <S extends Schema, Args>(
+  args: StandardSchema<Args>,
+  run: (tx: Tx<S>, args: Args) => Promise<void>,
+  { once }: Pick<Mutator<S, Args>, 'once'> = {},
+): Mutator<S, Args> => ({ args, run, once })
 
 /** The app's own mutations. Each runs on the device at once and on the server for good. `schema` is there for the types. */
 export const defineMutators = <S extends Schema, const M extends Mutators<S>>(_schema: S, mutators: M): M => mutators

@@ -70,5 +70,6 @@ begin
   end loop;
   if to_regclass('headwater.identity') is not null then
     update headwater.identity set database = gen_random_uuid(), history = gen_random_uuid(), floor = pg_current_xact_id();
+    insert into headwater.histories (history, kind) select history, 'first' from headwater.identity;
   end if;
 end $$`

@@ -218,7 +218,7 @@ describe('between tests', () => {
     const used = await app.database.query(
       `${names.map((name) => `select '${name}' as name where exists (select from headwater.${name})`).join(' union all ')} order by 1`,
     )
-    expect(used.map(({ name }) => name)).toEqual(['captures', 'identity', 'marks', 'migrations', 'witness'])
+    expect(used.map(({ name }) => name)).toEqual(['captures', 'histories', 'identity', 'marks', 'migrations', 'witness'])
   })
 
   test('reset begins anew: rows, devices and numbers', async () => {

@@ -12,10 +12,10 @@ export interface Line {
   entries(): readonly Entry[]
   /** Runs a new mutation behind all others: at once if it is a built-in, otherwise in its turn, within microtasks. */
   call(entry: Entry, isImmediate: boolean): void
-  /** The disk was read: these stand before what was called since. */
+  /** These stand before all others, and run first. To be called when the disk was read, and when nothing runs. */
   open(entries: readonly Entry[]): void
-  /** Resolves when nothing runs. */
-  idle(): Promise<void>
+  /** Resolves when nothing runs, after `run`, which is called then. */
+  idle(run?: () => void): Promise<void>
   /** The disk cannot be read: answers what was called, which leaves the line and what is shown. */
   abandon(): readonly Entry[]
   /**
@@ -147,7 +147,7 @@ export function createLine(deps: LineDeps): Line {
       entries = [...before, ...entries]
       replay(null)
     },
-    idle: () => later(() => {}),
+    idle: (run = () => {}) => later(run),
     abandon: () => {
       const called = entries
       entries = []

@@ -16,13 +16,14 @@ import { rehearsed } from '#rehearse'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { View } from '../store/layer.ts'
-import { headerRecord, type Identity, madeRecord, outboxRecord, setAsideOf } from '../store/record.ts'
+import { headerRecord, type Identity, type Made, madeRecord, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn, isFlat } from './builtin.ts'
 import { isLost, markDependants } from './dependants.ts'
 import { createDraft, type Draft, type DraftDeps } from './draft.ts'
 import { createEntry, type Entry, isVoid, refusalOf, voidName } from './entry.ts'
 import { createLine } from './line.ts'
+import { createPast, pastOf } from './past.ts'
 import type { Restored } from './restore.ts'
 import { assertStorable, textOf } from './size.ts'
 import { createTx } from './tx.ts'
@@ -38,8 +39,11 @@ export interface Outbox {
   drop(): void
   identity(): Identity
   welcomed(welcome: Welcome): void
-  /** Another device from now on: everything that is not confirmed is numbered anew. Resolves when that is on the disk. */
-  fork(device: DeviceId, isForgotten: boolean): Promise<void>
+  /**
+   * Another device from now on: everything that is not confirmed is numbered anew, behind what `welcome` says that the database has lost and wants
+   * again. Resolves when that is on the disk.
+   */
+  fork(device: DeviceId, isForgotten: boolean, welcome?: Welcome): Promise<void>
   /** Mutations behind `after`, in order, that may be sent. */
   sendable(after: number): readonly Entry[]
   /** The highest number given. */
@@ -83,6 +87,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
   let last = 0
   let setAside: readonly SetAside[] = []
+  const past = createPast(deps.mutators)
   let waiting: readonly PendingMutation[] | null = null
   let voids = 0
   // Above 0 while the disk has other numbers than the line: what was not sent yet waits.
@@ -140,9 +145,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     for (const entry of settled) {
       const outcome = outcomes.get(entry.mutation.number) ?? lost
       const refused = outcome.type === 'refused' ? setAsideOf(entry.mutation, outcome) : null
+      if (outcome !== lost) past.add(pastOf(entry.mutation, outcome.type))
       if (isVoid(entry)) voids--
-      // In the order they were made, so that what builds on another stands behind it.
-      else if (refused) setAside = [...setAside, refused].sort((a, b) => (a.id < b.id ? -1 : 1))
+      else if (refused) setAside = inOrder(setAside, [refused])
       const confirm = () => {
         entry.save(null)
         entry.confirm(refused ? { type: 'refused', code: refused.code, reason: refused.reason } : { type: 'applied' })
@@ -157,6 +162,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   const whole = () =>
     outboxRecord({
       identity,
+      past: past.made,
       made: line
         .entries()
         .map(({ mutation }) => mutation)
@@ -164,8 +170,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       setAside,
     })
 
+  /** These stand in line again, before all others. */
+  function stand(made: readonly Made[]): void {
+    const entries = made.map((one) => createEntry(one, owner))
+    voids += entries.filter(isVoid).length
+    line.open(entries)
+  }
+
   function renumber(device = identity.device): void {
-    if (device !== identity.device) identity = { ...identity, device, nonce: null, confirmed: 0 }
+    if (device !== identity.device) {
+      identity = { ...identity, device, nonce: null, confirmed: 0 }
+      past.clear()
+    }
     last = identity.confirmed
     for (const { mutation } of line.entries()) if (mutation.number > 0) mutation.number = ++last
   }
@@ -244,10 +260,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     open: (restored, device) => {
       identity = restored.identity ?? identity
       setAside = restored.setAside
-      const entries = restored.made.map((one) => createEntry(one, owner))
-      last = entries.at(-1)?.mutation.number ?? identity.confirmed
-      voids = entries.filter(isVoid).length
-      line.open(entries)
+      restored.past.forEach(past.add)
+      last = restored.made.at(-1)?.number ?? identity.confirmed
+      stand(restored.made)
       if (identity.device !== device) renumber(device)
       changed()
     },
@@ -275,10 +290,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     welcomed: ({ database, nonce }) => {
       identity = { ...identity, database, nonce }
     },
-    fork: (device, isForgotten) => {
-      renumber(device)
+    fork: async (device, isForgotten, welcome) => {
+      await line.idle(() => {
+        if (welcome?.offer != null) {
+          const { offered, aside } = past.lost(welcome)
+          setAside = inOrder(setAside, aside)
+          stand(offered)
+        }
+        renumber(device)
+        changed()
+      })
       if (isForgotten) identity = { ...identity, database: null }
-      return deps.keep(whole())
+      await deps.keep(whole())
     },
     sendable: (after) => {
       let isInOrder = true
@@ -308,6 +331,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
 /** What becomes of a mutation that was not sent, and builds on a refused one. */
 const lost: Pick<Outcome, 'type' | 'code' | 'reason'> = { type: 'refused', code: 'dependency', reason: 'What it builds on was refused.' }
+
+/** As they were made, so that what builds on another stands behind it. */
+const inOrder = (setAside: readonly SetAside[], more: readonly SetAside[]) => [...setAside, ...more].sort((a, b) => (a.id < b.id ? -1 : 1))
 
 /** Advisory, and to the microsecond only by its form. */
 const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')

@@ -6,11 +6,14 @@ import type { DiskRecord } from '../ports.ts'
 import { type Entry, type Identity, type Made, type OutboxRecord, parseRecord, setAsideOf, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { voidName } from './entry.ts'
+import { pastOf } from './past.ts'
 
 export interface Restored {
   /** null: an empty disk, or one whose identity cannot be read. */
   readonly identity: Identity | null
   readonly made: readonly Made[]
+  /** What was confirmed, as far as the disk still has it. */
+  readonly past: readonly Made[]
   readonly setAside: readonly SetAside[]
   readonly welcome: Welcome | null
   /** Rows in the records, as a measure of the log. */
@@ -74,6 +77,7 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
 function createHeardOutbox() {
   let identity: Identity | null = null
   let confirmed = 0
+  let past: Made[] = []
   const made = new Map<number, Made>()
   const setAside = new Map<string, SetAside>()
 
@@ -82,6 +86,7 @@ function createHeardOutbox() {
       if (record.identity) {
         identity = record.identity
         confirmed = identity.confirmed
+        past = record.past ?? []
         made.clear()
         setAside.clear()
       }
@@ -97,13 +102,14 @@ function createHeardOutbox() {
       const { number, type } = outcome
       const one = made.get(number)
       if (one && type === 'refused' && one.name !== voidName) setAside.set(one.id, setAsideOf(one, outcome))
+      if (one) past.push(pastOf(one, type))
       made.delete(number)
       confirmed = Math.max(confirmed, number)
     },
     heard: () => {
       const inOrder = [...made.values()].sort((a, b) => a.number - b.number)
       const isContiguous = inOrder.every(({ number }, at) => number === confirmed + 1 + at)
-      return { identity: identity && { ...identity, confirmed }, made: inOrder, setAside: [...setAside.values()], isContiguous }
+      return { identity: identity && { ...identity, confirmed }, made: inOrder, past, setAside: [...setAside.values()], isContiguous }
     },
   }
 }

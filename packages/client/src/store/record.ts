@@ -60,6 +60,8 @@ export interface OutboxRecord {
   readonly identity?: Identity | undefined
   readonly made?: readonly Made[]
   readonly setAside?: readonly SetAside[]
+  /** Confirmed, and remembered for a database that loses them. */
+  readonly past?: Made[]
   /** Mutations set aside that were discarded or tried again. */
   readonly discarded?: readonly string[]
 }
@@ -105,6 +107,7 @@ export function parseRecord(record: DiskRecord): Entry {
   const parsed = {
     identity: whose,
     made: keep(outbox.made, made),
+    past: keep(outbox.past, made),
     setAside: keep(outbox.setAside, setAside),
     discarded: keep(outbox.discarded, anyText),
   }

@@ -105,7 +105,7 @@ export function createSync(deps: SyncDeps): Sync {
         outbox.drop()
         restart()
       },
-      fork: () => fork(false),
+      fork: (message) => fork(false, message),
       adopt: () => fork(true),
       complain: (message) => {
         problem = message?.type === 'failure' ? message : otherDatabase
@@ -249,8 +249,9 @@ export function createSync(deps: SyncDeps): Sync {
     }
   }
 
-  function fork(isForgotten: boolean): void {
-    forked = outbox.fork(deviceId(deps.newId()), isForgotten).catch(deps.report)
+  function fork(isForgotten: boolean, message?: Down): void {
+    // A welcome, or a failure, which wants nothing again.
+    forked = outbox.fork(deviceId(deps.newId()), isForgotten, message as Welcome | undefined).catch(deps.report)
     forked.then(() => dispatch('forked'))
   }
 

@@ -16,7 +16,10 @@ export const welcome = object({
   reason: text(limits.nameLengthMax),
   /** True: the load that the hello's mark belongs to goes on; what came of it stays staged. */
   continued: nullable(flag),
-  /** True: the database lost its newest past in a failover. The device offers again the confirmed mutations that it remembers. */
+  /**
+   * Not null: the database continues an older past than the device's. True, after a failover: the device offers again the confirmed mutations above
+   * `last` that it remembers. False, where it was restored on purpose: the device sets them aside for the person, and sends none.
+   */
   offer: nullable(flag),
   /** The highest mutation number of this device that the database has carried out or refused. */
   last: count,

@@ -45,7 +45,7 @@ export async function checkCursor(
   mine: Identity,
   now: Snapshot,
 ): Promise<{ readonly resume: Resume; readonly position: Position | null }> {
-  const read = tryRead(text)
+  const read = tryCursor(text)
   if (read === null) return { resume: 'unreadable', position: null }
   const { identity, position } = read
   const answer = async (): Promise<Resume> => {
@@ -68,7 +68,8 @@ async function hasFingerprint(transaction: Transaction, { since, snapshot, count
   return rows[0]?.count === String(count) && rows[0]?.sum === String(sum)
 }
 
-function tryRead(text: Cursor) {
+/** null: it is none. */
+export function tryCursor(text: Cursor): ReturnType<typeof readCursor> | null {
   try {
     return readCursor(text)
   } catch (error) {

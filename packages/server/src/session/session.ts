@@ -15,6 +15,7 @@ import {
 } from '@headwater/protocol'
 import { wireColumns } from '../feed/columns.ts'
 import { streamKey } from '../feed/stream.ts'
+import { offerOf } from '../identity/histories.ts'
 import { limits } from '../limits.ts'
 import type { MutateDeps } from '../mutate/run.ts'
 import type { Connection } from '../ports.ts'
@@ -115,11 +116,13 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
 
   async function welcome(hello: Hello, person: UserId): Promise<void> {
     const nonce = Buffer.from(deps.chance.bytes(16)).toString('base64url')
-    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4)', [
+    const offer = await offerOf(deps.database, deps.identity, hello.cursor)
+    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4, $5)', [
       hello.device,
       person,
       hello.nonce,
       nonce,
+      offer !== null,
     ])
     if (rows[0]?.answer !== 'ok')
       throw new HeadwaterError('forked', 'This device is not the one the server knows by its id.', 'It takes a new id and greets again.')
@@ -132,11 +135,11 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
       hello.device,
       person,
     )
-    await subscriber.attach(hello, (attached) => connection.send(welcomeFrame(attached, nonce, Number(rows[0]?.last))))
+    await subscriber.attach(hello, (attached) => connection.send(welcomeFrame(attached, nonce, Number(rows[0]?.last), offer)))
     if (!isClosed()) state = 'live'
   }
 
-  function welcomeFrame({ resume, last, continued }: Attached, nonce: string, greeted: number): string {
+  function welcomeFrame({ resume, last, continued }: Attached, nonce: string, greeted: number, offer: boolean | null): string {
     const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, wireColumns(table)]))
     const reason = resume === 'ok' ? '' : resume
     return encode({
@@ -147,8 +150,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
       resumed: resume === 'ok',
       reason,
       continued,
-      offer: null,
-      last: Math.max(last, greeted),
+      offer,
+      last: offer === null ? Math.max(last, greeted) : greeted,
       columns,
     })
   }

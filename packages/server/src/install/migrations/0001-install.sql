@@ -18,6 +18,15 @@ create table headwater.identity (
 );
 insert into headwater.identity default values;
 
+-- Every past that it has begun, in order, and why: a device that continues an earlier one may hold what the database has lost since.
+create table headwater.histories (
+  number integer generated always as identity primary key,
+  history uuid not null unique,
+  kind text not null check (kind in ('first', 'copy', 'restore', 'failover')),
+  at timestamptz not null default now()
+);
+insert into headwater.histories (history, kind) select history, 'first' from headwater.identity;
+
 -- A dump restored elsewhere starts its transaction numbers again: then this row's xmin is no longer what was stored.
 create table headwater.witness (xid xid8 not null default pg_current_xact_id());
 insert into headwater.witness default values;
@@ -146,20 +155,21 @@ begin
   end if;
 end $$;
 
--- The greeting: makes the device's row, and hands out a nonce. Answers `ok`, or `forked` for a store that was copied or a row that was lost.
-create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text) returns table (answer text, last_number bigint) language plpgsql as $$
+-- The greeting: makes the device's row, and hands out a nonce. Answers `ok`, or `forked` for a store that was copied or a row that was lost. With
+-- p_is_older the device continues a past that the database has lost the end of, and with it maybe the row or its newest nonce.
+create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text, p_is_older boolean default false) returns table (answer text, last_number bigint) language plpgsql as $$
 declare
   known headwater.devices;
 begin
   select * into known from headwater.devices d where d.id = p_device for update;
   if not found then
-    if p_nonce is not null then
+    if p_nonce is not null and not p_is_older then
       return query select 'forked', 0::bigint;
       return;
     end if;
     insert into headwater.devices (id, user_id, nonce) values (p_device, p_user, p_new_nonce);
     return query select 'ok', 0::bigint;
-  elsif known.user_id <> p_user or (known.nonce is distinct from p_nonce and known.nonce_before is distinct from p_nonce) then
+  elsif known.user_id <> p_user or (not p_is_older and known.nonce is distinct from p_nonce and known.nonce_before is distinct from p_nonce) then
     insert into headwater.incidents (kind, device, detail) values ('forked', p_device, 'a stale nonce');
     return query select 'forked', 0::bigint;
   else

@@ -1,0 +1,50 @@
+// What the database has confirmed, remembered for the day it loses it. Invariant: all of it was made under the device's present id, so that its
+// numbers tell what of it the database has.
+import type { Welcome } from '@headwater/protocol'
+import type { Mutators } from '@headwater/schema'
+import type { Outcome, SetAside } from '../api.ts'
+import { type Made, setAsideOf } from '../store/record.ts'
+import { voidName } from './entry.ts'
+
+export interface Past {
+  /** The newest, in the order of their numbers. */
+  readonly made: Made[]
+  add(made: Made): void
+  clear(): void
+  /** What the database has lost: what to offer again, and what is for the person to decide. */
+  lost(welcome: Welcome): { readonly offered: readonly Made[]; readonly aside: readonly SetAside[] }
+}
+
+/** One of the largest mutations fits, and some thousand of the usual ones. */
+const charactersMax = 600_000
+
+export function createPast(mutators: Mutators): Past {
+  const made: Made[] = []
+  let room = charactersMax
+  return {
+    made,
+    add: (one) => {
+      made.push(one)
+      for (room -= charactersOf(one); room < 0; ) room += charactersOf(made.shift())
+    },
+    clear: () => {
+      made.length = 0
+      room = charactersMax
+    },
+    lost: ({ offer, last }) => {
+      const aside: SetAside[] = []
+      const offered = made.filter((one) => {
+        if (one.number <= last) return false
+        if (offer && !mutators[one.name]?.once) return true
+        if (one.name !== voidName) aside.push(setAsideOf(one, { code: 'lost', reason: 'It was lost.' }))
+        return false
+      })
+      return { offered, aside }
+    },
+  }
+}
+
+/** As it is offered again: what was refused is refused. */
+export const pastOf = (made: Made, type: Outcome['type']): Made => (type === 'refused' ? { ...made, name: voidName, args: null } : made)
+
+const charactersOf = (made?: Made) => JSON.stringify(made).length
