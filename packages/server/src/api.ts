@@ -103,6 +103,8 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
   readonly jobLimits?: Partial<JobLimits>
   /** Other origins than the server's own from which browsers may connect, such as `https://app.example.org`. */
   readonly origins?: readonly string[]
+  /** Who may read /headwater/metrics from elsewhere than this machine: whoever sends `Authorization: Bearer <token>`. Without it, nobody. */
+  readonly metrics?: { readonly token: string }
   /** Trouble that the server survives by itself: a lost database, a mutator that failed. For the app's own log. */
   readonly onTrouble?: (error: unknown) => void
   readonly ports?: { readonly clock?: Clock; readonly chance?: Chance }

@@ -74,6 +74,14 @@ export const limits = {
   /** What an incident says, in characters. */
   detailMax: 1_000,
   silenceCheckMs: 5_000,
+  /** A server that stops tells its devices one after the other, within so long: they do not all come to the next at once. */
+  drainMs: 3_000,
+  drainDeviceMs: 5,
+  /** /headwater/ready: the tail has to have read what is committed by then. */
+  readyMsMax: 2_000,
+  /** A server says that it is there so often, and counts as gone after so long. */
+  serverBeatMs: 10_000,
+  serverGoneMs: 45_000,
   connectionsMax: 20_000,
   /** Work after commit, where the app does not say otherwise. */
   jobs: { timeoutMs: 60_000, triesMax: 15, retryMsMin: 1_000, retryMsMax: 3_600_000, atOnceMax: 16 },

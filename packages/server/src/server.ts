@@ -6,9 +6,8 @@ import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import { createExplain } from './explain/explain.ts'
 import { createColumnSets } from './feed/columns.ts'
-import type { Identity } from './feed/cursor.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
-import { createHttp, type HttpRequest } from './http/http.ts'
+import { createHttp } from './http/http.ts'
 import { openapiOf } from './http/openapi.ts'
 import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
@@ -17,6 +16,8 @@ import { limits } from './limits.ts'
 import { namesOf } from './mutate/outcome.ts'
 import { ownMutators } from './mutate/own.ts'
 import type { MutateDeps } from './mutate/run.ts'
+import { createMetrics, type Metrics } from './operations/measures.ts'
+import { createOperations } from './operations/operations.ts'
 import type { Chance, Clock, Database } from './ports.ts'
 import { grantsNow } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
@@ -33,11 +34,15 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
   const declared = checkOptions(options)
   const clock = options.ports?.clock ?? systemClock
   const chance = options.ports?.chance ?? systemChance
-  const onTrouble = options.onTrouble ?? (() => {})
+  const metrics = createMetrics()
+  const onTrouble = (error: unknown) => {
+    metrics.trouble(error)
+    options.onTrouble?.(error)
+  }
   const database = await openDatabase(options.database, options.directory ?? '.headwater/database', options.directUrl)
   try {
     const installed = await install(database, declared, options.grants)
-    return await start(options, { ...declared, database, installed, clock, chance, onTrouble })
+    return await start(options, { ...declared, database, installed, clock, chance, metrics, onTrouble })
   } catch (error) {
     await database.close()
     throw error
@@ -63,6 +68,7 @@ interface Parts extends Omit<ReturnType<typeof checkOptions>, 'mutators'> {
   readonly installed: Installed
   readonly clock: Clock
   readonly chance: Chance
+  readonly metrics: Metrics
   readonly onTrouble: (error: unknown) => void
 }
 
@@ -82,16 +88,19 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     access,
     grants: grantsNow(grants, relations),
     names: namesOf(schema, parts.serverSchema),
+    measures: parts.metrics,
   }
+  const slots = createSlots(limits.loadTurnsMax[database.kind])
   const sessions = createSessions({
     ...mutating,
     feed,
     hub,
     grantReader: regranting.reader,
     sets: createColumnSets(schema),
-    slots: createSlots(limits.loadTurnsMax[database.kind]),
+    slots,
     identity,
   })
+  const operations = createOperations({ ...parts, identity, feed, hub, sessions, slots, token: options.metrics?.token })
   const http = createHttp({
     ...mutating,
     origins: options.origins ?? [],
@@ -103,7 +112,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     origins: options.origins ?? [],
     authenticate: options.authenticate,
     onConnection: sessions.open,
-    answer: (request) => ownAnswer(request, feed, identity) ?? http.answer(request),
+    answer: (request) => operations.answer(request) ?? http.answer(request),
     onTrouble: parts.onTrouble,
   })
   worker.wake()
@@ -129,21 +138,18 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     grantsOf: (user) => regranting.reader.grantsOf(database, user),
     explain: createExplain({ database, schema, access, grants, relations }),
     close: async () => {
+      operations.drain()
       regranting.stop()
       transport.stop()
       await sessions.close()
       await http.close()
       await transport.close()
       await worker.stop()
+      await operations.stop()
       await feed.stop()
       await database.close()
     },
   }
-}
-
-function ownAnswer({ request }: HttpRequest, feed: Feed<GrantsAlong>, { database }: Identity): Response | null {
-  if (new URL(request.url).pathname !== '/headwater/health') return null
-  return Response.json({ ok: feed.isLive(), database }, { status: feed.isLive() ? 200 : 503 })
 }
 
 const systemClock: Clock = {

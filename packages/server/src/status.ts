@@ -1,4 +1,5 @@
 import { HeadwaterError } from '@headwater/protocol'
+import { readServers, type ServerSeen } from './operations/heartbeat.ts'
 import type { Database } from './ports.ts'
 import { quoted } from './sql/name.ts'
 
@@ -12,6 +13,8 @@ export interface DatabaseStatus {
   /** Devices that ever greeted, and mutations by outcome. */
   readonly devices: number
   readonly mutations: { readonly applied: number; readonly refused: number }
+  /** Servers that run on it, as far as they said so within the last 45 seconds. An embedded database has one at most, which says nothing. */
+  readonly servers: readonly ServerSeen[]
   /** Work after commit: what waits or is under way, what was given up, and since when the first of those that wait has been due. RFC 3339; null: none is. */
   readonly jobs: { readonly waiting: number; readonly setAside: number; readonly oldestDue: string | null }
 }
@@ -35,6 +38,7 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
     tables: Object.fromEntries(tables.map((name, i) => [name, Number(row[`t${i}`])])),
     devices: Number(row.devices),
     mutations: { applied: Number(row.applied), refused: Number(row.refused) },
+    servers: await readServers(database),
     // Built above in this form.
     jobs: JSON.parse(String(row.jobs)) as DatabaseStatus['jobs'],
   }

@@ -25,13 +25,16 @@ export const status = defineCommand({
   },
 })
 
-function textOf({ database, log, tables, devices, mutations }: DatabaseStatus, server: string | null): string {
+function textOf({ database, log, tables, devices, mutations, servers }: DatabaseStatus, server: string | null): string {
   const width = Math.max(10, ...Object.keys(tables).map((name) => name.length))
   const line = (name: string, value: string | number) => `${paint('dim', name.padEnd(width))}  ${value}`
   return `${[
     line('database', `${database.id}  PostgreSQL ${database.version}`),
     line('history', database.history),
     line('server', server ?? paint('yellow', 'not running here')),
+    ...servers.map(({ host, pid, version, startedAt, devices: connected }) =>
+      line('', `${host} ${pid}, version ${version}, since ${startedAt}, ${connected} devices`),
+    ),
     line('log', `${log.rows} rows, ${(log.bytes / 1_048_576).toFixed(1)} MB`),
     line('devices', devices),
     line('mutations', `${mutations.applied} applied, ${mutations.refused} refused`),

@@ -3,7 +3,7 @@ import { type Json, type Mutation, mutationId, type UserId } from '@headwater/pr
 import type { Schema } from '@headwater/schema'
 import { limits } from '../limits.ts'
 import { uuidOf } from '../mutate/id.ts'
-import { type MutateDeps, repeatableHash, runMutation } from '../mutate/run.ts'
+import { isRecorded, type MutateDeps, repeatableHash, runMutation } from '../mutate/run.ts'
 import { readJson } from './body.ts'
 import { problem, unavailable } from './problem.ts'
 
@@ -30,7 +30,7 @@ export async function mutate(deps: MutateDeps, { user, name, request, isThere }:
     at: `${new Date(deps.clock.now()).toISOString().slice(0, -1)}000Z`,
   }
   const ran = await runMutation(deps, { device: null, user, isThere }, mutation)
-  if (ran !== 'done') throw unavailable()
+  if (!isRecorded(ran)) throw unavailable()
   return answer(deps, user, mutation)
 }
 

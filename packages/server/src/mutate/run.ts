@@ -5,6 +5,7 @@ import { type DeviceId, HeadwaterError, type Mutation, type UserId, limits as wi
 import { type Mutators, type Rules, type Schema, validate } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import { limits } from '../limits.ts'
+import type { Measures } from '../operations/measures.ts'
 import type { Chance, Clock, Database, Statement } from '../ports.ts'
 import { type Names, type Verdict, verdictOf } from './outcome.ts'
 import { builtinStatement, createServerTx } from './tx.ts'
@@ -25,6 +26,7 @@ export interface MutateDeps {
   readonly clock: Clock
   readonly chance: Chance
   readonly onTrouble: (error: unknown) => void
+  readonly measures: Measures
 }
 
 export interface Sender {
@@ -36,23 +38,34 @@ export interface Sender {
 }
 
 /**
- * What became of a try to carry a mutation out. `done`: its record is in the database. `mismatch`: the number was used before for
+ * What became of a try to carry a mutation out. `repeated`: its record was in the database already. `mismatch`: the number was used before for
  * another payload; recorded as an incident. `gap`: numbers are missing before it. `gone`: given up, the sender has left. `unknown`: this
  * server is older than the app that made it; a newer one may know it.
  */
-export type Ran = 'done' | 'mismatch' | 'gap' | 'gone' | 'unknown'
+export type Ran = Recorded | 'mismatch' | 'gap' | 'gone' | 'unknown'
+export type Recorded = 'applied' | 'refused' | 'repeated'
+
+/** Whether its record is in the database. */
+export const isRecorded = (ran: Ran): ran is Recorded => ran === 'applied' || ran === 'refused' || ran === 'repeated'
 
 /** Carries out one mutation, at most once ever, with as many tries as it takes. Rejects only with bugs. */
 export async function runMutation(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Ran> {
+  const beganAt = deps.clock.now()
+  const ran = await tryUntilDone(deps, sender, mutation)
+  if (isRecorded(ran)) deps.measures.mutation(ran, (deps.clock.now() - beganAt) / 1_000)
+  return ran
+}
+
+async function tryUntilDone(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Ran> {
   let races = 0
   let failures = 0
   let waitMs: number = limits.waitMsMin
   for (;;) {
     const verdict = await attempt(deps, sender, mutation)
-    if (verdict === null) return 'done'
+    if (verdict === null) return 'applied'
     if (verdict.type === 'refused') return settle(deps, sender, mutation, verdict.code, verdict.reason)
     if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
-    if (verdict.type === 'repeated' && sender.device === null) return 'done'
+    if (verdict.type === 'repeated' && sender.device === null) return 'repeated'
     if (verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
     if (verdict.type === 'unknown') return postpone(deps, sender, mutation, verdict.reason)
     if (verdict.type === 'unexpected' && ++failures >= limits.failureRetriesMax) return settle(deps, sender, mutation, 'failed', verdict.reason)
@@ -108,12 +121,12 @@ async function settle(deps: MutateDeps, sender: Sender, mutation: Mutation, code
   for (;;) {
     try {
       await deps.database.batch(statements)
-      return 'done'
+      return code === null ? 'repeated' : 'refused'
     } catch (error) {
       const verdict = verdictOf(error)
       if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
       if (verdict.type === 'refused') throw error
-      if (verdict.type === 'repeated' && sender.device === null) return 'done'
+      if (verdict.type === 'repeated' && sender.device === null) return 'repeated'
       if (code !== null && verdict.type === 'repeated') return settle(deps, sender, mutation, null, null)
       deps.onTrouble(error)
       if (!sender.isThere()) return 'gone'
@@ -145,9 +158,9 @@ async function resolveNumber(deps: MutateDeps, { device, user }: Sender, mutatio
   )
   if (rows[0] === undefined || Number(rows[0].last) < mutation.number) return 'gap'
   const { hash, id, name } = rows[0]
-  if (hash === null || hash === payloadHash(mutation)) return 'done'
+  if (hash === null || hash === payloadHash(mutation)) return 'repeated'
   // Discarded after it was carried out, or carried out no more after it was discarded: what was decided first stands.
-  if (id === mutation.id && (mutation.name === 'void' || name === 'void')) return 'done'
+  if (id === mutation.id && (mutation.name === 'void' || name === 'void')) return 'repeated'
   await deps.database.query(`insert into headwater.incidents (kind, device, detail) values ('mismatch', $1, $2)`, [
     device,
     `number ${mutation.number} came with another payload`,

@@ -1,10 +1,12 @@
 import { HeadwaterError, type Mutation, limits as wire } from '@headwater/protocol'
 import { limits } from '../limits.ts'
-import { type MutateDeps, runMutation, type Sender } from '../mutate/run.ts'
+import { isRecorded, type MutateDeps, runMutation, type Sender } from '../mutate/run.ts'
 
 export interface Pushes {
   /** Throws `too-large` when more waits than a device may have under way. */
   add(mutations: readonly Mutation[]): void
+  /** How many wait for those before them. */
+  waiting(): number
   /** Resolves when nothing is under way. What waits is dropped once the sender has gone: the device sends it again. */
   idle(): Promise<void>
 }
@@ -17,7 +19,7 @@ export function createPushes(deps: MutateDeps, sender: Sender, onCommitted: () =
   async function run(): Promise<void> {
     for (let mutation = waiting.shift(); mutation !== undefined && sender.isThere(); mutation = waiting.shift()) {
       const ran = await runMutation(deps, sender, mutation)
-      if (ran === 'done') onCommitted()
+      if (isRecorded(ran)) onCommitted()
       if (ran === 'mismatch')
         throw new HeadwaterError(
           'forked',
@@ -47,6 +49,7 @@ export function createPushes(deps: MutateDeps, sender: Sender, onCommitted: () =
           running = null
         })
     },
+    waiting: () => waiting.length,
     idle: async () => {
       while (running) await running
     },

@@ -32,6 +32,8 @@ export interface Session {
   end(code: FailureCode, message: string, hint: string): void
   /** Resolves when none of its mutations is under way. */
   idle(): Promise<void>
+  mutationsWaiting(): number
+  unreadBytes(): number
 }
 
 type State = 'new' | 'greeting' | 'live' | 'closed'
@@ -160,6 +162,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     // A device that was cut off greets again; there is nobody left to tell.
     if (isClosed()) return
     connection.send(frame)
+    deps.measures.sent(frame.length)
     if (connection.bufferedBytes() > limits.bufferedBytesMax) drained().catch(() => {})
   }
 
@@ -214,5 +217,12 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     if (subscriber) hub.remove(subscriber)
   }
 
-  return { onMessage, onClose, end, idle: async () => pushes?.idle() }
+  return {
+    onMessage,
+    onClose,
+    end,
+    idle: async () => pushes?.idle(),
+    mutationsWaiting: () => pushes?.waiting() ?? 0,
+    unreadBytes: () => (isClosed() ? 0 : connection.bufferedBytes()),
+  }
 }

@@ -9,7 +9,9 @@ import type { Subscriber } from './subscriber.ts'
 export interface Sessions {
   open(connection: Connection, user: UserId | null): ConnectionEvents
   endAll(code: FailureCode, message: string, hint: string): void
-  /** Ends all, and resolves when none of their mutations is under way. */
+  mutationsWaiting(): number
+  unreadBytes(): number
+  /** Ends all, one after the other so that they do not come to another server at once, and resolves when none of their mutations is under way. */
   close(): Promise<void>
 }
 
@@ -52,6 +54,22 @@ export function createSessions(deps: SessionDeps): Sessions {
     for (const session of sessions) session.end(code, message, hint)
   }
 
+  async function drain(): Promise<void> {
+    const draining = [...sessions]
+    // In as many groups as there are moments: a timer takes a millisecond at least.
+    const forMs = Math.min(limits.drainMs, draining.length * limits.drainDeviceMs)
+    const moments = Math.max(1, Math.ceil(forMs / limits.drainDeviceMs))
+    for (let moment = 0; moment < moments; moment++) {
+      if (moment > 0) await new Promise<void>((resolve) => clock.timer(limits.drainDeviceMs, resolve))
+      const group = draining.filter((_, i) => i % moments === moment)
+      for (const session of group) session.end('draining', 'The server is stopping.', 'The device connects again.')
+    }
+    endAll('draining', 'The server is stopping.', 'The device connects again.')
+    await Promise.all([...draining, ...sessions].map((session) => session.idle()))
+  }
+
+  const sum = (measure: (session: Session) => number) => [...sessions].reduce((total, session) => total + measure(session), 0)
+
   feed.onReset(() => endAll('unavailable', 'The database is not the one it was.', 'The device greets again.'))
 
   return {
@@ -67,10 +85,11 @@ export function createSessions(deps: SessionDeps): Sessions {
       }
     },
     endAll,
+    mutationsWaiting: () => sum((session) => session.mutationsWaiting()),
+    unreadBytes: () => sum((session) => session.unreadBytes()),
     close: async () => {
       cancelRefresh()
-      endAll('draining', 'The server is stopping.', 'The device connects again.')
-      await Promise.all([...sessions].map((session) => session.idle()))
+      await drain()
       undispatch()
     },
   }

@@ -117,6 +117,17 @@ create table headwater.marks (
   at timestamptz not null default now()
 );
 
+-- Servers that run on this database: each keeps its row fresh.
+create table headwater.servers (
+  id text primary key,
+  version text not null,
+  host text not null,
+  pid int not null,
+  started_at timestamptz not null default now(),
+  seen_at timestamptz not null default now(),
+  devices int not null
+);
+
 -- What should not have happened and was withstood.
 create table headwater.incidents (
   id bigserial primary key,
