@@ -19,6 +19,8 @@ export const limits = {
   /** A mutation that this server does not know waits this long, then the device connects again; after so many tries it is refused. */
   unknownWaitMs: 5_000,
   unknownTriesMax: 12,
+  /** Whether somebody has changed captured tables is looked at this often. */
+  driftMs: 1_000,
   /** Mutations wait this long between tries while the database cannot. */
   waitMsMin: 100,
   waitMsMax: 5_000,

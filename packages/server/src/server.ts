@@ -9,6 +9,7 @@ import { createColumnSets } from './feed/columns.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
 import { createHttp } from './http/http.ts'
 import { openapiOf } from './http/openapi.ts'
+import { createDrift } from './install/drift.ts'
 import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createWorker } from './jobs/worker.ts'
@@ -83,8 +84,13 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
   await feed.start()
   const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
   feed.onBatch(({ rows }) => rows.some(({ op }) => op === 'j') && worker.wake())
+  const drift = createDrift({ ...parts, relations })
   const mutating: MutateDeps = {
     ...parts,
+    isFit: async () => {
+      await drift.look().catch(() => {})
+      return drift.troubles().size === 0
+    },
     access,
     grants: grantsNow(grants, relations),
     names: namesOf(schema, parts.serverSchema),
@@ -98,6 +104,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     grantReader: regranting.reader,
     sets: createColumnSets(schema),
     slots,
+    troubles: drift.troubles,
     identity,
   })
   const operations = createOperations({ ...parts, identity, feed, hub, sessions, slots, token: options.metrics?.token })
@@ -105,6 +112,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     ...mutating,
     origins: options.origins ?? [],
     authenticate: ({ request, target }) => transport.authenticated({ url: target, headers: request.headers }),
+    troubles: drift.troubles,
     openapi: JSON.stringify(openapiOf(schema, access, { ...parts.mutators, ...parts.serverMutators })),
     onCommitted: feed.wake,
   })
@@ -140,6 +148,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     close: async () => {
       operations.drain()
       regranting.stop()
+      await drift.stop()
       transport.stop()
       await sessions.close()
       await http.close()

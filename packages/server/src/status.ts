@@ -8,6 +8,8 @@ export interface DatabaseStatus {
   readonly database: { readonly kind: string; readonly id: string; readonly history: string; readonly version: string }
   /** Rows and bytes on disk of the log of changes. */
   readonly log: { readonly rows: number; readonly bytes: number }
+  /** Why captured tables cannot be served, by SQL name: they do not fit the schema, and nobody can write to them. Empty: all is well. */
+  readonly troubles: Readonly<Record<string, string>>
   /** Rows per captured table, by SQL name. Exact: each table is counted. */
   readonly tables: Readonly<Record<string, number>>
   /** Devices that ever greeted, and mutations by outcome. */
@@ -29,12 +31,15 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
        (select count(*) from headwater.mutations where outcome = 'refused')::text as refused,
        (select json_build_object('waiting', count(*) filter (where set_aside_at is null), 'setAside', count(set_aside_at),
           'oldestDue', to_char(min(due) filter (where set_aside_at is null and due <= now()) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-        from headwater.jobs)::text as jobs${counts.join('')} from headwater.identity i`,
+        from headwater.jobs)::text as jobs,
+       (select coalesce(json_object_agg(name, trouble), '{}') from headwater.captures where trouble is not null)::text as troubles${counts.join('')} from headwater.identity i`,
   )
   const row = rows[0] ?? {}
   return {
     database: { kind: database.kind, id: String(row.id), history: String(row.history), version: String(row.version) },
     log: { rows: Number(row.log_rows), bytes: Number(row.log_bytes) },
+    // Built above in this form.
+    troubles: JSON.parse(String(row.troubles)) as DatabaseStatus['troubles'],
     tables: Object.fromEntries(tables.map((name, i) => [name, Number(row[`t${i}`])])),
     devices: Number(row.devices),
     mutations: { applied: Number(row.applied), refused: Number(row.refused) },

@@ -19,6 +19,8 @@ export interface HttpRequest {
 export interface HttpDeps extends MutateDeps {
   readonly origins: readonly string[]
   readonly authenticate: (request: HttpRequest) => Promise<UserId | null>
+  /** Why tables cannot be served now, by name. */
+  readonly troubles: () => ReadonlyMap<string, string>
   /** As JSON. */
   readonly openapi: string
   readonly onCommitted: () => void

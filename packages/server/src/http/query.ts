@@ -12,12 +12,14 @@ interface QueryDeps {
   readonly database: Database
   readonly schema: Schema
   readonly grants: Grants
+  readonly troubles: () => ReadonlyMap<string, string>
 }
 
 /** The rows of a table that the person may see, by column in their encoded form. Those of others are as if they were not there. */
-export async function query({ database, schema, grants }: QueryDeps, user: UserId, name: string, text: string): Promise<Response> {
+export async function query({ database, schema, grants, troubles }: QueryDeps, user: UserId, name: string, text: string): Promise<Response> {
   const table = Object.hasOwn(schema.definitions, name) ? schema.definitions[name] : undefined
   if (table === undefined) throw problem(404, 'not-found', 'There is no such table.', 'GET /headwater/openapi.json names those that there are.')
+  if (troubles().has(name)) throw problem(503, 'unavailable', `Table ${name} cannot be read now.`, 'The database is to be migrated.', { retryMs: 10_000 })
   if (text.length > limits.queryTextLengthMax) throw problem(414, 'too-large', `The query has more than ${limits.queryTextLengthMax} characters.`)
   const { asked, statement } = prepared(() => {
     const asked = pageOf(name, table, new URLSearchParams(text))

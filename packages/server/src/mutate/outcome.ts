@@ -43,6 +43,8 @@ function verdictOfSql(sqlstate: string, error: HeadwaterError, names: Names): Ve
   if (sqlstate === 'HW001') return { type: 'refused', code: String(constraint), reason: String(message) }
   if (sqlstate === 'HW002') return { type: 'misnumbered' }
   if (sqlstate === 'HW003' || constraint === 'mutations_first') return { type: 'repeated' }
+  // A table that does not fit the schema: until it is migrated.
+  if (sqlstate === 'HW004') return { type: 'wait' }
   if (sqlstate.startsWith('40')) return { type: 'race' }
   if (/^(08|53|57P|58|25006|55P03)/.test(sqlstate)) return { type: 'wait' }
   const known = constraintCodes[sqlstate]

@@ -25,6 +25,8 @@ export interface MutateDeps {
   readonly names: Names
   readonly clock: Clock
   readonly chance: Chance
+  /** Looks whether the tables fit the schema; true: all of them do. */
+  readonly isFit: () => Promise<boolean>
   readonly onTrouble: (error: unknown) => void
   readonly measures: Measures
 }
@@ -83,10 +85,16 @@ async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation): Pr
     await carryOut(deps, sender, mutation)
     return null
   } catch (error) {
-    const verdict = verdictOf(error, deps.names)
+    const verdict = await waitingFor(deps, error, verdictOf(error, deps.names))
     if (verdict.type === 'unexpected' || verdict.type === 'wait') deps.onTrouble(error)
     return verdict
   }
+}
+
+/** A statement that the tables do not understand may be no fault of the mutation: it waits for tables that fit the schema. */
+async function waitingFor({ isFit }: MutateDeps, error: unknown, verdict: Verdict): Promise<Verdict> {
+  const isOfTables = verdict.type === 'unexpected' && error instanceof HeadwaterError && String(error.details.sqlstate).startsWith('42')
+  return isOfTables && !(await isFit()) ? { type: 'wait' } : verdict
 }
 
 async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<void> {

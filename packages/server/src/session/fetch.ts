@@ -56,6 +56,7 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
     const held = heldOf(deps.sets, load.streams, granted)
     if (load.held !== null && (held.size < load.held.size || [...held].some(([stream, set]) => load.held?.get(stream) !== set))) throw changedAsAWhole()
     if (load.at !== null) load.missed.push(...(await missedSince(transaction, held, load.isContinued, load.at)))
+    refuseMisfits(tablesOf(schema, held), deps.troubles())
     load.held = held
     load.at = snapshot
     load.isContinued = false
@@ -111,6 +112,14 @@ export async function snapshotIn(transaction: Transaction): Promise<Snapshot> {
   const rows = await transaction.query('select pg_current_snapshot()::text as snapshot, pg_is_in_recovery() as standby')
   if (rows[0]?.standby !== false) throw new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary.')
   return snapshotOf(String(rows[0].snapshot))
+}
+
+/** What does not fit the schema would be encoded wrongly. */
+export function refuseMisfits(tables: Iterable<string>, troubles: ReadonlyMap<string, string>): void {
+  for (const table of tables) {
+    if (troubles.has(table))
+      throw new HeadwaterError('unavailable', `Table ${table} cannot be loaded now.`, 'The database is to be migrated; the device tries again by itself.')
+  }
 }
 
 /** A table was emptied, a scope lost, or a role changed that shows other columns: what the device has of the load is not worth keeping. */

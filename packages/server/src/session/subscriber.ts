@@ -29,6 +29,8 @@ export interface SubscriberDeps {
   readonly grantReader: GrantReader
   readonly schema: Schema
   readonly sets: ColumnSets
+  /** Why tables cannot be served now, by name. */
+  readonly troubles: () => ReadonlyMap<string, string>
   readonly identity: Identity
   /** Turns in which greetings and loads use the database. */
   readonly slots: Slots

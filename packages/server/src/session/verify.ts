@@ -8,8 +8,8 @@ import { isVisible, type Snapshot } from '../feed/snapshot.ts'
 import { type StreamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
-import { loadRows, loadStart, type Place } from '../scopes/load.ts'
-import { snapshotIn } from './fetch.ts'
+import { loadRows, loadStart, type Place, tablesIn } from '../scopes/load.ts'
+import { refuseMisfits, snapshotIn } from './fetch.ts'
 import { checkpointFrame, noTables } from './frame.ts'
 import { changesAfter, type Loads } from './loading.ts'
 import type { GrantsAlong, Holding, SubscriberDeps } from './subscriber.ts'
@@ -67,6 +67,7 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
       // What was delivered by now is visible in the snapshot.
       if (since === null) batches.length = 0
       since ??= await snapshotIn(transaction)
+      refuseMisfits(tablesIn(schema, stream), deps.troubles())
       let bytes = 0
       return loadRows(transaction, schema, new Map([[stream, set]]), from, ({ table, rows }) => {
         // Our own SQL made them. Parsed and written again, a row has the form that the device gives it.

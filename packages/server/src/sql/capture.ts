@@ -5,15 +5,21 @@ import { columnName, columnOf, literal, quoted, snakeCase, tableName } from './n
 import { keyToArray, rowToObject, scopesOf } from './row.ts'
 import { toJson } from './value.ts'
 
+/** Two scripts, each of which puts its part in place when it is run again. The triggers alone lock the table. */
+export interface Capture {
+  readonly routine: string
+  readonly triggers: string
+}
+
 /**
- * Function and triggers of one table of the schema. Run again, it puts the present form in place. `readByGrants` are SQL names of columns:
- * of those that devices do not know, it is logged that they changed, and not what is in them.
+ * Of one table of the schema. `readByGrants` are SQL names of columns: of those that devices do not know, it is logged that they changed, and
+ * not what is in them. `types`: those of the columns in the database, by SQL name; a row that has others is not captured wrongly, but refused.
  */
-export function captureTable(name: string, table: TableDefinition, readByGrants: ReadonlySet<string> = new Set()): string {
+export function captureTable(name: string, table: TableDefinition, readByGrants: ReadonlySet<string>, types: ReadonlyMap<string, string>): Capture {
   const sqlName = snakeCase(name)
   const known = new Set(Object.keys(table.columns).map(snakeCase))
   const watched = [...readByGrants].filter((column) => !known.has(column)).map(quoted)
-  return `
+  const routine = `
 create or replace function ${captureFunction(sqlName)}() returns trigger language plpgsql security definer
   set search_path = pg_catalog, pg_temp${hasFloats(table) ? ' set extra_float_digits = 1' : ''} as $capture$
 declare
@@ -24,6 +30,7 @@ begin
     insert into headwater.log (table_name, op) values (${literal(sqlName)}, 't');
     return null;
   end if;
+  ${checkTypes(sqlName, table, types)}
   if tg_op = 'UPDATE' then${watched.length === 0 ? '' : watchedChange(sqlName, watched)}
     before_image := ${changedColumns(table)};
     if before_image = '{}' then return null; end if;
@@ -44,35 +51,60 @@ begin
   end if;
   return null;
 end $capture$;
-revoke all on function ${captureFunction(sqlName)}() from public;
-${triggers(tableName(name), captureFunction(sqlName))}`
+revoke all on function ${captureFunction(sqlName)}() from public;`
+  return { routine, triggers: triggers(tableName(name), captureFunction(sqlName)) }
 }
 
 /**
  * A table that grants read and devices do not hold. Of a row whose `read` columns change, the `named` ones are logged before and after: those
  * by which the people concerned are found. Without any, that the table changed is logged, not what. Names are SQL's; the table is in schema public.
  */
-export function captureDependency(name: string, read: readonly string[], named: readonly string[]): string {
+export function captureDependency(name: string, read: readonly string[], named: readonly string[]): Capture {
   const table = `public.${quoted(name)}`
   const body = named.length === 0 ? logged(name, []) : rowOfDependency(name, read, named)
-  return `
+  const routine = `
 create or replace function ${captureFunction(name)}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $capture$
 begin
   ${checkTable(name)}
   ${body}
   return null;
 end $capture$;
-revoke all on function ${captureFunction(name)}() from public;
-${
-  named.length === 0
-    ? [
-        dropTriggers(table),
-        trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`),
-        wakeTrigger(table),
-      ].join('\n')
-    : triggers(table, captureFunction(name))
-}`
+revoke all on function ${captureFunction(name)}() from public;`
+  const ofStatements = [
+    dropTriggers(table),
+    trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`),
+    wakeTrigger(table),
+  ].join('\n')
+  return { routine, triggers: named.length === 0 ? ofStatements : triggers(table, captureFunction(name)) }
 }
+
+/** In the place of a table's capture, while the table is such that it cannot be captured: whoever writes to it is told why. */
+export const closedCapture = (name: string, trouble: string): string => `
+create or replace function ${captureFunction(name)}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $capture$
+begin
+  raise exception using errcode = 'HW004', message = ${literal(`headwater: ${name} cannot be written to, because its changes could not be captured: ${trouble}`)}, hint = ${literal(mendHint)};
+end $capture$;
+revoke all on function ${captureFunction(name)}() from public;`
+
+/** In the place of a table's capture during a migration: that the table was written to is told by a barrier, once. */
+export const barrierCapture = (name: string): string => `
+create or replace function ${captureFunction(name)}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $capture$
+begin
+  if current_setting('headwater.barriers', true) is null or position(${literal(`|${name}|`)} in current_setting('headwater.barriers', true)) = 0 then
+    perform set_config('headwater.barriers', coalesce(current_setting('headwater.barriers', true), '') || ${literal(`|${name}|`)}, true);
+    ${barrier(name)}
+  end if;
+  return null;
+end $capture$;
+revoke all on function ${captureFunction(name)}() from public;`
+
+/** Whoever is behind it loads the table again. */
+export const barrier = (name: string): string => `insert into headwater.log (table_name, op) values (${literal(name)}, 'b');`
+
+/** With its triggers, wherever they are. */
+export const dropCapture = (name: string): string => `drop function if exists ${captureFunction(name)}() cascade;`
+
+export const mendHint = 'Make table and schema fit each other again, and run `headwater migrate`.'
 
 function rowOfDependency(name: string, read: readonly string[], named: readonly string[]): string {
   const image = (row: string) => `json_build_object(${named.map((column) => `${literal(column)}, ${row}.${quoted(column)}::text`).join(', ')})`
@@ -94,8 +126,18 @@ const logged = (name: string, images: readonly string[]) =>
 /** A temporary table with a trigger of its own could forge rows of this one. A partition of it is another table, whose rows are this one's. */
 const checkTable = (name: string) => `if (tg_table_schema <> 'public' or tg_table_name <> ${literal(name)})
     and not exists (select from pg_partition_ancestors(tg_relid) a where a = ${literal(`public.${quoted(name)}`)}::regclass) then
-    raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(name)};
+    raise exception 'headwater: % is not the table that % captures', tg_relid::regclass, ${literal(name)} using errcode = 'HW004', hint = ${literal(mendHint)};
   end if;`
+
+/** ALTER TYPE would otherwise change what is logged, in sessions that begin after it. */
+function checkTypes(sqlName: string, table: TableDefinition, types: ReadonlyMap<string, string>): string {
+  const columns = Object.keys(table.columns).map(snakeCase)
+  // Of a deleted row the new one is null, and has the same types.
+  const fit = columns.map((column) => `pg_typeof(new.${quoted(column)}) = ${literal(types.get(column) ?? 'unknown')}::regtype`)
+  return `if not (${fit.join(' and ')}) then
+    raise exception using errcode = 'HW004', message = ${literal(`headwater: the columns of ${sqlName} are not those that are captured`)}, hint = ${literal(mendHint)};
+  end if;`
+}
 
 /** For grants such a column is like a table that only they read. As text: json has no equality. */
 const watchedChange = (sqlName: string, watched: readonly string[]) => `

@@ -104,11 +104,48 @@ create table headwater.jobs (
 );
 create index jobs_due on headwater.jobs (due) where set_aside_at is null;
 
--- The capture of each table as it was put in place, so that a start replaces only what differs.
+-- The capture of each table as it was put in place, so that a start replaces only what differs. `shape`: what it covers. `form`: what
+-- headwater.catalogue() said of the table then; anything else is somebody's DDL. `trouble`: why the table cannot be captured; nobody can write to it.
 create table headwater.captures (
   name text primary key,
-  script text not null
+  script text not null,
+  shape text not null,
+  form text not null,
+  trouble text
 );
+
+-- The app's own numbered migrations, as `headwater migrate` ran them.
+create table headwater.app_migrations (
+  number bigint primary key,
+  name text not null,
+  hash text not null,
+  at timestamptz not null default now()
+);
+
+-- What the catalogue says of tables of schema public, as far as capture depends on it. Of each column its type, the type that this stands for, its
+-- modifier, and the transaction that changed it last; in `rest` the table itself, its partitions, our triggers, and their functions.
+create function headwater.catalogue(names text[]) returns table (name text, form text) language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive part as (
+    select c.relname::text as name, c.oid as root, c.oid as id, c.relkind::text as link
+      from pg_class c where c.relnamespace = (select oid from pg_namespace where nspname = 'public') and c.relkind in ('r', 'p') and c.relname = any (names)
+    union all
+    -- Partitions can be emptied one by one, which no trigger of ours sees.
+    select p.name, p.root, i.inhrelid, i.xmin::text || ' ' || (select c.relfilenode from pg_class c where c.oid = i.inhrelid)
+      from part p join pg_inherits i on i.inhparent = p.id
+  ),
+  fired as (
+    select t.tgrelid as id, string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgtype, md5(p.prosrc), p.prosecdef, p.proconfig::text), ',' order by t.tgname) as triggers
+      from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+     where t.tgrelid in (select id from part) and t.tgname in ('0_headwater_rows', '0_headwater_truncate', '0_headwater_changed', '9_headwater_wake')
+     group by t.tgrelid
+  )
+  select p.name, json_build_object(
+      'columns', (
+        select json_object_agg(a.attname, json_build_array(format_type(a.atttypid, null), format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), null), a.atttypmod, a.xmin::text) order by a.attnum)
+          from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = p.root and a.attnum > 0 and not a.attisdropped),
+      'rest', md5(string_agg(concat_ws(' ', p.id, p.link, f.triggers), ',' order by p.id)))::text
+    from part p left join fired f on f.id = p.id group by p.name, p.root
+$$;
 
 -- What was done once on this database: its seed, and the form in which the last start found everything installed.
 create table headwater.marks (
