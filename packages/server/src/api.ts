@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http'
 import type { Access, ArgsOf, Key, Mutators, Query, Reading, Row, Schema, ServerInsert, ServerUpdate, StandardSchema, TableName, Tx } from '@headwater/schema'
 import type { Explain } from './explain/answer.ts'
 import type { After, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
+import type { LogLimits } from './limits.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow } from './ports.ts'
 import type { SharedOf } from './serverColumns.ts'
 import type { DatabaseStatus } from './status.ts'
@@ -101,6 +102,8 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
   /** By name, what carries out the jobs that mutators enqueue with `tx.after`. A job without a handler waits, and is reported. */
   readonly jobs?: JobHandlers
   readonly jobLimits?: Partial<JobLimits>
+  /** How much of the log of changes is kept for devices that were away; see `LogLimits`. */
+  readonly log?: Partial<LogLimits>
   /** Other origins than the server's own from which browsers may connect, such as `https://app.example.org`. */
   readonly origins?: readonly string[]
   /** Who may read /headwater/metrics from elsewhere than this machine: whoever sends `Authorization: Bearer <token>`. Without it, nobody. */

@@ -1,4 +1,4 @@
-import { type LogRow, readStep } from './feed/log.ts'
+import { type LogRow, readStep, xidBack } from './feed/log.ts'
 import { snapshotBelow, snapshotOf } from './feed/snapshot.ts'
 import type { Database } from './ports.ts'
 
@@ -27,7 +27,5 @@ export async function openLogReader(database: Database, last: number): Promise<L
 async function snapshotBack(database: Database, rows: number) {
   const now = await database.query('select pg_current_snapshot()::text as snapshot')
   if (rows === 0) return snapshotOf(String(now[0]?.snapshot))
-  const found = await database.query('select xid::text as xid from headwater.log order by xid desc, seq desc offset $1::int limit 1', [rows - 1])
-  // Fewer rows than that: from the first transaction number that PostgreSQL gives out.
-  return snapshotBelow(BigInt(String(found[0]?.xid ?? 3)))
+  return snapshotBelow(await xidBack(database, rows - 1))
 }

@@ -11,6 +11,22 @@ export const limits = {
   /** Waiting before the log is opened again after its session was lost. */
   reopenMsMin: 100,
   reopenMsMax: 5_000,
+  /** How much of the log is kept where the app does not say otherwise, and what stays whatever it says. See feed/prune.ts. */
+  log: { minutes: 10_080, rows: 1_000_000, bytes: 2_147_483_648 },
+  logKept: { minutes: 60, rows: 1_000 },
+  /** Rows of one transaction of pruning; after each it rests as long as that took. An embedded database has nobody beside it meanwhile. */
+  prunePieceRows: { postgres: 5_000, embedded: 1_000 },
+  /** Whether there is something to prune is looked at this often. A server says as often what it needs itself, and is believed so long. */
+  pruneMs: 60_000,
+  holdMinutes: 10,
+  /** What keeps the log from being pruned is reported when it was found so often in a row, and then again after so many more times. */
+  heldLooks: 5,
+  heldLooksAgain: 60,
+  /** A mutation's record stays so many days after the device has its outcome, and is looked for every so many times. */
+  recordDays: 30,
+  recordLooks: 60,
+  /** A device that was not seen for so many days is forgotten, unless it may not know what became of its mutations. */
+  deviceDays: 400,
   /** A transaction that lost a race (40001, 40P01) is run again this often, then the mutation waits like any other trouble. */
   raceRetriesMax: 30,
   raceRetryMsMax: 40,
@@ -107,3 +123,16 @@ export const limits = {
   queryRowsMax: 1_000,
   queryTextLengthMax: 16_384,
 } as const
+
+/**
+ * How much of the log is kept. Beyond any of these its oldest rows go, but never one of the last hour or of the last 1,000. A device that was
+ * away for longer than the log goes back loads what it holds again, and keeps its outbox.
+ */
+export interface LogLimits {
+  /** Age of a row, by the database's clock. At least 60; default: 10,080, a week. */
+  readonly minutes: number
+  /** At least 1,000; default: 1,000,000. */
+  readonly rows: number
+  /** Of the rows themselves, about: what their indexes take and what is not vacuumed yet comes on top. At least 1 MiB; default: 2 GiB. */
+  readonly bytes: number
+}

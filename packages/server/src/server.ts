@@ -7,6 +7,8 @@ import { openDatabase } from './database/open.ts'
 import { createExplain } from './explain/explain.ts'
 import { createColumnSets } from './feed/columns.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
+import { checkLogLimits } from './feed/prune.ts'
+import { createPruner } from './feed/pruner.ts'
 import { createHttp } from './http/http.ts'
 import { openapiOf } from './http/openapi.ts'
 import { createDrift } from './install/drift.ts'
@@ -14,6 +16,7 @@ import { type Installed, install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createWorker } from './jobs/worker.ts'
 import { limits } from './limits.ts'
+import { forgetPiece } from './mutate/forget.ts'
 import { namesOf } from './mutate/outcome.ts'
 import { ownMutators } from './mutate/own.ts'
 import type { MutateDeps } from './mutate/run.ts'
@@ -51,7 +54,9 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
 }
 
 /** Throws for what cannot be, before anything is opened. */
-function checkOptions<S extends Schema, M extends Mutators<SharedOf<S>>>({ schema, access, mutators = {} as M, serverMutators = {} }: ServerOptions<S, M>) {
+function checkOptions<S extends Schema, M extends Mutators<SharedOf<S>>>(options: ServerOptions<S, M>) {
+  // Who gives none has an app whose mutators are none.
+  const { schema, access, mutators = {} as M, serverMutators = {} } = options
   checkSchema(schema, mutators)
   if (access === undefined) {
     const hint = 'Give access: defineAccess(schema, rules); or, for first steps, access: holdersMayWrite(schema).'
@@ -60,7 +65,7 @@ function checkOptions<S extends Schema, M extends Mutators<SharedOf<S>>>({ schem
   const shared = sharedOf(schema)
   // What each takes was checked where they were given.
   const own = ownMutators(serverMutators as Parameters<typeof ownMutators>[0], mutators)
-  return { schema: shared, serverSchema: schema, needs: checkAccess(shared, access), mutators, serverMutators: own }
+  return { schema: shared, serverSchema: schema, needs: checkAccess(shared, access), mutators, serverMutators: own, logLimits: checkLogLimits(options.log) }
 }
 
 interface Parts extends Omit<ReturnType<typeof checkOptions>, 'mutators'> {
@@ -82,6 +87,8 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
   const feed: Feed<GrantsAlong> = createFeed({ ...parts, identity, along: regranting.along })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
+  const name = Buffer.from(parts.chance.bytes(6)).toString('hex')
+  const pruner = createPruner({ ...parts, name, bounds: parts.logLimits, needs: feed.needs, forget: () => forgetPiece(database) })
   const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
   feed.onBatch(({ rows }) => rows.some(({ op }) => op === 'j') && worker.wake())
   const drift = createDrift({ ...parts, relations })
@@ -154,6 +161,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
       await http.close()
       await transport.close()
       await worker.stop()
+      await pruner.stop()
       await operations.stop()
       await feed.stop()
       await database.close()

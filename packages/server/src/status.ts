@@ -6,8 +6,7 @@ import { quoted } from './sql/name.ts'
 /** What a database holds. */
 export interface DatabaseStatus {
   readonly database: { readonly kind: string; readonly id: string; readonly history: string; readonly version: string }
-  /** Rows and bytes on disk of the log of changes. */
-  readonly log: { readonly rows: number; readonly bytes: number }
+  readonly log: LogStatus
   /** Why captured tables cannot be served, by SQL name: they do not fit the schema, and nobody can write to them. Empty: all is well. */
   readonly troubles: Readonly<Record<string, string>>
   /** Rows per captured table, by SQL name. Exact: each table is counted. */
@@ -21,23 +20,47 @@ export interface DatabaseStatus {
   readonly jobs: { readonly waiting: number; readonly setAside: number; readonly oldestDue: string | null }
 }
 
+/** The log of changes. Times are RFC 3339. */
+export interface LogStatus {
+  readonly rows: number
+  /** On disk, with its indexes. */
+  readonly bytes: number
+  /** Of its first row; null: it is empty. */
+  readonly oldest: string | null
+  /** The number of the transaction from which on it is whole. */
+  readonly floor: string
+  /** When rows were last taken away; null: never. */
+  readonly prunedAt: string | null
+  /** What keeps rows that are beyond the limits: `an open transaction`, or the name of a hold in headwater.log_holds; null: nothing. */
+  readonly heldBy: string | null
+}
+
 export async function readStatus(database: Database): Promise<DatabaseStatus> {
   const tables = await capturedTables(database)
   const counts = tables.map((name, i) => `, (select count(*) from public.${quoted(name)})::text as "t${i}"`)
   const rows = await database.query(
     `select i.database::text as id, i.history::text as history, current_setting('server_version') as version, (select count(*) from headwater.log)::text as log_rows,
-       pg_total_relation_size('headwater.log')::text as log_bytes, (select count(*) from headwater.devices)::text as devices,
+       pg_total_relation_size('headwater.log')::text as log_bytes, i.floor::text as floor, ${timestamp('(select l.at from headwater.log l order by l.xid, l.seq limit 1)')} as oldest,
+       ${timestamp('p.at')} as pruned_at, p.value as held_by, (select count(*) from headwater.devices)::text as devices,
        (select count(*) from headwater.mutations where outcome = 'applied')::text as applied,
        (select count(*) from headwater.mutations where outcome = 'refused')::text as refused,
        (select json_build_object('waiting', count(*) filter (where set_aside_at is null), 'setAside', count(set_aside_at),
-          'oldestDue', to_char(min(due) filter (where set_aside_at is null and due <= now()) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+          'oldestDue', ${timestamp('min(due) filter (where set_aside_at is null and due <= now())')})
         from headwater.jobs)::text as jobs,
-       (select coalesce(json_object_agg(name, trouble), '{}') from headwater.captures where trouble is not null)::text as troubles${counts.join('')} from headwater.identity i`,
+       (select coalesce(json_object_agg(name, trouble), '{}') from headwater.captures where trouble is not null)::text as troubles${counts.join('')}
+       from headwater.identity i left join headwater.marks p on p.name = 'pruned'`,
   )
   const row = rows[0] ?? {}
   return {
     database: { kind: database.kind, id: String(row.id), history: String(row.history), version: String(row.version) },
-    log: { rows: Number(row.log_rows), bytes: Number(row.log_bytes) },
+    log: {
+      rows: Number(row.log_rows),
+      bytes: Number(row.log_bytes),
+      oldest: textOf(row.oldest),
+      floor: String(row.floor),
+      prunedAt: textOf(row.pruned_at),
+      heldBy: textOf(row.held_by),
+    },
     // Built above in this form.
     troubles: JSON.parse(String(row.troubles)) as DatabaseStatus['troubles'],
     tables: Object.fromEntries(tables.map((name, i) => [name, Number(row[`t${i}`])])),
@@ -48,6 +71,9 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
     jobs: JSON.parse(String(row.jobs)) as DatabaseStatus['jobs'],
   }
 }
+
+const timestamp = (expression: string) => `to_char((${expression}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+const textOf = (value: unknown) => (value === null ? null : String(value))
 
 async function capturedTables(database: Database): Promise<readonly string[]> {
   const installed = await database.query(`select to_regclass('headwater.captures') is not null as present`)

@@ -35,10 +35,18 @@ function textOf({ database, log, tables, devices, mutations, servers }: Database
     ...servers.map(({ host, pid, version, startedAt, devices: connected }) =>
       line('', `${host} ${pid}, version ${version}, since ${startedAt}, ${connected} devices`),
     ),
-    line('log', `${log.rows} rows, ${(log.bytes / 1_048_576).toFixed(1)} MB`),
+    line('log', logText(log)),
     line('devices', devices),
     line('mutations', `${mutations.applied} applied, ${mutations.refused} refused`),
     '',
     ...Object.entries(tables).map(([name, rows]) => line(name, `${rows} rows`)),
   ].join('\n')}\n`
+}
+
+function logText({ rows, bytes, oldest, prunedAt, heldBy }: DatabaseStatus['log']): string {
+  const minute = (time: string) => time.slice(0, 16).replace('T', ' ')
+  const size = `${rows} rows, ${(bytes / 1_048_576).toFixed(1)} MB`
+  const since = oldest === null ? '' : `, since ${minute(oldest)} UTC`
+  const pruned = prunedAt === null ? '' : `, pruned ${minute(prunedAt)}`
+  return `${size}${since}${pruned}${heldBy === null ? '' : paint('yellow', `, held by ${heldBy}`)}`
 }

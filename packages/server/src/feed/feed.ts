@@ -42,6 +42,8 @@ export interface Feed<Along> {
   /** The position of the last batch, as devices get it. */
   cursor(): Cursor
   snapshot(): Snapshot
+  /** From which transaction on the log is needed: by this feed, and by devices that have its cursor. */
+  needs(): bigint
   isLive(): boolean
   wake(): void
   stop(): Promise<void>
@@ -190,6 +192,7 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       }),
     cursor: () => cursorOf(deps.identity, positionOf(tracked())),
     snapshot: () => tracked().snapshot,
+    needs: () => positionOf(tracked()).since.xmin,
     isLive: () => session !== null,
     wake: sleeper.wake,
     stop: async () => {

@@ -1,3 +1,4 @@
+import { HeadwaterError } from '@headwater/protocol'
 import type { Parameter, SqlRow, Statement, Transaction } from '../ports.ts'
 import { isVisible, type Snapshot, snapshotOf } from './snapshot.ts'
 
@@ -38,8 +39,9 @@ const newSince = (parameter: string) =>
  * snapshot was taken has its record in the WAL before the place where the next one goes: if the WAL is flushed up to there, read after
  * the snapshot, nothing in the step can be taken back by a crash.
  */
-const stepSql = `select s.s::text as snapshot, s.is_durable, ${logColumns}
-  from (select pg_current_snapshot() s, pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as is_durable) s
+const stepSql = `select s.s::text as snapshot, s.is_durable, s.floor, ${logColumns}
+  from (select pg_current_snapshot() s, pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as is_durable,
+    (select floor::text from headwater.identity) as floor) s
   left join lateral (select * from headwater.log l where ${newSince('$1::text')}) l on true order by l.seq`
 
 export interface Step {
@@ -49,18 +51,24 @@ export interface Step {
   readonly isDurable: boolean
 }
 
-/** Reads one step. One statement is one snapshot: on its own, or inside a REPEATABLE READ transaction together with others. */
+/**
+ * Reads one step. One statement is one snapshot: on its own, or inside a REPEATABLE READ transaction together with others. Throws `unavailable`
+ * if some of it was pruned: a reader that stood still for so long does not know what it has missed.
+ */
 export async function readStep(
   session: { query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]> },
   since: Snapshot,
 ): Promise<Step> {
   const rows = await session.query(stepSql, [since.text])
+  if (BigInt(String(rows[0]?.floor)) > since.xmin) throw prunedFailure()
   return {
     snapshot: snapshotOf(String(rows[0]?.snapshot)),
     rows: rows.filter((row) => row.seq !== null).map(logRowOf),
     isDurable: rows[0]?.is_durable === true,
   }
 }
+
+const prunedFailure = () => new HeadwaterError('unavailable', 'The log was pruned past its reader.', 'It begins anew by itself, and devices greet again.')
 
 /** The fingerprint of the log between two snapshots: rows visible in `upTo` and not in `since`. */
 export function fingerprintStatement(since: Snapshot, upTo: Snapshot): Statement {
@@ -69,10 +77,10 @@ export function fingerprintStatement(since: Snapshot, upTo: Snapshot): Statement
   return { text, parameters: [since.text, upTo.text] }
 }
 
-/** The transaction number `rows` rows back from the end of the log, or that of its beginning. */
-export async function xidBack(transaction: Transaction, rows: number): Promise<bigint> {
+/** The transaction number `rows` rows back from the end of the log, or that from which on it is whole. */
+export async function xidBack(transaction: Pick<Transaction, 'query'>, rows: number): Promise<bigint> {
   const found = await transaction.query(
-    `select coalesce((select l.xid from headwater.log l order by l.xid desc, l.seq desc offset ${rows} limit 1), (select floor from headwater.identity))::text as xid`,
+    `select greatest((select l.xid from headwater.log l order by l.xid desc, l.seq desc offset ${rows} limit 1), i.floor)::text as xid from headwater.identity i`,
   )
   return BigInt(String(found[0]?.xid))
 }

@@ -119,11 +119,12 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   async function welcome(hello: Hello, person: UserId): Promise<void> {
     const nonce = Buffer.from(deps.chance.bytes(16)).toString('base64url')
     const offer = await offerOf(deps.database, deps.identity, hello.cursor)
-    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4, $5)', [
+    const rows = await deps.database.query('select answer, last_number::text as last from headwater.greet($1, $2, $3, $4, $5::text::bigint, $6)', [
       hello.device,
       person,
       hello.nonce,
       nonce,
+      String(hello.confirmed),
       offer !== null,
     ])
     if (rows[0]?.answer !== 'ok')

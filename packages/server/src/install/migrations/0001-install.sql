@@ -52,12 +52,25 @@ create table headwater.log (
   unchecked boolean not null default coalesce(current_setting('headwater.unchecked', true) = 'on', false),
   at timestamptz not null default clock_timestamp(),
   primary key (xid, seq)
+)
+-- Rows come at one end and go at the other: vacuumed and analyzed by their number, not by a share of a table that may be large.
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_scale_factor = 0,
+  autovacuum_vacuum_insert_threshold = 100000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000);
+
+-- Who else reads the log, and from which transaction on it needs it. Nothing from there on is pruned while the hold lasts.
+create table headwater.log_holds (
+  name text primary key,
+  xid xid8 not null,
+  -- Null: until it is taken away.
+  until timestamptz
 );
 
 create table headwater.devices (
   id text primary key,
   user_id text not null,
   last_number bigint not null default 0,
+  -- Up to here the device has its mutations' outcomes in its store: their records may go, in time.
+  confirmed bigint not null default 0,
   nonce text not null,
   nonce_before text,
   -- The mutation that no server has known so far, and how often it came.
@@ -86,6 +99,8 @@ create table headwater.mutations (
 );
 -- An id is one person's: nobody can take another's by using it first.
 create unique index mutations_first on headwater.mutations (user_id, id) where is_first;
+-- For finding the old ones. It costs writers next to nothing.
+create index mutations_at on headwater.mutations using brin (at);
 
 -- Work to be done after a commit, enqueued in its transaction. Deleted when done.
 create table headwater.jobs (
@@ -205,7 +220,7 @@ end $$;
 
 -- The greeting: makes the device's row, and hands out a nonce. Answers `ok`, or `forked` for a store that was copied or a row that was lost. With
 -- p_is_older the device continues a past that the database has lost the end of, and with it maybe the row or its newest nonce.
-create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text, p_is_older boolean default false) returns table (answer text, last_number bigint) language plpgsql as $$
+create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text, p_confirmed bigint, p_is_older boolean default false) returns table (answer text, last_number bigint) language plpgsql as $$
 declare
   known headwater.devices;
 begin
@@ -222,7 +237,7 @@ begin
     return query select 'forked', 0::bigint;
   else
     -- A welcome may be lost on its way: the nonce before it stays good until the new one has been used.
-    update headwater.devices d set nonce = p_new_nonce, nonce_before = p_nonce, seen_at = now() where d.id = p_device;
+    update headwater.devices d set nonce = p_new_nonce, nonce_before = p_nonce, seen_at = now(), confirmed = least(p_confirmed, d.last_number) where d.id = p_device;
     return query select 'ok', known.last_number;
   end if;
 end $$;
