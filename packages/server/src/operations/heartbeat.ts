@@ -1,8 +1,8 @@
 // Which servers run on a database: each has a row that it keeps fresh.
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { limits } from '../limits.ts'
 import type { Chance, Clock, Database } from '../ports.ts'
+import { version } from '../version.ts'
 
 export interface ServerSeen {
   readonly id: string
@@ -30,9 +30,6 @@ interface HeartbeatDeps {
   readonly onTrouble: (error: unknown) => void
 }
 
-/** The version of this package. */
-export const serverVersion: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
-
 const beatSql = `with gone as (delete from headwater.servers where seen_at < now() - make_interval(secs => $6::int / 1000.0))
   insert into headwater.servers (id, version, host, pid, devices) values ($1, $2, $3, $4::int, $5::int)
   on conflict (id) do update set seen_at = now(), devices = excluded.devices`
@@ -45,7 +42,7 @@ export function createHeartbeat({ database, clock, chance, devices, onTrouble }:
 
   function beat(): void {
     beating = database
-      .query(beatSql, [id, serverVersion, hostname(), process.pid, devices(), limits.serverGoneMs])
+      .query(beatSql, [id, version, hostname(), process.pid, devices(), limits.serverGoneMs])
       .then(() => {}, onTrouble)
       .finally(() => {
         if (!isStopped) cancel = clock.timer(limits.serverBeatMs, beat)
