@@ -21,7 +21,8 @@ export interface DatabaseKind {
   readonly open: () => Promise<OpenedDatabase>
 }
 
-const native: DatabaseKind = { name: `native ${versionTested}`, open: openNative }
+/** A server, whatever else is tried. */
+export const native: DatabaseKind = { name: `native ${versionTested}`, open: openNative }
 
 /** For `describe.each`. Where another version is tried, it alone. */
 export const databases: readonly DatabaseKind[] = process.env.HEADWATER_POSTGRES ? [native] : [{ name: 'embedded', open: openMemory }, native]

@@ -2,13 +2,15 @@ import { HeadwaterError } from '@headwater/protocol'
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty'
 import { can } from './command/can.ts'
 import { dev } from './command/dev.ts'
+import { migrate } from './command/migrate.ts'
 import { status } from './command/status.ts'
 import { tail } from './command/tail.ts'
+import { uninstall } from './command/uninstall.ts'
 import { whoSees } from './command/whoSees.ts'
 import { explain } from './explain.ts'
 
 // Each has arguments of its own; the command line only needs their names.
-const commands = { dev, tail, status, can, 'who-sees': whoSees } as unknown as Readonly<Record<string, CommandDef>>
+const commands = { dev, migrate, tail, status, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<Record<string, CommandDef>>
 const headwater = defineCommand({
   meta: { name: 'headwater', version: '0.1.0', description: 'One truth in PostgreSQL, an instant copy on every device.' },
   subCommands: commands,

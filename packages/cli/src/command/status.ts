@@ -25,7 +25,7 @@ export const status = defineCommand({
   },
 })
 
-function textOf({ database, log, tables, devices, mutations, servers }: DatabaseStatus, server: string | null): string {
+function textOf({ database, log, tables, troubles, devices, mutations, servers }: DatabaseStatus, server: string | null): string {
   const width = Math.max(10, ...Object.keys(tables).map((name) => name.length))
   const line = (name: string, value: string | number) => `${paint('dim', name.padEnd(width))}  ${value}`
   return `${[
@@ -40,6 +40,7 @@ function textOf({ database, log, tables, devices, mutations, servers }: Database
     line('mutations', `${mutations.applied} applied, ${mutations.refused} refused`),
     '',
     ...Object.entries(tables).map(([name, rows]) => line(name, `${rows} rows`)),
+    ...Object.entries(troubles).map(([name, trouble]) => line(name, paint('red', `cannot be served: ${trouble}`))),
   ].join('\n')}\n`
 }
 

@@ -2,7 +2,7 @@
 import type { Schema } from '@headwater/schema'
 import type { Transaction } from '../ports.ts'
 import type { Relation } from '../scopes/relation.ts'
-import { barrier, type Capture, captureDependency, captureTable, closedCapture, dropCapture } from '../sql/capture.ts'
+import { barrier, barrierCapture, type Capture, captureDependency, captureTable, closedCapture, dropCapture } from '../sql/capture.ts'
 import { snakeCase } from '../sql/name.ts'
 import { storedType } from '../sql/value.ts'
 import { hasChanged, misfitOf, parseForm, readForms } from './catalogue.ts'
@@ -124,7 +124,7 @@ export async function putCaptures(transaction: Transaction, wanted: readonly Wan
     if (trouble !== null || form === null) {
       onMisfit(name, trouble ?? '')
       await transaction.execute(closedCapture(name, trouble ?? ''))
-      put.set(name, { script: '', shape, trouble })
+      put.set(name, { script: '[]', shape, trouble })
       continue
     }
     const has = inPlace.get(name)
@@ -133,11 +133,12 @@ export async function putCaptures(transaction: Transaction, wanted: readonly Wan
     const isChanged = has === undefined || has.trouble !== null || hasChanged(has.form, form, columns)
     const serves = has !== undefined && covers(has.shape, shape) && (!isExact || covers(shape, has.shape))
     // Of what covers more, the script is somebody else's.
-    const isAsMade = has?.script === `${routine}\n${triggers}` || (serves && !covers(shape, has.shape))
+    const script = JSON.stringify([routine, triggers])
+    const isAsMade = has?.script === script || (serves && !covers(shape, has.shape))
     if (isChanged || !serves || !isAsMade) {
       const isTriggered = has !== undefined && !hasChanged(has.form, form, []) && namedAlike(has.shape, shape)
       await transaction.execute(isTriggered ? routine : `${routine}\n${triggers}`)
-      put.set(name, { script: `${routine}\n${triggers}`, shape, trouble: null })
+      put.set(name, { script, shape, trouble: null })
       const isOther = isChanged || (!serves && onDevices(has.shape) !== onDevices(shape))
       if (isOther && inPlace.size > 0 && !made.has(name) && (has !== undefined || shape.scopes.length > 0)) barriers.push(name)
     } else if (has.form !== form) put.set(name, { script: has.script, shape: has.shape, trouble: null })
@@ -167,6 +168,21 @@ async function readInPlace(transaction: Transaction): Promise<ReadonlyMap<string
       },
     ]),
   )
+}
+
+/** Writes to captured tables, until `putBack`, are told by barriers: rows of a migration may be as no capture expects them, and a million of them are no million changes. */
+export async function putBarriers(transaction: Transaction): Promise<{ readonly putBack: () => Promise<void> }> {
+  const inPlace = await readInPlace(transaction)
+  for (const name of inPlace.keys()) await transaction.execute(barrierCapture(name))
+  return {
+    putBack: async () => {
+      for (const [name, { script, trouble }] of inPlace) {
+        // remember() wrote it: the routine, and the triggers.
+        const [routine = ''] = trouble === null ? (JSON.parse(script) as readonly string[]) : [closedCapture(name, trouble)]
+        await transaction.execute(routine)
+      }
+    },
+  }
 }
 
 async function dropUnwanted(transaction: Transaction, inPlace: ReadonlyMap<string, unknown>, wanted: readonly Wanted[]): Promise<void> {

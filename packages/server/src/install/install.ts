@@ -37,7 +37,7 @@ export async function install(database: Database, declared: Declared, grants: Gr
   return define(database, async (transaction) => {
     const missing = await missingOf(transaction, declared.serverSchema)
     if (missing.script !== '') await transaction.execute(missing.script)
-    const relations = await putInPlace(transaction, declared, grants, { made: missing.tables, isExact: false })
+    const { relations } = await putInPlace(transaction, declared, grants, { made: missing.tables, isExact: false })
     await remember(transaction, form, relations)
     const isNew = missing.tables.size > 0 && missing.tables.size === Object.keys(declared.serverSchema.definitions).length
     return { identity: await readIdentity(transaction), relations, isNew }
@@ -49,12 +49,18 @@ interface PlaceOptions {
   readonly isExact: boolean
 }
 
+export interface Placed {
+  readonly relations: readonly Relation[]
+  /** SQL names of tables that are to be loaded again. */
+  readonly barriers: readonly string[]
+}
+
 /** The capture of all tables that are there, as the declared needs it. */
-export async function putInPlace(transaction: Transaction, { schema, needs }: Declared, grants: Grants, options: PlaceOptions): Promise<readonly Relation[]> {
+export async function putInPlace(transaction: Transaction, { schema, needs }: Declared, grants: Grants, options: PlaceOptions): Promise<Placed> {
   const relations = await undoneIn(transaction, (inside) => readRelations(inside, schema, grants))
   await undoneIn(transaction, (inside) => checkRoles(inside, grants, needs))
-  await putCaptures(transaction, wantedOf(schema, relations), { ...options, onMisfit: refuse })
-  return relations
+  const barriers = await putCaptures(transaction, wantedOf(schema, relations), { ...options, onMisfit: refuse })
+  return { relations, barriers }
 }
 
 const refuse = (name: string, trouble: string) => {

@@ -62,7 +62,7 @@ export function createHeartbeat({ database, clock, chance, devices, onTrouble }:
 }
 
 /** Servers that were there a moment ago, the oldest first. */
-export async function readServers(database: Database): Promise<readonly ServerSeen[]> {
+export async function readServers(database: Pick<Database, 'query'>): Promise<readonly ServerSeen[]> {
   const rfc3339 = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
   const rows = await database.query(
     `select id, version, host, pid, ${rfc3339('started_at')} as started, ${rfc3339('seen_at')} as seen, devices from headwater.servers
