@@ -12,10 +12,14 @@ export const limits = {
   reopenMsMin: 100,
   reopenMsMax: 5_000,
   /** How much of the log is kept where the app does not say otherwise, and what stays whatever it says. See feed/prune.ts. */
-  log: { minutes: 10_080, rows: 1_000_000, bytes: 2_147_483_648 },
+  log: { minutes: 10_080, rows: 1_000_000, bytes: 2_147_483_648, recentBytes: 16_777_216 },
   logKept: { minutes: 60, rows: 1_000 },
   /** Rows of one transaction of pruning; after each it rests as long as that took. An embedded database has nobody beside it meanwhile. */
   prunePieceRows: { postgres: 5_000, embedded: 1_000 },
+  /** Rows from before a server's own time that it takes into memory. See feed/recent.ts. */
+  recentRowsBack: 2_000,
+  /** Fingerprints of the log that are remembered, one for each cursor that devices go on from. */
+  fingerprintsMax: 1_000,
   /** Whether there is something to prune is looked at this often. A server says as often what it needs itself, and is believed so long. */
   pruneMs: 60_000,
   holdMinutes: 10,
@@ -135,4 +139,6 @@ export interface LogLimits {
   readonly rows: number
   /** Of the rows themselves, about: what their indexes take and what is not vacuumed yet comes on top. At least 1 MiB; default: 2 GiB. */
   readonly bytes: number
+  /** What a server keeps in memory of its newest part, about, for devices that were away for a moment. 0: nothing. Default: 16 MiB. */
+  readonly recentBytes: number
 }

@@ -9,6 +9,7 @@ import { createColumnSets } from './feed/columns.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
 import { checkLogLimits } from './feed/prune.ts'
 import { createPruner } from './feed/pruner.ts'
+import { createMemory } from './feed/recent.ts'
 import { createHttp } from './http/http.ts'
 import { openapiOf } from './http/openapi.ts'
 import { createDrift } from './install/drift.ts'
@@ -113,6 +114,7 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     slots,
     troubles: drift.troubles,
     identity,
+    ...createMemory({ feed, schema, bytesMax: parts.logLimits.recentBytes }),
   })
   const operations = createOperations({ ...parts, identity, feed, hub, sessions, slots, token: options.metrics?.token })
   const http = createHttp({

@@ -1,6 +1,6 @@
 import { type Cursor, cursor, type DatabaseId, databaseId, HeadwaterError, type HistoryId, historyId } from '@headwater/protocol'
 import type { Transaction } from '../ports.ts'
-import { fingerprintStatement } from './log.ts'
+import { readFingerprint, textOf } from './fingerprints.ts'
 import { includes, type Snapshot, snapshotOf } from './snapshot.ts'
 
 /** Which database, and which unbroken past of it. */
@@ -37,13 +37,14 @@ export type Resume = 'ok' | 'unreadable' | 'history' | 'ahead' | 'pruned' | 'fin
 
 /**
  * Whether a cursor continues the past of this database, judged in the transaction's snapshot `now`.
- * The database may have been restored, forked, rewound or crashed back since the device saw it.
+ * The database may have been restored, forked, rewound or crashed back since the device saw it. `hasFingerprint` may remember what it has read.
  */
 export async function checkCursor(
   transaction: Transaction,
   text: Cursor,
   mine: Identity,
   now: Snapshot,
+  hasFingerprint = readsFingerprint,
 ): Promise<{ readonly resume: Resume; readonly position: Position | null }> {
   const read = tryCursor(text)
   if (read === null) return { resume: 'unreadable', position: null }
@@ -62,11 +63,7 @@ async function floorOf(transaction: Transaction): Promise<bigint> {
   return BigInt(String(rows[0]?.floor))
 }
 
-async function hasFingerprint(transaction: Transaction, { since, snapshot, count, sum }: Position): Promise<boolean> {
-  const { text, parameters } = fingerprintStatement(since, snapshot)
-  const rows = await transaction.query(text, parameters)
-  return rows[0]?.count === String(count) && rows[0]?.sum === String(sum)
-}
+const readsFingerprint = async (transaction: Transaction, position: Position) => (await readFingerprint(transaction, position)) === textOf(position)
 
 /** null: it is none. */
 export function tryCursor(text: Cursor): ReturnType<typeof readCursor> | null {

@@ -4,6 +4,8 @@ import { HeadwaterError } from '@headwater/protocol'
 import { type LogLimits, limits } from '../limits.ts'
 import type { Database, SqlRow, Transaction } from '../ports.ts'
 
+export type PruneLimits = Pick<LogLimits, 'minutes' | 'rows' | 'bytes'>
+
 /** What stays in any case. */
 export interface LogKept {
   readonly minutes: number
@@ -21,8 +23,8 @@ export interface Pruned {
 /** Throws `invalid` for limits that would leave too little for devices that were away for a moment. */
 export function checkLogLimits(given: Partial<LogLimits> = {}): LogLimits {
   const wanted = { ...limits.log, ...given }
-  const least = { ...limits.logKept, bytes: 1_048_576 }
-  for (const name of ['minutes', 'rows', 'bytes'] as const) {
+  const least = { ...limits.logKept, bytes: 1_048_576, recentBytes: 0 }
+  for (const name of ['minutes', 'rows', 'bytes', 'recentBytes'] as const) {
     if (!Number.isSafeInteger(wanted[name]) || wanted[name] < least[name])
       throw new HeadwaterError('invalid', `log.${name} is ${wanted[name]}.`, `Give a whole number from ${least[name]} up.`)
   }
@@ -33,7 +35,7 @@ export function checkLogLimits(given: Partial<LogLimits> = {}): LogLimits {
  * Takes one piece of what is beyond the limits away, if no other server is at it. Never what the last rows, an open transaction, or a hold
  * of headwater.log_holds need.
  */
-export async function prunePiece(database: Database, bounds: LogLimits, kept: LogKept = limits.logKept): Promise<Pruned> {
+export async function prunePiece(database: Database, bounds: PruneLimits, kept: LogKept = limits.logKept): Promise<Pruned> {
   return database.transaction('write', async (transaction) => {
     const locked = await transaction.query(`select pg_try_advisory_xact_lock(${lockKey}) as locked`)
     if (locked[0]?.locked !== true) return nothing

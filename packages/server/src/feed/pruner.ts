@@ -1,15 +1,15 @@
 // When the log is pruned: every minute one server looks, and takes away a piece after the other until nothing is beyond the limits.
 import { HeadwaterError } from '@headwater/protocol'
-import { type LogLimits, limits } from '../limits.ts'
+import { limits } from '../limits.ts'
 import type { Clock, Database } from '../ports.ts'
-import { type LogKept, type Pruned, prunePiece } from './prune.ts'
+import { type LogKept, type Pruned, type PruneLimits, prunePiece } from './prune.ts'
 
 interface PrunerDeps {
   readonly database: Database
   readonly clock: Clock
   /** What this server is called among those of the database. */
   readonly name: string
-  readonly bounds: LogLimits
+  readonly bounds: PruneLimits
   readonly kept?: LogKept
   /** From which transaction on this server needs the log. */
   readonly needs: () => bigint

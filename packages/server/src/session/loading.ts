@@ -1,9 +1,10 @@
 // How a device gets rows that it does not hold yet: loads at a snapshot of their own, revealed where the device has come to that snapshot.
-import type { Cursor, Hello, Outcome, ScopeKey } from '@headwater/protocol'
+import { type Cursor, HeadwaterError, type Hello, type Outcome, type ScopeKey } from '@headwater/protocol'
 import type { Held } from '../feed/columns.ts'
 import { checkCursor } from '../feed/cursor.ts'
 import type { Batch } from '../feed/feed.ts'
-import { allOf, type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { type Change, encodersOf, type Net } from '../feed/net.ts'
+import { both, restOf } from '../feed/rest.ts'
 import { includes, isVisible, type Snapshot } from '../feed/snapshot.ts'
 import { type StreamKey, streamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
@@ -37,6 +38,8 @@ interface Greeted {
   /** That of the device's cursor; null: it does not continue it. */
   readonly since: Snapshot | null
   readonly resume: Attached['resume']
+  /** What was missed is in memory, and read from there once the feed has come to the snapshot. */
+  readonly isRecent: boolean
   /** Streams that the device says it holds at its cursor. */
   readonly before: ReadonlySet<StreamKey>
   /** Those of them that are granted: nothing is told of what a device claims, and was not. */
@@ -101,6 +104,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       })
     }
     await feed.reach()
+    if (found.isRecent) missed = recentOf(found)
     const gained = settleGrants(load)
     const wanted: Held = new Map([...found.kept, ...(load.held ?? [])])
     const isAnew = resume !== 'ok'
@@ -112,7 +116,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
 
   async function greet(transaction: Transaction, hello: Hello, onWelcome: (attached: Attached) => void): Promise<Greeted> {
     const snapshot = await snapshotIn(transaction)
-    const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot)
+    const checked = hello.cursor === null ? null : await checkCursor(transaction, hello.cursor, deps.identity, snapshot, deps.fingerprints.has)
     holding.granted = await grantedIn(transaction)
     const isSame = showsTheSame(sets, holding.granted, hello.grants)
     const resume = checked?.resume === 'ok' && !isSame ? 'columns' : (checked?.resume ?? 'new')
@@ -121,7 +125,8 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const outcomes = await outcomesIn(transaction, hello)
     const groups = groupsOf(hello.held).filter((group) => group.length > 0)
     const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
-    const { missed, stale } = missedIn(since === null ? noNet : await netSince(transaction, schema, encoders, since), before)
+    const isRecent = since !== null && (await deps.recent.reaches(transaction, snapshot, since))
+    const { missed, stale } = missedIn(since === null || isRecent ? noNet : await netSince(transaction, schema, encoders, since), before)
     const continued = stale.length > 0 ? null : await continuedIn(transaction, snapshot, hello, groups)
     onWelcome({ resume, last: outcomes.last, continued: continued !== null })
     const kept = heldOf(
@@ -131,7 +136,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     )
     const all = heldOf(sets, [...before, ...groups.flat()], holding.granted)
     const total = groups.length + stale.length === 0 ? 0 : await countRows(transaction, schema, all)
-    return { snapshot, since, resume, before, kept, outcomes: outcomes.list, missed, stale, groups, continued, total }
+    return { snapshot, since, isRecent, resume, before, kept, outcomes: outcomes.list, missed, stale, groups, continued, total }
 
     /** What the screen waits for comes first. In order, so that the next greeting makes the same groups. */
     function groupsOf(waitedFor: readonly ScopeKey[]): (readonly StreamKey[])[] {
@@ -143,12 +148,19 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     }
   }
 
+  /** While the feed came to where the greeting was read, it may have come too far. */
+  function recentOf({ since, snapshot, kept }: Greeted): Net {
+    const missed = since && deps.recent.between(since, snapshot, new Set(kept.keys()))
+    if (!missed) throw new HeadwaterError('unavailable', 'What the device missed has gone from memory.', 'The device greets again.')
+    return missed
+  }
+
   /** The load that the device has the beginning of goes on, and first, if its rows can be brought up to date. */
   async function continuedIn(transaction: Transaction, now: Snapshot, hello: Hello, groups: (readonly StreamKey[])[]): Promise<Continued | null> {
     const mark = hello.mark === null ? null : readMark(hello.mark)
     if (mark === null) return null
     const at = groups.findIndex((group) => digestOf(schema, heldOf(sets, group, holding.granted)) === mark.digest)
-    const checked = at < 0 ? null : await checkCursor(transaction, mark.cursor, deps.identity, now)
+    const checked = at < 0 ? null : await checkCursor(transaction, mark.cursor, deps.identity, now, deps.fingerprints.has)
     if (checked?.resume !== 'ok' || checked.position === null) return null
     const [group = []] = groups.splice(at, 1)
     groups.unshift(group)
@@ -231,7 +243,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const { at } = load
     const isNew = ({ xid }: { readonly xid: bigint }) => at === null || !isVisible(xid, at)
     const since = load.batches.map((batch) => ({
-      ...changesAfter(batch, isNew, encoders),
+      ...restOf(batch, isNew, encoders),
       outcomes: holding.isAttached ? [] : batch.outcomes.filter((one) => one.device === device && isNew(one)),
     }))
     // Also of streams that were lost meanwhile: their rows were loaded, and another stream may keep them on the device. And of all that
@@ -327,32 +339,6 @@ function lastOf(parts: readonly Part[], holds: (stream: StreamKey) => boolean): 
   }
   const told = [...last.values()].filter(({ change, wasThere }) => wasThere || (change.row !== null && change.after.some(holds)))
   return { changes: told.map(({ change }) => change), cleared: [...cleared] }
-}
-
-/** What two changes of a row come to, one after the other. */
-const both = ({ before, changed }: Change, later: Change): Change => ({ ...later, before, changed: allOf(changed, later.changed) })
-
-/**
- * What of a batch is not in a snapshot. One that begins before the snapshot and ends after it is reduced anew: what came and went in it, or came
- * and moved on, was there in the snapshot.
- */
-export function changesAfter(
-  batch: Batch<GrantsAlong>,
-  isNew: (one: { readonly xid: bigint }) => boolean,
-  encoders: Encoders,
-): Pick<Net, 'changes' | 'cleared'> {
-  const rows = batch.rows.filter(isNew)
-  if (rows.length === batch.rows.length || rows.length === 0) return rows.length === 0 ? noNet : batch
-  const idOf = ({ table, key }: Change) => `${table} ${key}`
-  const inTheEnd = new Map(batch.changes.map((change) => [idOf(change), change]))
-  const { changes, cleared } = netOf(rows, encoders)
-  return {
-    cleared,
-    changes: changes.map((change) => {
-      const end = inTheEnd.get(idOf(change))
-      return end ? { ...change, row: end.row, after: end.after, changed: null } : change
-    }),
-  }
 }
 
 function chunks(streams: readonly StreamKey[]): readonly (readonly StreamKey[])[] {

@@ -5,7 +5,9 @@ import type { Schema } from '@headwater/schema'
 import type { ColumnSet, ColumnSets, Held } from '../feed/columns.ts'
 import type { Identity, Resume } from '../feed/cursor.ts'
 import type { Batch, Feed } from '../feed/feed.ts'
+import type { Fingerprints } from '../feed/fingerprints.ts'
 import type { OutcomeOf } from '../feed/net.ts'
+import type { Recent } from '../feed/recent.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Clock, Database } from '../ports.ts'
@@ -32,6 +34,8 @@ export interface SubscriberDeps {
   /** Why tables cannot be served now, by name. */
   readonly troubles: () => ReadonlyMap<string, string>
   readonly identity: Identity
+  readonly recent: Recent
+  readonly fingerprints: Fingerprints
   /** Turns in which greetings and loads use the database. */
   readonly slots: Slots
   /** What this connection's checksums are keyed by. */

@@ -4,6 +4,7 @@ import { assert, type Checksum, type Json, rowSum } from '@headwater/protocol'
 import type { ColumnSet } from '../feed/columns.ts'
 import type { Batch } from '../feed/feed.ts'
 import { encodersOf } from '../feed/net.ts'
+import { restOf } from '../feed/rest.ts'
 import { isVisible, type Snapshot } from '../feed/snapshot.ts'
 import { type StreamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
@@ -11,7 +12,7 @@ import type { Transaction } from '../ports.ts'
 import { loadRows, loadStart, type Place, tablesIn } from '../scopes/load.ts'
 import { refuseMisfits, snapshotIn } from './fetch.ts'
 import { checkpointFrame, noTables } from './frame.ts'
-import { changesAfter, type Loads } from './loading.ts'
+import type { Loads } from './loading.ts'
 import type { GrantsAlong, Holding, SubscriberDeps } from './subscriber.ts'
 
 export interface Verifying {
@@ -88,7 +89,7 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
   }
 
   function hasChanged(batch: Batch<GrantsAlong>, snapshot: Snapshot, stream: StreamKey): boolean {
-    const { changes, cleared } = changesAfter(batch, ({ xid }) => !isVisible(xid, snapshot), encoders)
+    const { changes, cleared } = restOf(batch, ({ xid }) => !isVisible(xid, snapshot), encoders)
     return cleared.length > 0 || changes.some(({ before, after }) => before.includes(stream) || after.includes(stream))
   }
 
