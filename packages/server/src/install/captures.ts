@@ -2,10 +2,21 @@
 import type { Schema } from '@headwater/schema'
 import type { Transaction } from '../ports.ts'
 import type { Relation } from '../scopes/relation.ts'
-import { barrier, barrierCapture, type Capture, captureDependency, captureTable, closedCapture, dropCapture } from '../sql/capture.ts'
+import {
+  barrier,
+  barrierCapture,
+  type Capture,
+  captureDependency,
+  captureTable,
+  closedCapture,
+  dropCapture,
+  type FoundTable,
+  ownCapture,
+} from '../sql/capture.ts'
 import { snakeCase } from '../sql/name.ts'
 import { storedType } from '../sql/value.ts'
 import { hasChanged, misfitOf, parseForm, readForms } from './catalogue.ts'
+import { readRights } from './rights.ts'
 
 /** What of a table a capture covers. */
 export interface Shape {
@@ -23,8 +34,7 @@ export interface Shape {
 export interface Wanted {
   readonly name: string
   readonly shape: Shape
-  /** `types`: those of its columns. */
-  capture(types: ReadonlyMap<string, string>): Capture
+  capture(found: FoundTable): Capture
   /** Why it cannot be, or null. `form`: what the catalogue says; null: there is no such table. */
   misfit(form: string | null): string | null
 }
@@ -54,7 +64,7 @@ function wantedTable(schema: Schema, key: string, relations: readonly Relation[]
       watched: [...read].filter((column) => !Object.hasOwn(columns, column)).sort(),
       named: [],
     },
-    capture: (types) => captureTable(key, table, read, types),
+    capture: (found) => captureTable(key, table, read, found),
     misfit: (form) => misfitOf(name, table, form === null ? null : parseForm(form)),
   }
 }
@@ -66,7 +76,7 @@ function wantedDependency(name: string, relations: readonly Relation[]): Wanted 
   return {
     name,
     shape: { key: [], scopes: [], columns: {}, watched, named },
-    capture: () => captureDependency(name, watched, named),
+    capture: ({ isOwned }) => captureDependency(name, watched, named, isOwned),
     misfit: (form) => {
       if (form === null) return `there is no table ${name} in schema public`
       const { columns } = parseForm(form)
@@ -111,10 +121,9 @@ interface InPlace {
 /** Functions and triggers as this version makes them; replaced only where they differ, since replacing triggers locks the table. Answers the tables that are to be loaded again. */
 export async function putCaptures(transaction: Transaction, wanted: readonly Wanted[], { made, isExact, onMisfit }: PutOptions): Promise<readonly string[]> {
   const inPlace = await readInPlace(transaction)
-  const forms = await readForms(
-    transaction,
-    wanted.map(({ name }) => name),
-  )
+  const names = wanted.map(({ name }) => name)
+  const forms = await readForms(transaction, names)
+  const rights = await readRights(transaction, names)
   const put = new Map<string, { readonly script: string; readonly shape: Shape; readonly trouble: string | null }>()
   const barriers: string[] = []
   for (const one of wanted) {
@@ -128,7 +137,7 @@ export async function putCaptures(transaction: Transaction, wanted: readonly Wan
       continue
     }
     const has = inPlace.get(name)
-    const { routine, triggers } = one.capture(typesIn(form))
+    const { routine, triggers } = one.capture({ types: typesIn(form), isOwned: rights.owned.has(name) })
     const columns = [...Object.keys(shape.columns), ...shape.watched, ...shape.named]
     const isChanged = has === undefined || has.trouble !== null || hasChanged(has.form, form, columns)
     const serves = has !== undefined && covers(has.shape, shape) && (!isExact || covers(shape, has.shape))
@@ -137,7 +146,7 @@ export async function putCaptures(transaction: Transaction, wanted: readonly Wan
     const isAsMade = has?.script === script || (serves && !covers(shape, has.shape))
     if (isChanged || !serves || !isAsMade) {
       const isTriggered = has !== undefined && !hasChanged(has.form, form, []) && namedAlike(has.shape, shape)
-      await transaction.execute(isTriggered ? routine : `${routine}\n${triggers}`)
+      await transaction.execute([routine, ...(rights.mayGive ? [ownCapture(name)] : []), ...(isTriggered ? [] : [triggers])].join('\n'))
       put.set(name, { script, shape, trouble: null })
       const isOther = isChanged || (!serves && onDevices(has.shape) !== onDevices(shape))
       if (isOther && inPlace.size > 0 && !made.has(name) && (has !== undefined || shape.scopes.length > 0)) barriers.push(name)

@@ -1,5 +1,6 @@
 import { HeadwaterError } from '@headwater/protocol'
 import type { Database, Transaction } from '../ports.ts'
+import { rightsFailure } from './rights.ts'
 
 /** Held by whoever changes tables, triggers or functions: servers that start at once, and migrations. */
 const lock = '4702111234474983746'
@@ -7,7 +8,7 @@ const triesMax = 3
 
 /**
  * A transaction that changes definitions: one at a time on a database, all of it or nothing. It waits for others to let go of a table for ten
- * seconds at most, since everybody who comes meanwhile waits behind it; rejects with `busy` after several tries.
+ * seconds at most, since everybody who comes meanwhile waits behind it; rejects with `busy` after several tries, with `rights` where the role may not.
  */
 export async function define<T>(database: Database, run: (transaction: Transaction) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -19,7 +20,7 @@ export async function define<T>(database: Database, run: (transaction: Transacti
       })
     } catch (error) {
       const sqlstate = error instanceof HeadwaterError ? String(error.details.sqlstate) : ''
-      if (sqlstate !== '55P03' && sqlstate !== '40P01') throw error
+      if (sqlstate !== '55P03' && sqlstate !== '40P01') throw await rightsFailure(database, error)
       if (tries === triesMax)
         throw new HeadwaterError(
           'busy',

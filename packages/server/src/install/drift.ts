@@ -36,15 +36,22 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
   let troubles: ReadonlyMap<string, string> = new Map()
   let looking: Promise<void> | null = null
   let isStopped = false
+  let failedBefore: string | null = null
   let cancel = clock.timer(limits.driftMs, turn)
 
   function turn(): void {
     look()
-      // The feed reports what happens to the database.
-      .catch(() => {})
+      .catch(failed)
       .finally(() => {
         if (!isStopped) cancel = clock.timer(limits.driftMs, turn)
       })
+  }
+
+  /** The feed reports a database that is not there; what this role may not mend is said once. */
+  function failed(error: unknown): void {
+    const message = error instanceof HeadwaterError && error.code !== 'connection' ? error.message : null
+    if (message !== null && message !== failedBefore) onTrouble(error)
+    failedBefore = message
   }
 
   function look(): Promise<void> {

@@ -12,6 +12,7 @@ import { constraintsOf, createTable } from '../sql/create.ts'
 import { putCaptures, wantedOf } from './captures.ts'
 import { define, undoneIn } from './define.ts'
 import { migrateOwn, migrationFiles, newestMigration } from './own.ts'
+import { rightsFailure } from './rights.ts'
 import { missingOf } from './tables.ts'
 
 export interface Installed {
@@ -31,7 +32,9 @@ export interface Declared {
 /** Throws `schema` for a table that does not fit the schema, `grants` for grants that cannot be. Nothing of the app's tables has changed then. */
 export async function install(database: Database, declared: Declared, grants: Grants): Promise<Installed> {
   const form = formOf(declared, grants)
-  const found = await findInstalled(database, form)
+  const found = await findInstalled(database, form).catch(async (error: unknown) => {
+    throw await rightsFailure(database, error)
+  })
   if (found !== null) return found
   await migrateOwn(database)
   return define(database, async (transaction) => {
@@ -70,11 +73,23 @@ const refuse = (name: string, trouble: string) => {
 /** Everything that a start would put in place, as one short text: two starts with the same form find each other's work done. */
 export function formOf({ serverSchema, schema, needs }: Declared, grants: Grants): string {
   const stored = Object.entries(serverSchema.definitions).map(([name, table]) => [createTable(name, table), constraintsOf(serverSchema, name)])
-  const captured = Object.entries(schema.definitions).map(([name, table]) => [name, table, captureTable(name, table, new Set(), new Map())])
+  const captured = Object.entries(schema.definitions).map(([name, table]) => [name, table, captureTable(name, table, new Set(), unknownTable)])
   return createHash('sha256')
-    .update(JSON.stringify([migrationFiles(), stored, captured, captureDependency('any', ['a'], []), captureDependency('any', ['a'], ['b']), grants, needs]))
+    .update(
+      JSON.stringify([
+        migrationFiles(),
+        stored,
+        captured,
+        captureDependency('any', ['a'], [], true),
+        captureDependency('any', ['a'], ['b'], true),
+        grants,
+        needs,
+      ]),
+    )
     .digest('hex')
 }
+
+const unknownTable = { types: new Map(), isOwned: true }
 
 /** Captures that are not as they were left, by what the catalogue says. */
 const isTouched = `exists (select from headwater.captures c left join headwater.catalogue(array(select name from headwater.captures)) k on k.name = c.name

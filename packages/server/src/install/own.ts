@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { HeadwaterError } from '@headwater/protocol'
 import type { Database } from '../ports.ts'
 import { define } from './define.ts'
+import { makeCaptureRole } from './rights.ts'
 
 const folder = new URL('./migrations/', import.meta.url)
 
@@ -29,6 +30,7 @@ export async function migrateOwn(database: Database): Promise<void> {
       await transaction.execute(readFileSync(new URL(name, folder), 'utf8'))
       await transaction.query('insert into headwater.migrations (number, name) values ($1, $2)', [number, name])
     }
+    if (last <= newest) await transaction.execute(makeCaptureRole)
     return last
   })
   if (last > newest)

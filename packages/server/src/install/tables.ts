@@ -13,7 +13,11 @@ export interface Missing {
 
 /** Tables, columns, constraints and indexes of the schema that are not there. What is there and differs is not looked at. */
 export async function missingOf(transaction: Transaction, schema: Schema): Promise<Missing> {
-  const columns = await transaction.query(`select table_name as table, column_name as column from information_schema.columns where table_schema = 'public'`)
+  // The information schema hides what the role may not use.
+  const columns = await transaction.query(
+    `select c.relname as table, a.attname as column from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+      where n.nspname = 'public' and c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnum > 0 and not a.attisdropped`,
+  )
   const present = new Map<string, Set<string>>()
   for (const row of columns) present.set(String(row.table), (present.get(String(row.table)) ?? new Set()).add(String(row.column)))
   const statements = Object.entries(schema.definitions).flatMap(([name, table]) => {

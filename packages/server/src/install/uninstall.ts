@@ -2,6 +2,7 @@ import { HeadwaterError } from '@headwater/protocol'
 import { readServers } from '../operations/heartbeat.ts'
 import type { Database } from '../ports.ts'
 import { define } from './define.ts'
+import { dropCaptureRole } from './rights.ts'
 
 export interface Uninstalled {
   /** SQL names of the tables that were captured: they stay, with all of their rows. */
@@ -26,6 +27,7 @@ export async function uninstall(database: Database): Promise<Uninstalled> {
     const rows = await transaction.query('select name from headwater.captures order by name')
     // The triggers go with their functions.
     await transaction.execute('drop schema headwater cascade')
+    await transaction.execute(dropCaptureRole)
     return { tables: rows.map(({ name }) => String(name)) }
   })
 }

@@ -62,6 +62,8 @@ async function makeView(transaction: Transaction, kind: string, grant: GrantSql)
     await transaction.query(`create temp view ${view} as select g.* from (${inlined(grant)}) g`)
     await transaction.query(`select g."user"::text, g.key::text, g.role::text from ${view} g limit 0`)
   } catch (error) {
+    // What the role may not read is its administrator's to give.
+    if (error instanceof HeadwaterError && error.details.sqlstate === '42501') throw error
     const said = error instanceof HeadwaterError ? error.message : String(error)
     throw wrong(
       kind,

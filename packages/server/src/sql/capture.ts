@@ -11,11 +11,19 @@ export interface Capture {
   readonly triggers: string
 }
 
+/** A table as it is in the database. */
+export interface FoundTable {
+  /** Those of its columns, by SQL name. */
+  readonly types: ReadonlyMap<string, string>
+  /** False: it is somebody else's, who has granted TRIGGER. Only an owner may say that a trigger fires always, and drop one. */
+  readonly isOwned: boolean
+}
+
 /**
  * Of one table of the schema. `readByGrants` are SQL names of columns: of those that devices do not know, it is logged that they changed, and
- * not what is in them. `types`: those of the columns in the database, by SQL name; a row that has others is not captured wrongly, but refused.
+ * not what is in them. A row whose columns have other types than those found is not captured wrongly, but refused.
  */
-export function captureTable(name: string, table: TableDefinition, readByGrants: ReadonlySet<string>, types: ReadonlyMap<string, string>): Capture {
+export function captureTable(name: string, table: TableDefinition, readByGrants: ReadonlySet<string>, { types, isOwned }: FoundTable): Capture {
   const sqlName = snakeCase(name)
   const known = new Set(Object.keys(table.columns).map(snakeCase))
   const watched = [...readByGrants].filter((column) => !known.has(column)).map(quoted)
@@ -52,14 +60,14 @@ begin
   return null;
 end $capture$;
 revoke all on function ${captureFunction(sqlName)}() from public;`
-  return { routine, triggers: triggers(tableName(name), captureFunction(sqlName)) }
+  return { routine, triggers: triggers(tableName(name), captureFunction(sqlName), isOwned) }
 }
 
 /**
  * A table that grants read and devices do not hold. Of a row whose `read` columns change, the `named` ones are logged before and after: those
  * by which the people concerned are found. Without any, that the table changed is logged, not what. Names are SQL's; the table is in schema public.
  */
-export function captureDependency(name: string, read: readonly string[], named: readonly string[]): Capture {
+export function captureDependency(name: string, read: readonly string[], named: readonly string[], isOwned: boolean): Capture {
   const table = `public.${quoted(name)}`
   const body = named.length === 0 ? logged(name, []) : rowOfDependency(name, read, named)
   const routine = `
@@ -71,11 +79,11 @@ begin
 end $capture$;
 revoke all on function ${captureFunction(name)}() from public;`
   const ofStatements = [
-    dropTriggers(table),
-    trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`),
-    wakeTrigger(table),
+    dropTriggers(table, isOwned),
+    trigger('0_headwater_changed', table, 'insert or update or delete or truncate', `statement execute function ${captureFunction(name)}()`, isOwned),
+    wakeTrigger(table, isOwned),
   ].join('\n')
-  return { routine, triggers: named.length === 0 ? ofStatements : triggers(table, captureFunction(name)) }
+  return { routine, triggers: named.length === 0 ? ofStatements : triggers(table, captureFunction(name), isOwned) }
 }
 
 /** In the place of a table's capture, while the table is such that it cannot be captured: whoever writes to it is told why. */
@@ -97,6 +105,10 @@ begin
   return null;
 end $capture$;
 revoke all on function ${captureFunction(name)}() from public;`
+
+/** What captures runs as a role that can do nothing else and that nobody can log in as: to be run after each routine, where there is that role. */
+export const ownCapture = (name: string): string => `alter function ${captureFunction(name)}() owner to ${captureRole};`
+export const captureRole = 'headwater_capture'
 
 /** Whoever is behind it loads the table again. */
 export const barrier = (name: string): string => `insert into headwater.log (table_name, op) values (${literal(name)}, 'b');`
@@ -148,26 +160,25 @@ const watchedChange = (sqlName: string, watched: readonly string[]) => `
 const captureFunction = (name: string) => `headwater.${quoted(`capture_${name}`)}`
 
 /** After-row triggers run in the order of their names: ours first, so that what an app's trigger does is logged after its cause. */
-const triggers = (table: string, capture: string) =>
+const triggers = (table: string, capture: string, isOwned: boolean) =>
   [
-    dropTriggers(table),
-    trigger('0_headwater_rows', table, 'insert or update or delete', `row execute function ${capture}()`),
-    trigger('0_headwater_truncate', table, 'truncate', `statement execute function ${capture}()`),
-    wakeTrigger(table),
+    dropTriggers(table, isOwned),
+    trigger('0_headwater_rows', table, 'insert or update or delete', `row execute function ${capture}()`, isOwned),
+    trigger('0_headwater_truncate', table, 'truncate', `statement execute function ${capture}()`, isOwned),
+    wakeTrigger(table, isOwned),
   ].join('\n')
 
 /** Of both forms: a table that only grants read may become one of the schema. */
-const dropTriggers = (table: string) =>
-  ['0_headwater_rows', '0_headwater_truncate', '0_headwater_changed', '9_headwater_wake']
-    .map((name) => `drop trigger if exists "${name}" on ${table};`)
-    .join('\n')
+const dropTriggers = (table: string, isOwned: boolean) => (isOwned ? ourTriggers : []).map((name) => `drop trigger if exists "${name}" on ${table};`).join('\n')
 
-const wakeTrigger = (table: string) =>
-  trigger('9_headwater_wake', table, 'insert or update or delete or truncate', 'statement execute function headwater.wake_trigger()')
+const ourTriggers = ['0_headwater_rows', '0_headwater_truncate', '0_headwater_changed', '9_headwater_wake']
+
+const wakeTrigger = (table: string, isOwned: boolean) =>
+  trigger('9_headwater_wake', table, 'insert or update or delete or truncate', 'statement execute function headwater.wake_trigger()', isOwned)
 
 /** ALWAYS: also where session_replication_role would skip triggers. */
-const trigger = (name: string, table: string, events: string, action: string) =>
-  `create trigger "${name}" after ${events} on ${table} for each ${action};\nalter table ${table} enable always trigger "${name}";`
+const trigger = (name: string, table: string, events: string, action: string, isOwned: boolean) =>
+  `create or replace trigger "${name}" after ${events} on ${table} for each ${action};${isOwned ? `\nalter table ${table} enable always trigger "${name}";` : ''}`
 
 /** A JSON object of the old values of what changed, as text. */
 function changedColumns(table: TableDefinition): string {
