@@ -25,6 +25,23 @@ const rows = Array.from({ length: 23 }, (_, n) => ({
   texts: ['x', 'y'],
 }))
 
+const noGroups: readonly Record<string, string>[] = [
+  { where: '{' },
+  { where: '{"or":{"text":"a"}}' },
+  { where: '{"or":[1]}' },
+  { where: '{"not":[]}' },
+  { where: `${'{"not":'.repeat(12)}{}${'}'.repeat(12)}` },
+]
+const groups: readonly [Record<string, string>, (row: (typeof rows)[number]) => boolean][] = [
+  [
+    { where: '{"or":[{"integer":{"lt":3}},{"text":"a","integer":{"gt":8}}]}' },
+    ({ integer, text }) => integer !== null && (integer < 3 || (text === 'a' && integer > 8)),
+  ],
+  [{ where: '{"not":{"text":"a"}}' }, ({ text }) => text !== null && text !== 'a'],
+  [{ where: '{"or":[]}' }, () => false],
+  [{ where: '{"and":[{"not":{"or":[{"integer":7},{"text":null}]}},{}]}' }, ({ integer, text }) => integer !== null && integer !== 7 && text !== null],
+]
+
 describe.each(databases)('queries over HTTP on $name', ({ open }) => {
   let opened: OpenedDatabase
   let server: TestServer
@@ -73,6 +90,7 @@ describe.each(databases)('queries over HTTP on $name', ({ open }) => {
     [{ where: '{"json":{"eq":{"a":[1]}}}' }, () => true],
     [{ where: '{"texts":["x","y"],"numeric":"12.5"}' }, () => true],
     [{ text: `' or true --` }, () => false],
+    ...groups,
   ])('%j', async (parameters, holds) => {
     const { rows: found } = await ask({ ...parameters, limit: '1000' })
     expect(found.map(({ id }) => String(id)).sort()).toEqual(idsBy(holds))
@@ -115,10 +133,10 @@ describe.each(databases)('queries over HTTP on $name', ({ open }) => {
     { where: '{"text":{"like":"a"}}' },
     { where: '{"text":{"constructor":"a"}}' },
     { where: '{"none":1}' },
+    ...noGroups,
     { where: '{"integer":"many"}' },
     { where: '{"integer":{"in":3}}' },
     { where: '{"text":{"eq":"a\\u0000"}}' },
-    { where: '{' },
     { integer: 'x' },
     { bigint: 'x' },
     { uuid: 'x' },

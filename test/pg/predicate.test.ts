@@ -45,6 +45,7 @@ const predicate: fc.Arbitrary<Predicate> = fc.letrec<{ any: Predicate }>((tie) =
     { maxDepth: 2 },
     { weight: 3, arbitrary: comparison },
     { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('and', 'or'), parts: fc.array(tie('any'), { maxLength: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('not' as const), part: tie('any') }) },
   ),
 })).any
 const query: fc.Arbitrary<QueryDefinition> = fc.record({

@@ -1,6 +1,6 @@
 // The types of what an app sees: the object that createClient makes. No code.
 import type { HeadwaterError, Json, MutationId, ScopeKey } from '@headwater/protocol'
-import type { Access, ArgsOf, Can, Insert, Key, Mutators, Query, Row, Schema, TableDefinition, TableName, Update } from '@headwater/schema'
+import type { Access, ArgsOf, Can, Insert, Key, Mutators, Query, QueryDefinition, Row, Schema, TableDefinition, TableName, Update } from '@headwater/schema'
 import type { DiskRecord, Ports } from './ports.ts'
 
 /** `loading`: nothing is known yet. `partial`: rows of an interrupted or running load, or of a scope that is not level. `complete`: all there is. */
@@ -26,7 +26,60 @@ export interface Asking<R> {
   /** The same for the same question: equal definitions share one live query. */
   live(): LiveQuery<R>
 }
-export type DeviceQuery<R> = Query<R, Asking<R>>
+
+/** What `with` takes: related rows by what they will be called. `Column` is the one of the row itself that `one` follows. */
+export interface Related<Out, Column extends string = never> {
+  readonly query: QueryDefinition
+  readonly column: string
+  readonly isMany: boolean
+  /** Type only, never set. */
+  readonly infer?: { readonly out: Out; readonly column: Column }
+}
+
+export type AggregateKind = 'count' | 'sum' | 'min' | 'max' | 'avg'
+/** What `aggregate` takes, by what it will be called. */
+export interface Aggregate<Kind extends AggregateKind = AggregateKind, Column extends string = string> {
+  readonly kind: Kind
+  /** null: of the rows themselves. */
+  readonly column: Column | null
+}
+
+/** What can be made of rows. Both come from functions that are imported, `many` and `one`, `count`, `sum`, `min`, `max` and `avg`, and cost a page nothing that uses none. */
+export interface Shaping<R> extends Asking<R> {
+  /**
+   * Each row with related ones, one level of them. The result is `complete` when all tables in it are, and `partial` while only the rows themselves are.
+   * A related row counts for nothing in `where`, `orderBy` and `limit`.
+   *
+   *     client.query.projects.with({ messages: many(client.query.messages.orderBy('sequence').limit(3), 'projectId') })
+   */
+  with<const P extends Readonly<Record<string, Related<unknown, keyof R & string>>>>(related: P): Query<R, Asking<WithRelated<R, P>>>
+  /**
+   * What rows come to, as one result, or as one per group of rows with equal values in `by`, in the order of these. Null is a value of a group. `orderBy` can
+   * turn the order of groups, `limit` is of groups. Throws `query` where a column has no such aggregate, or no groups (json, numeric, float, bytes, arrays).
+   *
+   *     client.query.items.where({ ownerId }).aggregate({ open: count(), budget: sum('budget') }, 'status')
+   */
+  aggregate<const P extends Readonly<Record<string, Aggregate<AggregateKind, keyof R & string>>>, const B extends keyof R & string = never>(
+    aggregates: P,
+    ...by: readonly B[]
+  ): Query<R, Asking<Aggregated<R, P, B>>>
+}
+export type DeviceQuery<R> = Query<R, Shaping<R>>
+
+type Flat<T> = { [K in keyof T]: T[K] } & {}
+export type WithRelated<R, P> = Flat<R & { readonly [K in keyof P]: P[K] extends { readonly infer?: { readonly out: infer Out } } ? Out : never }>
+export type Aggregated<R, P, B extends keyof R> = Flat<Pick<R, B> & { readonly [K in keyof P]: ValueOf<R, P[K]> }>
+type ValueOf<R, P> =
+  P extends Aggregate<infer Kind, infer C>
+    ? Kind extends 'count'
+      ? number
+      : Kind extends 'avg'
+        ? number | null
+        : C extends keyof R
+          ? (Kind extends 'sum' ? Total<NonNullable<R[C]>> : NonNullable<R[C]>) | null
+          : never
+    : never
+type Total<T> = T extends number ? number : T extends bigint ? bigint : string
 
 export type Outcome = { readonly type: 'applied' } | { readonly type: 'refused'; readonly code: string; readonly reason: string }
 

@@ -1,9 +1,11 @@
 import { HeadwaterError, type MutationId } from '@headwater/protocol'
+import { development } from '@headwater/protocol/development'
 import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema, tableOf } from '@headwater/schema'
-import type { Ask, Asking, Client, ClientOptions, Edited, LiveQuery, Mutate, PendingMutation, SetAside } from './api.ts'
+import type { Ask, Client, ClientOptions, Edited, Mutate, PendingMutation, SetAside } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { eachVerb, encodeBuiltIn, type Verb } from './outbox/builtin.ts'
+import type { Plan } from './store/plan.ts'
 import { keyOfRow, type Row } from './store/row.ts'
 
 /**
@@ -52,11 +54,23 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
 }
 
 function asking<S extends Schema>({ store }: Engine, schema: S): Ask<S> {
-  const run = (definition: QueryDefinition): Asking<Row> => ({
-    all: () => store.ask(definition),
-    first: () => store.ask({ ...definition, limit: Math.min(1, definition.limit ?? 1) })[0],
-    live: (): LiveQuery<Row> => store.live(definition),
-  })
+  const run = (definition: QueryDefinition, build: (definition: QueryDefinition) => object) => {
+    // Aggregates and related queries are plans, which what makes them says.
+    const planned = (parts: Readonly<Record<string, Plan>>, ...by: readonly string[]) => {
+      const [first] = Object.values(parts)
+      development(() => {
+        if (!first) throw new HeadwaterError('query', 'Nothing is asked for.', 'Name at least one aggregate or related query.')
+      })
+      return build({ ...definition, plan: { open: first?.open, parts, by } })
+    }
+    return {
+      all: () => store.ask(definition),
+      first: () => store.ask({ ...definition, limit: Math.min(1, definition.limit ?? 1) })[0],
+      live: () => store.live(definition),
+      with: planned,
+      aggregate: planned,
+    }
+  }
   // One query per table of the schema, and the rows that the store holds of a table have the columns that Row infers from it.
   return mapped(schema.definitions, (table, name) => queryOf(name, table, run)) as unknown as Ask<S>
 }

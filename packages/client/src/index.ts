@@ -1,4 +1,7 @@
 export type {
+  Aggregate,
+  Aggregated,
+  AggregateKind,
   Ask,
   Asking,
   Client,
@@ -11,13 +14,18 @@ export type {
   MutationState,
   Outcome,
   PendingMutation,
+  Related,
   Result,
   ResultState,
   ScopeHandle,
   SetAside,
+  Shaping,
   Status,
   TableMutations,
+  WithRelated,
 } from './api.ts'
 export { createClient } from './client.ts'
 export type { Chance, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents } from './ports.ts'
+export { avg, count, max, min, sum } from './store/group.ts'
+export { many, one } from './store/related.ts'
 export { leastRecentlyUsed } from './sync/eviction.ts'

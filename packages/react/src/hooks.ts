@@ -1,4 +1,4 @@
-import type { Ask, Client, DeviceQuery, LiveValue, Mutate, PendingMutation, Result, ScopeHandle, SetAside, Status } from '@headwater/client'
+import type { Ask, Asking, Client, LiveValue, Mutate, PendingMutation, Result, ScopeHandle, SetAside, Status } from '@headwater/client'
 import type { Mutators, Schema } from '@headwater/schema'
 import { useCallback, useSyncExternalStore } from 'react'
 import { type AnyClient, useProvidedClient } from './provider.ts'
@@ -11,7 +11,7 @@ export interface Hooks<S extends Schema, M extends Mutators<S>> {
    *
    *     const { rows, state } = useQuery((q) => q.messages.where({ projectId }).orderBy('sequence'))
    */
-  useQuery<R>(ask: (query: Ask<S>) => DeviceQuery<R>): Result<R>
+  useQuery<R>(ask: (query: Ask<S>) => Pick<Asking<R>, 'live'>): Result<R>
   useMutate(): Mutate<S, M>
   useStatus(): Status
   /** Holds the on-demand rows of a scope while mounted, and with `keep` from then on, until `client.drop`. null: nothing to hold, which is `ready`. */
@@ -37,7 +37,7 @@ export function createHooks<S extends Schema, M extends Mutators<S> = Record<nev
 }
 
 /** Equal questions share one live query, so that a query built anew on each render is the same store to React. */
-function useLive<R>(query: DeviceQuery<R>): Result<R> {
+function useLive<R>(query: Pick<Asking<R>, 'live'>): Result<R> {
   const { subscribe, result } = query.live()
   return useSyncExternalStore(subscribe, result, result)
 }

@@ -1,5 +1,5 @@
 import type { Json } from '@headwater/protocol'
-import { arrayForm, bigintForm, bytesForm, floatForm, numericForm } from './form.ts'
+import { arrayForm, bigintForm, bytesForm, dateForm, enumerationForm, floatForm, jsonForm, numericForm, timestampForm, uuidForm } from './form.ts'
 import type { StandardSchema } from './standard.ts'
 
 export type ColumnType =
@@ -105,17 +105,17 @@ export const boolean = () => column<boolean>({ type: 'boolean' })
 /** PostgreSQL `jsonb`; any JSON. A JSON null is stored as SQL null. The validator, if any, is run before a write. */
 export const json = <T = Json>(validator?: StandardSchema<T>) =>
   // The validator's type is only read by inference; at run time it takes whatever is written.
-  column<T>({ type: 'json', validator: validator as StandardSchema<unknown> | undefined })
+  column<T>({ type: 'json', form: jsonForm, validator: validator as StandardSchema<unknown> | undefined })
 /** PostgreSQL `timestamptz`; a string `2026-11-21T03:43:43.123456Z`, to the microsecond, always UTC. A Date may be written. */
-export const timestamp = () => column<string, string | Date>({ type: 'timestamp' })
+export const timestamp = () => column<string, string | Date>({ type: 'timestamp', form: timestampForm })
 /** PostgreSQL `date`; a string `2026-11-21`. */
-export const date = () => column<string>({ type: 'date' })
+export const date = () => column<string>({ type: 'date', form: dateForm })
 /** PostgreSQL `bytea`; a Uint8Array. */
 export const bytes = () => column<Uint8Array>({ type: 'bytes', form: bytesForm })
 /** PostgreSQL `uuid`; a string in lower case. */
-export const uuid = () => column<string>({ type: 'uuid' })
+export const uuid = () => column<string>({ type: 'uuid', form: uuidForm })
 /** One of the given texts. PostgreSQL `text` with a check. Ordered by code point, as text is. */
-export const enumeration = <const T extends string>(...values: readonly [T, ...T[]]) => column<T>({ type: 'enumeration', values })
+export const enumeration = <const T extends string>(...values: readonly [T, ...T[]]) => column<T>({ type: 'enumeration', form: enumerationForm, values })
 /** A PostgreSQL array of one dimension without nulls; a JavaScript array. */
 export const array = <T, I>(element: Column<T, false, boolean, I>) =>
   column<readonly T[], readonly I[]>({ type: 'array', form: arrayForm, element: element.definition })

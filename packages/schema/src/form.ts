@@ -1,9 +1,29 @@
-// What values of the rarer types are: encoded, decoded and compared. Each comes with the function that declares a column of it, so that a device
+// What values of a type are: encoded, decoded and compared. Each form comes with the function that declares a column of it, so that a device
 // loads those that its schema has.
-import type { Json } from '@headwater/protocol'
+import { type Json, unstorable } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 import type { ColumnDefinition, Form } from './column.ts'
 import { comparatorOf, compareScalars } from './order.ts'
-import { decodeValue, encodeValue, isPlain } from './value.ts'
+import { decodeValue, encodeValue, isPlain, refuseFor } from './value.ts'
+
+export const jsonForm: Form = {
+  encode: (value, _, name) => {
+    refuseFor(unstorable(value, limits.jsonDepthMax, name))
+    // unstorable() has walked the whole value.
+    return value as Json
+  },
+}
+
+export const timestampForm: Form = {
+  // An invalid Date has no text.
+  encode: (value) => encodeDay(value instanceof Date && Number.isFinite(value.getTime()) ? value.toISOString() : value, true),
+}
+
+export const dateForm: Form = { encode: (value) => encodeDay(value, false) }
+
+export const uuidForm: Form = { encode: (value) => (typeof value === 'string' && uuidPattern.test(value) ? value.toLowerCase() : undefined) }
+
+export const enumerationForm: Form = { encode: (value, { values }) => values?.find((one) => one === value) }
 
 export const bigintForm: Form = {
   encode: (value) => (typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? String(value) : undefined),
@@ -39,7 +59,26 @@ export const arrayForm: Form = {
   compare: (column) => (a, b) => compareLists(a as readonly unknown[], b as readonly unknown[], comparatorOf(elementOf(column))),
 }
 
+const dayPattern = /^(\d{4})-(\d\d)-(\d\d)(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z)?$/
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const numericPattern = /^(-?\d{1,131072}(\.\d{1,16383})?|NaN|-?Infinity)$/
+
+/** A day, with a time of it or without. */
+function encodeDay(text: unknown, hasTime: boolean): Json | undefined {
+  if (typeof text !== 'string') return undefined
+  if (/^-?infinity$/.test(text)) return text
+  const [, year, month, day, time, , fraction = '.'] = dayPattern.exec(text) ?? []
+  if ((time !== undefined) !== hasTime || !isCalendarDay(Number(year), Number(month), Number(day))) return undefined
+  return hasTime ? `${text.slice(0, 19)}${fraction.padEnd(7, '0')}Z` : text
+}
+
+/** PostgreSQL has no year 0, and the 31st of February is no day. By arithmetic: a Date would cost most of what writing a row costs. */
+function isCalendarDay(year: number, month: number, day: number): boolean {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  // Long and short months take turns, and July and August are both long.
+  const days = month === 2 ? (isLeap ? 29 : 28) : 30 + ((month + (month >> 3)) % 2)
+  return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days
+}
 
 // array() gave it one.
 const elementOf = (column: ColumnDefinition) => column.element ?? column

@@ -42,10 +42,12 @@ export { eq, gt, gte, lt, lte, ne } from './comparing.ts'
 export { type ArgsOf, defineMutators, derivedId, type Mutator, type Mutators, mutator, type Reading, refuse, type Tx, type Writing } from './mutator.ts'
 export { compareText, compareValues, type Direction, type OrderBy } from './order.ts'
 export {
+  type Conditions,
   compile,
   contains,
   type Evaluate,
   equalJson,
+  type Group,
   type Operator,
   oneOf,
   operators,

@@ -33,19 +33,30 @@ export type Predicate =
   | { readonly type: 'compare'; readonly column: string; readonly operator: Operator; readonly operand: unknown }
   | { readonly type: 'isNull'; readonly column: string; readonly negated: boolean }
   | { readonly type: 'and' | 'or'; readonly parts: readonly Predicate[] }
+  | { readonly type: 'not'; readonly part: Predicate }
 
-/** What `where` takes: per column a value, null, or a test. */
-export type Where<Row> = { readonly [C in keyof Row]?: Row[C] | Test<NonNullable<Row[C]>> | null | undefined }
+/** What `where` takes: per column a value, null, or a test; all must hold. */
+export type Conditions<Row> = { readonly [C in keyof Row]?: Row[C] | Test<NonNullable<Row[C]>> | null | undefined }
+/** What `and`, `or` and `not` make of conditions. */
+export interface Group<Row> {
+  /** Type only, never set. */
+  readonly infer?: (row: Row) => void
+}
+export type Where<Row> = Conditions<Row> | Group<Row>
+
+/** Under this name a group says what it means for a table: its members are no conditions on columns of their names. */
+export const groupMark = Symbol.for('headwater.group')
 
 /** The predicate of a `where`, every operand checked against its column. Throws `query` for what cannot be asked. */
-export function predicateOf(table: TableDefinition, where: Readonly<Record<string, unknown>>): Predicate {
+export function predicateOf(table: TableDefinition, where: object): Predicate {
+  // What `and`, `or` and `not` make has it.
+  const { [groupMark]: meaningOf } = where as { readonly [groupMark]?: (table: TableDefinition) => Predicate }
+  if (meaningOf) return meaningOf(table)
   const parts = Object.entries(where)
     .filter(([, asked]) => asked !== undefined)
     .map(([name, asked]) => conditionOf(table, name, asked))
   return { type: 'and', parts }
 }
-
-export const anyOf = (parts: readonly Predicate[]): Predicate => ({ type: 'or', parts })
 
 /** True, false, or null for unknown. */
 export type Evaluate = (row: Readonly<Record<string, unknown>>) => boolean | null
@@ -59,6 +70,13 @@ export function compile(table: TableDefinition, predicate: Predicate): Evaluate 
         predicate.parts.map((part) => compile(table, part)),
         predicate.type === 'or',
       )
+    case 'not': {
+      const part = compile(table, predicate.part)
+      return (row) => {
+        const value = part(row)
+        return value === null ? null : !value
+      }
+    }
     case 'isNull':
       return (row) => {
         const value = row[predicate.column]
@@ -87,7 +105,7 @@ export const isMeant = (column: ColumnDefinition, operator: Operator): boolean =
 /** What a column is compared with, checked as a write would be: a Date as its text, a uuid in lower case. */
 export function operandOf(column: ColumnDefinition, name: string, operator: Operator, operand: unknown): unknown {
   // What is looked for may be shorter or longer than what is stored, and no value of the enumeration.
-  const loose: ColumnDefinition = { type: isTextual(column) ? 'text' : column.type, form: column.form, element: column.element }
+  const loose: ColumnDefinition = isTextual(column) ? { type: 'text' } : { type: column.type, form: column.form, element: column.element }
   const normal = (one: unknown) => decodeValue(loose, encodeValue(loose, one, name))
   // oneOf() and isIn() are the makers of `in`, and take arrays.
   return operator === 'in' ? (operand as readonly unknown[]).map(normal) : normal(operand)

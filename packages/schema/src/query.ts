@@ -10,6 +10,8 @@ export interface QueryDefinition {
   readonly orderBy: readonly OrderBy[]
   /** null: all of them. */
   readonly limit: number | null
+  /** What a device makes of the rows instead of handing them out; a matter of the client's. */
+  readonly plan?: object
 }
 
 /** What a query can be asked further. `Run` is how its rows are got: at once on a device, with await in a mutator. */
@@ -22,10 +24,14 @@ export type Query<Row, Run> = Run & {
   limit(rows: number): Query<Row, Run>
 }
 
-/** All rows of a table, to be refined. `run` gives the methods that get the rows of a definition. */
-export function queryOf<Row, Run>(name: string, table: TableDefinition, run: (definition: QueryDefinition) => Run): Query<Row, Run> {
+/** All rows of a table, to be refined. `run` gives the methods that get the rows of a definition, and may build a further one. */
+export function queryOf<Row, Run>(
+  name: string,
+  table: TableDefinition,
+  run: (definition: QueryDefinition, build: (definition: QueryDefinition) => Query<Row, Run>) => Run,
+): Query<Row, Run> {
   const build = (definition: QueryDefinition): Query<Row, Run> => ({
-    ...run(definition),
+    ...run(definition, build),
     definition,
     where: (where) => build({ ...definition, where: both(definition.where, predicateOf(table, where)) }),
     orderBy: (column, direction = 'asc') => {

@@ -1,7 +1,8 @@
 import { type Json, type UserId, userId } from '@headwater/protocol'
 import { derivedId, type Mutator, own, type QueryDefinition, queryOf, type Schema, type TableDefinition, type Tx } from '@headwater/schema'
 import type { Row } from '../store/row.ts'
-import { questionOf, select } from '../store/select.ts'
+import { questionOf } from '../store/select.ts'
+import { createWindow } from '../store/window.ts'
 import { eachVerb, encodeBuiltIn } from './builtin.ts'
 import type { Draft, DraftDeps } from './draft.ts'
 
@@ -16,7 +17,11 @@ export function createTx(
   mutation: { readonly id: string; readonly at: string },
 ): Parameters<Mutator<Schema, Json>['run']>[0] {
   let ids = 0
-  const ask = (table: TableDefinition, definition: QueryDefinition, limit = definition.limit) => select(draft.view, questionOf(table, { ...definition, limit }))
+  const ask = (table: TableDefinition, definition: QueryDefinition, limit = definition.limit) => {
+    const window = createWindow(questionOf(table, { ...definition, limit }), draft.view)
+    window.fill()
+    return window.shown()
+  }
   const queries = perTable(schema, (name, table) =>
     queryOf(name, table, (definition) => ({
       all: async () => ask(table, definition),

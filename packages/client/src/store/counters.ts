@@ -4,6 +4,4 @@ export const counters = {
   visited: 0,
   /** To answer a query from nothing. */
   setUp: 0,
-  /** To build an ordered index: once per order. */
-  indexed: 0,
 }

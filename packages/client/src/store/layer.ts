@@ -1,10 +1,16 @@
 // Layers lie above rows and hide them: the overlay above the confirmed rows, a draft above the overlay.
 import type { Row } from './row.ts'
 
-/** What can be read: by key, or all rows of a table in no order. */
+/** Rows whose column has one of the values. */
+export interface Among {
+  readonly column: string
+  readonly values: ReadonlySet<unknown>
+}
+
+/** What can be read: by key, or all rows of a table in no order, or those among them. */
 export interface View {
   get(table: string, key: string): Row | undefined
-  each(table: string, run: (row: Row, key: string) => void): void
+  each(table: string, run: (row: Row, key: string) => void, among?: Among | null): void
 }
 
 /** Per table and key the row above, or null where the row below is deleted. */
@@ -17,10 +23,10 @@ export function over(below: View, layer: () => Layer): View {
       const above = layer().get(table)?.get(key)
       return above === undefined ? below.get(table, key) : (above ?? undefined)
     },
-    each: (table, run) => {
+    each: (table, run, among) => {
       const rows = layer().get(table)
-      below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run)
-      rows?.forEach((row, key) => row && run(row, key))
+      below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run, among)
+      rows?.forEach((row, key) => row && (!among || among.values.has(row[among.column])) && run(row, key))
     },
   }
 }

@@ -1,17 +1,20 @@
 // Invariant: a live query equals the same query run from nothing, after every batch; its subscribers run at most once per batch,
-// after every query has followed.
+// after every query has followed. A batch costs those queries alone whose rows it can concern.
 import type { QueryDefinition, TableDefinition } from '@headwater/schema'
 import type { LiveQuery, Result, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Batch } from './change.ts'
-import { createIndexes } from './indexes.ts'
 import type { View } from './layer.ts'
+import type { Plan, Sources } from './plan.ts'
+import { createRoutes, type Following } from './routes.ts'
 import type { Row } from './row.ts'
-import { type Question, questionOf, textOf } from './select.ts'
+import { questionOf, textOf } from './select.ts'
 import { createSubscribers } from './subscribers.ts'
-import { createWindow } from './window.ts'
+import { createWindow, type Window } from './window.ts'
 
 export interface LiveQueries {
+  /** The answer as of now. */
+  ask(definition: QueryDefinition): readonly Row[]
   /** Equal definitions share one. */
   live(definition: QueryDefinition): LiveQuery<Row>
   /** Follows a batch that the view already shows, then runs subscribers. null: the view has changed without a batch, and every query is answered from nothing. */
@@ -28,8 +31,7 @@ export interface LiveDeps {
   readonly report: (error: unknown) => void
 }
 
-interface Active {
-  readonly question: Question
+interface Active extends Following {
   /** True if the result changed. */
   follow(batch: Batch | null): boolean
   notify(): void
@@ -37,40 +39,63 @@ interface Active {
 
 export function createLiveQueries(deps: LiveDeps): LiveQueries {
   const { view } = deps
-  const indexes = createIndexes(view)
   const shared = new Map<string, LiveQuery<Row>>()
   const active = new Set<Active>()
+  const routes = createRoutes<Active>()
   const notify = createNotifier()
+  // Asked of thousands of queries in one turn, a table answers once.
+  const states = new Map<string, ResultState>()
+
+  const sources: Sources = {
+    view,
+    tableOf: deps.tableOf,
+    open: (definition) => createWindow(questionOf(deps.tableOf(definition.table), definition), view),
+  }
+
+  function stateOf(table: string): ResultState {
+    const state = states.get(table) ?? deps.stateOf(table)
+    states.set(table, state)
+    return state
+  }
+
+  function open(definition: QueryDefinition): Window {
+    // `with` and `aggregate` made it.
+    const plan = definition.plan as Plan | undefined
+    return plan ? plan.open(definition, sources) : sources.open(definition)
+  }
 
   /** Sets up on first use, and gives up what it holds a macrotask after nobody subscribes: React unsubscribes and subscribes again in one. */
   function create(text: string, definition: QueryDefinition): LiveQuery<Row> {
-    const question = questionOf(deps.tableOf(definition.table), definition)
-    const window = createWindow(question, view, indexes)
+    const window = open(definition)
     const subscribers = createSubscribers(deps.report, rest)
     let result: Result<Row> = { rows: [], state: 'loading' }
     /** True if the result is another now. */
     function update(isChanged: boolean): boolean {
       const rows = isChanged ? keep(result.rows, window.shown()) : result.rows
-      const state = deps.stateOf(definition.table)
+      const [own = 'complete', ...others] = window.follows.map(({ table }) => stateOf(table))
+      // Of rows that are here while related ones are not, there is a part.
+      const state = own === 'complete' && others.some((other) => other !== 'complete') ? 'partial' : own
       if (rows === result.rows && state === result.state) return false
       result = { rows, state }
       return true
     }
     const self: Active = {
-      question,
-      follow: (batch) => update(window.apply(batch && (batch.get(definition.table) ?? []))),
+      follows: window.follows,
+      follow: (batch) => update(window.apply(batch)),
       notify: subscribers.run,
     }
     function rest(): void {
       deps.clock.timer(0, () => {
         if (!subscribers.isEmpty() || !active.delete(self)) return
+        routes.change(self, 'delete')
         if (shared.get(text) === query) shared.delete(text)
-        indexes.drop(question, active)
       })
     }
     function wake(): void {
+      states.clear()
       if (active.has(self)) return
       active.add(self)
+      routes.change(self, 'add')
       if (!shared.has(text)) shared.set(text, query)
       window.fill()
       update(true)
@@ -91,12 +116,12 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     return query
   }
 
-  function follow(batch: Batch | null): void {
-    indexes.follow(batch)
-    notify([...active].filter((query) => query.follow(batch)))
-  }
-
   return {
+    ask: (definition) => {
+      const window = open(definition)
+      window.fill()
+      return window.shown()
+    },
     live: (definition) => {
       const text = textOf(definition)
       const known = shared.get(text)
@@ -105,8 +130,15 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       shared.set(text, query)
       return query
     },
-    follow,
-    followStates: () => follow(new Map()),
+    follow: (batch) => {
+      states.clear()
+      const concerned: Iterable<readonly [Active, Batch | null]> = batch ? routes.concerned(batch) : [...active].map((query) => [query, null])
+      notify([...concerned].flatMap(([query, own]) => (query.follow(own) ? [query] : [])))
+    },
+    followStates: () => {
+      states.clear()
+      notify([...active].filter((query) => query.follow(new Map())))
+    },
   }
 }
 

@@ -8,9 +8,9 @@ import type { Change } from './change.ts'
 import { clear, type Delta, deltaOf, type StoredTable } from './delta.ts'
 import { copyOf, type Layer, over, rowsIn, setIn, type View } from './layer.ts'
 import { createLiveQueries } from './live.ts'
+import { createLookups } from './lookups.ts'
 import { areEqualRows, createDecoder, type Places, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
-import { questionOf, select } from './select.ts'
 
 export type WireColumns = ReadonlyMap<string, readonly string[]>
 
@@ -69,9 +69,20 @@ export function createStore(deps: StoreDeps): Store {
   const tables = new Map<string, StoredTable>(
     Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]),
   )
-  const confirmed: View = {
+  const stored: Pick<View, 'get' | 'each'> = {
     get: (table, key) => tables.get(table)?.rows.get(key),
     each: (table, run) => tables.get(table)?.rows.forEach(run),
+  }
+  const lookups = createLookups(stored)
+  const confirmed: View = {
+    ...stored,
+    each: (table, run, among) => {
+      if (!among) return stored.each(table, run)
+      for (const key of lookups.keysOf(table, among)) {
+        const row = stored.get(table, key)
+        if (row) run(row, key)
+      }
+    },
   }
   let overlay: Layer = new Map()
   let scopes: Scopes = noScopes
@@ -89,7 +100,10 @@ export function createStore(deps: StoreDeps): Store {
   }
 
   function restore(delta: Delta): void {
-    for (const [name, rows] of delta.layer) settle(rows, tables.get(name)?.rows)
+    for (const [name, rows] of delta.layer) {
+      lookups.follow(name, rows)
+      settle(rows, tables.get(name)?.rows)
+    }
     scopes = delta.scopes
     cursor = delta.cursor
   }
@@ -159,7 +173,7 @@ export function createStore(deps: StoreDeps): Store {
       cursor = null
       queries.followStates()
     },
-    ask: (definition) => select(visible, questionOf(tableNamed(definition.table), definition)),
+    ask: queries.ask,
     live: queries.live,
     followStates: queries.followStates,
   }

@@ -1,30 +1,33 @@
 // Invariant: a window holds every matching row up to its end, in order; `end` null means that it holds all that match. What is
-// shown is its first `limit` rows. A limited window keeps slack behind the limit, so that most deletions need no other row.
+// shown is its first `limit` rows. A limited window keeps slack behind the limit: only when that many rows have left it, net of those that came, does it look at
+// the table again, in one pass. An index of all rows in order would cost several passes to build, and every change of the table from then on.
 
 import { development } from '@headwater/protocol/development'
-import type { Change } from './change.ts'
+import type { Batch, Change } from './change.ts'
 import { counters } from './counters.ts'
-import type { Indexes } from './indexes.ts'
 import type { View } from './layer.ts'
 import type { Row } from './row.ts'
 import { eachCandidate, type Question } from './select.ts'
-import type { Sorted } from './sorted.ts'
 import { createTop, positionOf } from './top.ts'
 
-const slackMin = 32
+export type Followed = Pick<Question, 'table' | 'among'>
+
+const slackMin = 1_000
 /** So many changes are always followed one by one. */
 const spliceMin = 64
 
 export interface Window {
+  /** The tables whose changes it follows, and of which rows if not of all. */
+  readonly follows: readonly Followed[]
   /** Starts anew from the view. */
   fill(): void
-  /** Follows changes that the view already shows; null: any. True if what is shown may have changed. */
-  apply(changes: readonly Change[] | null): boolean
+  /** Follows changes that the view already shows, of the rows that it follows; null: any. True if what is shown may have changed. */
+  apply(batch: Batch | null): boolean
   /** What is shown, as an array of its own. */
   shown(): readonly Row[]
 }
 
-export function createWindow(question: Question, view: View, indexes: Indexes): Window {
+export function createWindow(question: Question, view: View): Window {
   const { matches, compare, limit } = question
   const capacity = limit + Math.max(limit, slackMin)
   let rows: Row[] = []
@@ -39,10 +42,7 @@ export function createWindow(question: Question, view: View, indexes: Indexes): 
   const placeOf = (row: Row) => positionOf(rows, (one) => compare(one, row) < 0)
 
   function fill(): void {
-    const index = indexes.of(question, false)
-    rows = []
     end = null
-    if (index) return extend(index, 'setUp')
     // One row more than there is room for tells that there are more.
     const top = createTop(capacity + 1, compare)
     eachCandidate(view, question, (row) => {
@@ -51,16 +51,6 @@ export function createWindow(question: Question, view: View, indexes: Indexes): 
     })
     rows = top.rows()
     cut()
-  }
-
-  /** Takes in rows behind the end until the window is full. */
-  function extend(index: Sorted, counter: 'setUp' | 'visited'): void {
-    const isAll = index.after(end, (row) => {
-      development(() => counters[counter]++)
-      if (matches(row)) rows.push(row)
-      return rows.length < capacity
-    })
-    end = isAll ? null : (rows.at(-1) ?? null)
   }
 
   function cut(): void {
@@ -86,8 +76,10 @@ export function createWindow(question: Question, view: View, indexes: Indexes): 
   }
 
   return {
+    follows: [question],
     fill,
-    apply: (changes) => {
+    apply: (batch) => {
+      const changes = batch && (batch.get(question.table) ?? [])
       let isShown = false
       // Where most of a long result changes, answering anew costs less than moving its rows about.
       if (changes === null || (capacity === Infinity && changes.length > Math.max(spliceMin, rows.length / 8))) {
@@ -96,8 +88,7 @@ export function createWindow(question: Question, view: View, indexes: Indexes): 
       }
       for (const change of changes) isShown = splice(change) || isShown
       if (rows.length >= limit || end === null) return isShown
-      const index = indexes.of(question, true)
-      if (index) extend(index, 'visited')
+      fill()
       return true
     },
     shown: () => rows.slice(0, limit),

@@ -2,8 +2,8 @@
 // what is unknown is not allowed.
 import { HeadwaterError } from '@headwater/protocol'
 import type { ColumnDefinition } from '../column.ts'
-import { type Operator, operandOf } from '../predicate.ts'
-import type { Row } from '../table.ts'
+import { type Group, groupMark, type Operator, operandOf, type Predicate, predicateOf, type Where } from '../predicate.ts'
+import type { Row, TableDefinition } from '../table.ts'
 
 /** A column of a row that a rule speaks of. `of` says which row: the one that is judged, it before or after, or a related one. */
 export interface Operand<T = unknown> {
@@ -63,10 +63,24 @@ export const role = <const K extends string, const R extends string>(kind: K, ..
 export const holds = <const K extends string>(kind: K): Expression<{ kind: K; role: never }> => ({ type: 'held', kind, roles: null })
 
 type Parts = readonly Expression[]
-export const and = <const P extends Parts>(...parts: P): Expression<NeedsOf<P[number]>> => ({ type: 'and', parts })
-export const or = <const P extends Parts>(...parts: P): Expression<NeedsOf<P[number]>> => ({ type: 'or', parts })
-/** What is unknown stays unknown. */
-export const not = <E extends Expression>(part: E): Expression<NeedsOf<E>> => ({ type: 'not', part })
+/** Several expressions, or several of what `where` takes, as one. */
+export interface Combine {
+  <const P extends Parts>(...parts: P): Expression<NeedsOf<P[number]>>
+  <Row>(...parts: readonly Where<NoInfer<Row>>[]): Group<Row>
+}
+export interface Negate {
+  <E extends Expression>(part: E): Expression<NeedsOf<E>>
+  <Row>(part: Where<NoInfer<Row>>): Group<Row>
+}
+// Both forms are the same data, and mean something to a table as well where their parts do.
+const several = (type: 'and' | 'or') =>
+  ((...parts: readonly object[]) => group({ type, parts }, (table) => ({ type, parts: parts.map((part) => predicateOf(table, part)) }))) as Combine
+export const and = several('and')
+export const or = several('or')
+/** What is unknown stays unknown: in a `where`, rows of which it cannot be said are in neither `where(x)` nor `where(not(x))`. */
+export const not = ((part: object) => group({ type: 'not', part }, (table) => ({ type: 'not', part: predicateOf(table, part) }))) as Negate
+
+const group = (members: object, meaningOf: (table: TableDefinition) => Predicate) => Object.assign(Object.create({ [groupMark]: meaningOf }), members)
 export const isNull = (operand: Operand): Expression<never> => ({ type: 'isNull', operand })
 /** One of several constants. */
 export const isIn = <T>(operand: Operand<T>, values: readonly NoInfer<T>[]): Expression<never> => comparison('in', operand, values)

@@ -166,7 +166,8 @@ const parameters: Members = {
   where: {
     name: 'where',
     in: 'query',
-    description: 'A JSON object: per column a value, null, or tests by operator: eq, ne, lt, lte, gt, gte, in, contains, startsWith.',
+    description:
+      'A JSON object: per column a value, null, or tests by operator: eq, ne, lt, lte, gt, gte, in, contains, startsWith. Beside columns `or` and `and` with a list of such objects, and `not` with one.',
     schema: { type: 'string' },
   },
   orderBy: {

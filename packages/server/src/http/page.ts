@@ -40,7 +40,8 @@ export function pageOf(name: string, table: TableDefinition, parameters: URLSear
     if (!words.includes(parameter) && !Object.hasOwn(table.columns, parameter)) throw asked('There is no parameter of a name that was given.')
     given.set(parameter, value)
   }
-  const parts = [...whereOf(table, given.get('where')), ...pairsOf(table, given)]
+  const where = given.get('where')
+  const parts = [...(where === undefined ? [] : whereOf(table, parse(where, 'where'))), ...pairsOf(table, given)]
   const order = orderOf(given.get('orderBy'))
   const limit = limitOf(given.get('limit'))
   // A place holds values of the order's columns: it must tell nothing that the row does not.
@@ -68,17 +69,26 @@ export function pageOf(name: string, table: TableDefinition, parameters: URLSear
 
 const words = ['where', 'orderBy', 'limit', 'after']
 
-/** `where={"status":"active","visits":{"gte":5,"lt":10},"slug":null}`. An object is always tests, also for a json column. */
-function whereOf(table: TableDefinition, text: string | undefined): Predicate[] {
-  if (text === undefined) return []
-  const where = parse(text, 'where')
+/**
+ * `where={"status":"active","visits":{"gte":5,"lt":10},"slug":null}`. An object is always tests, also for a json column. Beside columns there may be
+ * `"or": [...]` and `"and": [...]` of such objects, and `"not": {...}`; a column of that name comes first.
+ */
+function whereOf(table: TableDefinition, where: Json, depth = 0): Predicate[] {
   if (!isObject(where)) throw asked('where is not a JSON object.')
-  return Object.entries(where).flatMap(([name, value]) => {
+  if (depth > groupDepthMax) throw asked(`where has groups in more than ${groupDepthMax} groups.`)
+  const within = (one: Json): Predicate => ({ type: 'and', parts: whereOf(table, one, depth + 1) })
+  return Object.entries(where).flatMap(([name, value]): Predicate[] => {
+    if (!Object.hasOwn(table.columns, name)) {
+      if (name === 'not') return [{ type: 'not', part: within(value) }]
+      if ((name === 'or' || name === 'and') && Array.isArray(value)) return [{ type: name, parts: value.map(within) }]
+    }
     const column = columnOf(table, name, 'query')
     const tests = isObject(value) ? Object.entries(value) : [['eq', value] as const]
     return tests.map(([operator, operand]) => predicateOf(table, { [name]: testOf(column, operator, operand) }))
   })
 }
+
+const groupDepthMax = 8
 
 const tests: Readonly<Record<string, (operand: unknown) => unknown>> = { eq, ne, lt, lte, gt, gte }
 

@@ -39,6 +39,8 @@ export function predicateSql(table: TableDefinition, predicate: Predicate, param
       const parts = predicate.parts.map((part) => predicateSql(table, part, parameters, shown))
       return parts.length === 0 ? String(predicate.type === 'and') : `(${parts.join(` ${predicate.type} `)})`
     }
+    case 'not':
+      return `(not ${predicateSql(table, predicate.part, parameters, shown)})`
     case 'isNull': {
       const condition = shown(predicate.column)
       const isNull = `t.${columnName(predicate.column)} is ${predicate.negated ? 'not ' : ''}null`
@@ -68,7 +70,7 @@ export function compareSql(column: ColumnDefinition, stored: string, { column: n
   const value = collated(column, stored)
   // What is looked for may be longer than what is stored, and no value of the enumeration.
   const { lengthMax: _, validator: __, ...asked } = column
-  const loose: ColumnDefinition = column.type === 'enumeration' ? { ...asked, type: 'text' } : asked
+  const loose: ColumnDefinition = column.type === 'enumeration' ? { type: 'text' } : asked
   const bind = (one: unknown) => fromJson(loose, `${parameters.add(JSON.stringify({ k: encodeValue(loose, one, name) }))}::text::json`, 'k')
   switch (operator) {
     case 'in':
