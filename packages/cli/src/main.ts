@@ -2,17 +2,20 @@ import { HeadwaterError } from '@headwater/protocol'
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty'
 import { can } from './command/can.ts'
 import { dev } from './command/dev.ts'
+import { init } from './command/init.ts'
 import { migrate } from './command/migrate.ts'
+import { start } from './command/start.ts'
 import { status } from './command/status.ts'
 import { tail } from './command/tail.ts'
 import { uninstall } from './command/uninstall.ts'
 import { whoSees } from './command/whoSees.ts'
 import { explain } from './explain.ts'
+import { version } from './version.ts'
 
 // Each has arguments of its own; the command line only needs their names.
-const commands = { dev, migrate, tail, status, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<Record<string, CommandDef>>
+const commands = { init, dev, start, migrate, tail, status, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<Record<string, CommandDef>>
 const headwater = defineCommand({
-  meta: { name: 'headwater', version: '0.1.0', description: 'One truth in PostgreSQL, an instant copy on every device.' },
+  meta: { name: 'headwater', version, description: 'One truth in PostgreSQL, an instant copy on every device.' },
   subCommands: commands,
 })
 
@@ -20,7 +23,7 @@ const headwater = defineCommand({
 export async function main(args: readonly string[]): Promise<void> {
   const [name = ''] = args
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (args.includes('--version')) return say('0.1.0')
+  if (args.includes('--version')) return say(version)
   if (args.includes('--help') || args.includes('-h') || name === 'help') return say(await usageOf(command))
   if (command === undefined) return misunderstood(name === '' ? 'No command was given.' : `There is no command ${name}.`, await usageOf(undefined))
   const unknown = unknownFlag(command, args.slice(1))

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Config } from '@headwater/server'
 import { serveStatic } from '@hono/node-server/serve-static'
@@ -8,7 +9,9 @@ type Fetch = NonNullable<Config['fetch']>
 
 /** The app over HTTP: its own answers first, then the built pages. A path without a file gets index.html: the app routes it itself. */
 export function pages(app: AppFolder, config: Config): Fetch {
-  const files = config.web === undefined ? null : staticFiles(resolve(app.folder, config.web))
+  const root = config.web === undefined ? null : resolve(app.folder, config.web)
+  // Not built, or not yet: then the app's own answers are all there is.
+  const files = root !== null && existsSync(root) ? staticFiles(root) : null
   return async (request) => {
     const own = await config.fetch?.(request)
     if (own !== undefined && (own.status !== 404 || files === null)) return own
