@@ -1,10 +1,18 @@
-// The road as two people's browsers see it: on PGlite with one server, and on native PostgreSQL with each browser on a server of its own.
+// The road as two people's browsers see it: on PGlite with one server, and on native PostgreSQL with each browser on a server of its own; by sockets,
+// and where something on the way refuses them. With HEADWATER_LONG=1 all four.
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, cardTitles, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
-import { createProject, type Ground, openTwo, psql, untilTitled } from '../harness/ground.ts'
+import { createProject, type Ground, openTwo, psql, type Road, untilTitled } from '../harness/ground.ts'
+import { startSilentProxy } from '../harness/silent-proxy.ts'
 
-describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
+const grounds: readonly (readonly ['embedded' | 'native', Road])[] = [
+  ['embedded', 'socket'],
+  ['native', 'socket'],
+  ['native', 'plain'],
+]
+
+describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain'] as const] : [])])('two browsers on %s by %s', (kind, road) => {
   let ground: Ground
   let one: Browser
   let other: Browser
@@ -15,7 +23,7 @@ describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
   let close: () => Promise<void>
 
   beforeAll(async () => {
-    const opened = await openTwo(kind)
+    const opened = await openTwo(kind, road)
     ground = opened.ground
     one = opened.one
     other = opened.other
@@ -104,15 +112,17 @@ describe.each(['embedded', 'native'] as const)('two browsers on %s', (kind) => {
 
   test('S1 somebody else sees nothing of it', async () => {
     const stranger = await openBrowser()
-    const frames: string[] = []
-    stranger.page().on('websocket', (socket) => socket.on('framereceived', ({ payload }) => frames.push(String(payload))))
-    await signIn(stranger.page(), ground.proxies[0]?.url ?? '', 'linus')
+    const proxy = await startSilentProxy(ground.apps[0]?.port ?? 0)
+    if (road === 'plain') proxy.refuseUpgrades(400)
+    await signIn(stranger.page(), proxy.url, 'linus')
     psql(sqlUrl(), `update projects set title = 'For Ada alone' where title = 'Made offline'`)
     await untilTitled(one.page(), 'For Ada alone')
     expect(await cardTitles(stranger.page())).not.toContain('For Ada alone')
-    expect(frames.length).toBeGreaterThan(0)
-    expect(frames.join('\n')).not.toMatch(/For Ada alone|Made offline|Typed into psql/)
+    // Every byte that was sent, frames and pages.
+    expect(proxy.said()).toMatch(/"type":"checkpoint"/)
+    expect(proxy.said()).not.toMatch(/For Ada alone|Made offline|Typed into psql/)
     await stranger.close()
+    await proxy.close()
   })
 })
 

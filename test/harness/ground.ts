@@ -79,10 +79,14 @@ export async function createProject(page: Page, title: string): Promise<boolean>
 
 export const untilTitled = (page: Page, title: string) => page.getByTestId('project-title').getByText(title, { exact: true }).waitFor()
 
+/** `plain`: upgrades are refused on the way, so that all goes by plain HTTP. */
+export type Road = 'socket' | 'plain'
+
 /** Two browsers of the same person, each behind a proxy of its own, signed in and level. */
-export async function openTwo(kind: 'embedded' | 'native') {
+export async function openTwo(kind: 'embedded' | 'native', road: Road = 'socket') {
   buildPages()
   const ground = await prepareGround(kind)
+  if (road === 'plain') for (const proxy of ground.proxies) proxy.refuseUpgrades(400)
   const browsers = [await openBrowser(), await openBrowser()] as const
   for (const [i, browser] of browsers.entries()) await signIn(browser.page(), ground.proxies[i]?.url ?? '', 'ada')
   const close = async () => {

@@ -6,6 +6,13 @@ export interface SilentProxy {
   readonly url: string
   /** From now on nothing of what the server says arrives; what is said to it still does. */
   swallowAnswers(): void
+  /** All that the server said so far, as bytes. */
+  said(): string
+  /** Reads nothing more of what the server says, until `release`. */
+  hold(): void
+  release(): void
+  /** From now on it answers what asks for an upgrade with this status; null: it lets upgrades through, as at first. */
+  refuseUpgrades(status: number | null): void
   /** Ends every connection and takes no new one. */
   cut(): void
   /** Ends every connection and starts anew, forwarding in both directions. */
@@ -18,15 +25,24 @@ export interface SilentProxy {
 export async function startSilentProxy(port: number): Promise<SilentProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let to = port
+  const said: Buffer[] = []
   let isSwallowing = false
   let isCut = false
+  let refusal: number | null = null
   const server = createServer((inner) => {
     if (isCut) return inner.destroy()
     const outer = connect(to, '127.0.0.1')
     const pair = [inner, outer] as const
     pairs.add(pair)
-    inner.on('data', (data) => outer.write(data))
+    inner.on('data', (data) => {
+      if (refusal !== null && /^upgrade: websocket\r$/im.test(data.toString('latin1'))) {
+        inner.end(`HTTP/1.1 ${refusal} As a proxy says it\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+        return outer.destroy()
+      }
+      outer.write(data)
+    })
     outer.on('data', (data) => {
+      said.push(data)
       if (!isSwallowing) inner.write(data)
     })
     for (const [one, other] of [
@@ -55,6 +71,16 @@ export async function startSilentProxy(port: number): Promise<SilentProxy> {
     url: `http://127.0.0.1:${address.port}`,
     swallowAnswers: () => {
       isSwallowing = true
+    },
+    said: () => Buffer.concat(said).toString('latin1'),
+    hold: () => {
+      for (const [, outer] of pairs) outer.pause()
+    },
+    release: () => {
+      for (const [, outer] of pairs) outer.resume()
+    },
+    refuseUpgrades: (status) => {
+      refusal = status
     },
     cut: () => {
       isCut = true

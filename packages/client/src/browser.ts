@@ -1,11 +1,11 @@
 // The real ports of a browser. Nothing here is touched before it is used, so that a server may load the module too.
 import { HeadwaterError } from '@headwater/protocol'
-import { development } from '@headwater/protocol/development'
 import { openIndexedDbDisk } from './disk/indexeddb.ts'
-import type { Chance, Clock, Network, OpenDisk, OpenSocket, Ports } from './ports.ts'
+import type { Chance, Clock, Network, OpenDisk, Ports } from './ports.ts'
+import { createOpenSocket } from './socket.ts'
 
 export function browserPorts(): Ports {
-  return { clock, chance, openSocket: openSocketWith(globalThis.WebSocket), network, openDisk }
+  return { clock, chance, openSocket: createOpenSocket(globalThis.WebSocket, globalThis.fetch, clock), network, openDisk }
 }
 
 /** The address of the page, where there is one. */
@@ -57,39 +57,4 @@ function takeLock(name: string): Promise<() => void> {
       reject(new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close that tab and reload this one.'))
     })
   })
-}
-
-/** As the standard numbers it. */
-const openState = 1
-
-export function openSocketWith(Socket: (new (url: string) => WebSocket) | undefined): OpenSocket {
-  return (url, events) => {
-    development(() => {
-      if (Socket === undefined) throw new HeadwaterError('no-socket', 'There is no WebSocket here: pass nodePorts.')
-    })
-    // Browsers have one.
-    const socket = new (Socket as typeof WebSocket)(url)
-    let isClosed = false
-    const end = () => {
-      if (!isClosed) events.onClose()
-      isClosed = true
-    }
-    socket.onopen = events.onOpen
-    socket.onmessage = ({ data }) => {
-      if (!isClosed) events.onMessage(String(data))
-    }
-    socket.onclose = end
-    // A close always follows an error.
-    socket.onerror = () => {}
-    return {
-      send: (frame) => {
-        if (socket.readyState === openState) socket.send(frame)
-      },
-      close: () => {
-        socket.close()
-        // A dead connection would let the close wait for a minute; nothing more is heard of it from here on.
-        queueMicrotask(end)
-      },
-    }
-  }
 }

@@ -1,7 +1,8 @@
 // The ports of a service or a test in Node.
-import { chance, clock, openSocketWith } from './browser.ts'
+import { chance, clock } from './browser.ts'
 import { createFileDisks } from './disk/file.ts'
 import type { Ports } from './ports.ts'
+import { createOpenSocket } from './socket.ts'
 
 export { createMemoryDisks, type MemoryDisks } from './disk/memory.ts'
 export { breathe, createTestClock, type TestClock } from './testClock.ts'
@@ -11,14 +12,16 @@ export interface NodeOptions {
   readonly directory: string
   /** A WebSocket as browsers have it. Node 20 has none: pass the one of the package `ws`. */
   readonly WebSocket?: unknown
+  /** For networks that let no sockets through: what sends the credential that the sockets send. Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch
 }
 
-export function nodePorts({ directory, WebSocket = globalThis.WebSocket }: NodeOptions): Ports {
+export function nodePorts({ directory, WebSocket = globalThis.WebSocket, fetch = globalThis.fetch }: NodeOptions): Ports {
   return {
     clock,
     chance: { ...chance, bytes: createBytes() },
-    // `ws` and Node's own have the members of a browser's WebSocket that openSocketWith uses.
-    openSocket: openSocketWith(WebSocket as typeof globalThis.WebSocket | undefined),
+    // `ws` and Node's own have the members of a browser's WebSocket that createOpenSocket uses.
+    openSocket: createOpenSocket(WebSocket as typeof globalThis.WebSocket | undefined, fetch, clock),
     network: { isOnline: () => true, onChange: () => () => {} },
     openDisk: createFileDisks(directory),
   }

@@ -129,7 +129,7 @@ export interface Server {
   /** The app's tables were made by this start: there is nothing in them. */
   readonly isNew: boolean
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
-  /** Takes the upgrades of an HTTP server that the app made itself. */
+  /** Takes devices' connections from an HTTP server that the app made itself: its upgrades, and requests for them. To be called once the app's own listener for requests is set. */
   attach(http: HttpServer): void
   /** Takes a device's connection that came another way than HTTP, such as from inside this process. `request` is what `authenticate` sees of it. */
   connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents>

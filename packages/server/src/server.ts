@@ -126,6 +126,8 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
     onCommitted: feed.wake,
   })
   const transport: Transport = createTransport({
+    clock: parts.clock,
+    chance: parts.chance,
     origins: options.origins ?? [],
     authenticate: options.authenticate,
     onConnection: sessions.open,

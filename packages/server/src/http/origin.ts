@@ -4,7 +4,7 @@ import { isAllowedOrigin } from '../transport/upgrade.ts'
 import { problem } from './problem.ts'
 
 /** Throws `forbidden` for requests of foreign pages, whatever they ask for. */
-export function checkOrigin(request: Request, origins: readonly string[]): void {
+export function checkOrigin(request: Pick<Request, 'method' | 'headers'>, origins: readonly string[]): void {
   const { headers } = request
   const origin = headers.get('origin')
   if (origin !== null && !isAllowedOrigin(origin, headers.get('host'), origins)) throw foreign()
@@ -22,7 +22,7 @@ function hasOwnCredential(headers: Headers): boolean {
 }
 
 /** What a page of an allowed other origin needs to read the answer. */
-export function corsHeaders(request: Request, origins: readonly string[]): Readonly<Record<string, string>> {
+export function corsHeaders(request: Pick<Request, 'headers'>, origins: readonly string[]): Readonly<Record<string, string>> {
   const origin = request.headers.get('origin')
   if (origin === null || !origins.includes(origin)) return {}
   return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'origin' }

@@ -1,17 +1,20 @@
 // HTTP and WebSocket: who may open a connection, and frames in and out.
-import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { HeadwaterError, type UserId, userId } from '@headwater/protocol'
 import { getRequestListener } from '@hono/node-server'
 import type { AuthenticateRequest, ListenOptions } from '../api.ts'
 import type { HttpRequest } from '../http/http.ts'
 import { limits } from '../limits.ts'
-import type { Connection, ConnectionEvents } from '../ports.ts'
+import type { Chance, Clock, Connection, ConnectionEvents } from '../ports.ts'
+import { createPlain } from './plain.ts'
 import { refuseUpgrade } from './refuse.ts'
 import { authenticateRequest, isAllowedOrigin, pathOf, socketPath } from './upgrade.ts'
 import { createSockets } from './websocket.ts'
 
 interface TransportDeps {
+  readonly clock: Clock
+  readonly chance: Chance
   readonly origins: readonly string[]
   readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
   readonly onConnection: (connection: Connection, user: UserId | null) => ConnectionEvents
@@ -35,6 +38,8 @@ export interface Transport {
 
 export function createTransport(deps: TransportDeps): Transport {
   const sockets = createSockets()
+  const hasRoom = () => isOpen && sockets.count() + plain.count() < limits.connectionsMax
+  const plain = createPlain({ ...deps, authenticated, hasRoom })
   const servers: HttpServer[] = []
   let isOpen = true
 
@@ -43,7 +48,7 @@ export function createTransport(deps: TransportDeps): Transport {
     if (pathOf(request) !== socketPath) return refuseUpgrade(socket, 404, 'Not found')
     if (!isAllowedOrigin(request.headers.origin, request.headers.host, deps.origins)) return refuseUpgrade(socket, 403, 'This origin may not connect')
     const user = await authenticated(authenticateRequest(request))
-    if (!isOpen || sockets.count() >= limits.connectionsMax) return refuseUpgrade(socket, 503, 'Try again')
+    if (!hasRoom()) return refuseUpgrade(socket, 503, 'Try again')
     sockets.accept(request, socket, head, (connection) => deps.onConnection(connection, user))
   }
 
@@ -60,6 +65,13 @@ export function createTransport(deps: TransportDeps): Transport {
 
   const attach = (http: HttpServer) => {
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(request, socket, head))
+    // What is not for a connection is for whoever listened before.
+    const others = http.listeners('request')
+    http.removeAllListeners('request')
+    http.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (plain.isFor(request)) void plain.answer(request, response)
+      else for (const other of others) other.call(http, request, response)
+    })
   }
 
   async function connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents> {
@@ -93,6 +105,7 @@ export function createTransport(deps: TransportDeps): Transport {
     },
     close: async () => {
       sockets.close()
+      plain.close()
       for (const http of servers) http.closeAllConnections()
       await Promise.all(servers.map((http) => new Promise((resolve) => http.close(resolve))))
     },
