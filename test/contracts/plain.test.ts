@@ -237,18 +237,34 @@ describe('a device', () => {
     expect(asked.slice(4)).toEqual(['socket'])
   })
 
-  test('whose upgrades are accepted by what then says nothing goes on without after one', async () => {
+  test('whose upgrades are accepted by what then says nothing goes on without', async () => {
     const { accepted, proxy, url, open, running, asked, tryOnce } = await roads()
     proxy.swallowAnswers()
     const device = openAt(url, open)
     await eventually(() => accepted.length, 1)
-    // The engine gives up after ten seconds.
+    // The engine gives up after ten seconds. A second time, and there is another way; from then on once is enough.
     await running.advance(10_000)
     device.close()
     await eventually(() => device.closes, 1)
     proxy.heal()
+    proxy.refuseUpgrades(502)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect([await tryOnce(), await tryOnce()]).toEqual([false, true])
+    expect(asked).toEqual(['socket', 'socket', 'plain'])
+    await running.advance(600_001)
+    proxy.refuseUpgrades(null)
+    proxy.swallowAnswers()
+    const count = accepted.length
+    const again = openAt(url, open)
+    await eventually(() => accepted.length, count + 1)
+    await running.advance(10_000)
+    again.close()
+    await eventually(() => again.closes, 1)
+    proxy.heal()
+    // What was pooled is gone by then.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     expect(await tryOnce()).toBe(true)
-    expect(asked).toEqual(['socket', 'plain'])
+    expect(asked.slice(3)).toEqual(['socket', 'plain'])
   })
 
   test('whose server is away tries both in turn, and takes the socket when it is back', async () => {
@@ -269,7 +285,15 @@ describe('a device', () => {
       }
     }
     for (const Socket of [undefined, ForbiddenSocket as unknown as typeof globalThis.WebSocket]) {
-      const device = openAt(at.url, createOpenSocket(Socket, fetch, clock))
+      const open = createOpenSocket(Socket, fetch, clock)
+      for (const _ of [1, 2]) {
+        const never = openAt(at.url, open)
+        await eventually(() => never.closes, 1)
+        expect(never.opens).toBe(0)
+      }
+      // The other road is fetched meanwhile.
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      const device = openAt(at.url, open)
       await eventually(() => device.opens, 1)
       device.send('hello')
       await eventually(() => at.accepted.at(-1)?.heard, ['hello'])

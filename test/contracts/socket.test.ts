@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import WebSocket from 'ws'
+import { openPlainWith } from '../../packages/client/src/plain.ts'
 import { createOpenSocket } from '../../packages/client/src/socket.ts'
 import { clock, socketContract } from './socket.ts'
 
@@ -17,5 +18,5 @@ describe('a socket by an upgrade', () => {
 })
 
 describe('a socket of plain HTTP', () => {
-  socketContract(() => createOpenSocket(undefined, personFetch, clock))
+  socketContract(() => openPlainWith(personFetch, clock))
 })

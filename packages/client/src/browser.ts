@@ -28,7 +28,8 @@ const network: Network = {
   isOnline: () => globalThis.navigator?.onLine ?? true,
   onChange: (run) => {
     const following = new AbortController()
-    for (const type of ['online', 'offline']) globalThis.addEventListener?.(type, run, { signal: following.signal })
+    // A page that is looked at again was maybe frozen.
+    for (const type of ['online', 'offline', 'visibilitychange']) globalThis.addEventListener?.(type, run, { signal: following.signal })
     return () => following.abort()
   },
 }

@@ -2,14 +2,49 @@
 // up. What is said first goes along with the request that opens it.
 //
 // Invariant: requests up are numbered and go one at a time. So frames arrive in their order, and once, though a request may be repeated.
-import * as limits from '@headwater/protocol/limits'
 import type { Clock, OpenSocket } from './ports.ts'
 
 /** A request up is tried so often: one that a server beside ours got may find ours the next time. */
 const triesMax = 6
 const pauseMs = 100
-/** About what goes up in one request, in characters. */
-const charactersMax = limits.upBytesMax
+/** About what goes up in one request, in characters: a message of the largest size at least. */
+const charactersMax = 1_048_576
+/** The largest message that comes down. */
+const eventCharactersMax = 16_777_216
+/** The server's first word is here by then. */
+const openMsMax = 10_000
+
+/** After so many sockets in a row of which nothing was heard, or one that took this long to fail, the next connection is a plain one. */
+const silentMax = 2
+const silentMs = 5_000
+/** After a connection over plain HTTP that worked, so long no other is tried. */
+const plainMs = 600_000
+
+/** Of either kind, as the network lets them through. It begins where sockets have just failed, and what is learnt is remembered while the page is open. */
+export function createRoads(openUpgraded: OpenSocket, fetch: typeof globalThis.fetch, clock: Clock): OpenSocket {
+  const openPlain = openPlainWith(fetch, clock)
+  let silent = silentMax
+  let workedAt = Number.NEGATIVE_INFINITY
+  return (url, events) => {
+    const openedAt = clock.now()
+    const isPlain = silent >= silentMax || Math.abs(openedAt - workedAt) < plainMs
+    let isHeard = false
+    const open = isPlain ? openPlain : openUpgraded
+    return open(url, {
+      ...events,
+      onMessage: (frame) => {
+        isHeard = true
+        events.onMessage(frame)
+      },
+      onClose: () => {
+        if (isPlain) workedAt = isHeard ? clock.now() : Number.NEGATIVE_INFINITY
+        // One that is cut off later says nothing of the way there.
+        silent = isPlain || isHeard ? 0 : silent + (clock.now() - openedAt < silentMs ? 1 : silentMax)
+        events.onClose()
+      },
+    })
+  }
+}
 
 export function openPlainWith(fetch: typeof globalThis.fetch, clock: Clock): OpenSocket {
   return (url, events) => {
@@ -40,7 +75,7 @@ export function openPlainWith(fetch: typeof globalThis.fetch, clock: Clock): Ope
 
     /** What answers may be anybody: a page that asks to sign in to a network has no event in it, and one that is held back on the way has none for long. */
     async function down(said: string): Promise<void> {
-      const cancel = clock.timer(limits.helloMsMax, end)
+      const cancel = clock.timer(openMsMax, end)
       const { ok, headers, body } = await post('', said)
       if (!ok || !body || !headers.get('content-type')?.startsWith('text/event-stream')) return
       await eachEvent(body.getReader(), (event) => {
@@ -100,7 +135,7 @@ async function eachEvent(reader: ReadableStreamDefaultReader<Uint8Array>, run: (
   let rest = ''
   for (;;) {
     const { done, value } = await reader.read()
-    if (done || rest.length > limits.downBytesMax) return reader.cancel()
+    if (done || rest.length > eventCharactersMax) return reader.cancel()
     const text = decoder.decode(value, { stream: true })
     rest += text
     // No line breaks are in a frame: where none came, none is whole.

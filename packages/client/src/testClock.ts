@@ -4,6 +4,8 @@ import type { Clock } from './ports.ts'
 export interface TestClock extends Clock {
   /** Moves time on by `ms`, running what falls due, in order. */
   advance(ms: number): Promise<void>
+  /** Moves time on as for a device that sleeps: what falls due meanwhile runs with the next `advance`, late. */
+  sleep(ms: number): void
 }
 
 export function createTestClock(startMs: number = Date.UTC(2026, 0, 1)): TestClock {
@@ -19,6 +21,9 @@ export function createTestClock(startMs: number = Date.UTC(2026, 0, 1)): TestClo
       const id = ++count
       timers.set(id, { atMs: nowMs + Math.max(0, afterMs), run })
       return () => void timers.delete(id)
+    },
+    sleep: (ms) => {
+      nowMs += ms
     },
     advance: async (ms) => {
       const endMs = nowMs + ms

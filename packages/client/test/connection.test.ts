@@ -108,19 +108,103 @@ describe('F5: frames that are not what they should be close the socket, change n
 })
 
 describe('a connection', () => {
-  test('that falls silent is cut and made again', async () => {
+  test('that falls silent is asked, cut and made again', async () => {
     const { clock, device, network, peer } = createFixture()
     const client = device()
     await clock.advance(100)
     network.tamper = () => []
-    await clock.advance(44_000)
+    await clock.advance(20_000)
     expect(client.status.get().phase).toBe('live')
-    await clock.advance(5_000)
+    await clock.advance(2_000)
     expect(client.status.get().online).toBe(false)
     network.tamper = (frame) => [frame]
     peer.put('projects', project('p1'))
     await clock.advance(60_000)
     expect(titles(client)).toEqual(['p1'])
+  })
+
+  test('that is dead is noticed within seconds of what is said to it, also by who goes on talking', async () => {
+    const { clock, device, network, peer } = createFixture()
+    const client = device()
+    await clock.advance(10_000)
+    network.tamper = () => []
+    for (let i = 0; i < 14; i++) {
+      client.mutate.projects.insert({ id: `p${i}`, title: 'said' })
+      await clock.advance(500)
+    }
+    expect(client.status.get().online).toBe(true)
+    await clock.advance(500)
+    expect(client.status.get()).toMatchObject({ online: false, pending: 14 })
+    network.tamper = (frame) => [frame]
+    await clock.advance(30_000)
+    expect(client.status.get()).toMatchObject({ online: true, pending: 0 })
+    expect(peer.received).toHaveLength(14)
+  })
+
+  test('is waited for longer where much was said: a slow way up is not a dead one', async () => {
+    const { clock, device, network } = createFixture()
+    const client = device()
+    await clock.advance(100)
+    network.tamper = () => []
+    for (let i = 0; i < 10; i++) client.mutate.projects.insert({ id: `p${i}`, title: 'large', settings: 'x'.repeat(50_000) })
+    await clock.advance(50_000)
+    expect(client.status.get().online).toBe(true)
+    await clock.advance(10_000)
+    expect(client.status.get().online).toBe(false)
+  })
+
+  test('says nothing more where what was said is answered', async () => {
+    const { clock, device, network } = createFixture()
+    const client = device()
+    await clock.advance(100)
+    for (let i = 0; i < 20; i++) {
+      client.mutate.projects.insert({ id: `p${i}`, title: 'said' })
+      await clock.advance(500)
+    }
+    // One with the greeting.
+    expect(network.frames.filter(({ frame }) => frame === '{"type":"ping"}')).toHaveLength(1)
+  })
+
+  test('of a device that slept is made anew at once', async () => {
+    const { clock, device, network, peer } = createFixture()
+    const client = device()
+    await clock.advance(10_000)
+    // Nothing says that it is gone.
+    network.tamper = () => []
+    clock.sleep(3_600_000)
+    network.tamper = (frame) => [frame]
+    peer.put('projects', project('p1'))
+    const opened = network.opened.count
+    await clock.advance(100)
+    expect(network.opened.count).toBe(opened + 1)
+    expect(titles(client)).toEqual(['p1'])
+  })
+
+  test('of a page whose timers run once a minute stays', async () => {
+    const { clock, device, network } = createFixture()
+    const client = device()
+    await clock.advance(100)
+    for (let i = 0; i < 10; i++) {
+      clock.sleep(59_000)
+      await clock.advance(1_000)
+    }
+    expect(network.opened.count).toBe(1)
+    expect(client.status.get().online).toBe(true)
+  })
+
+  test('is asked when the network or the person is back, and made anew if it does not answer', async () => {
+    const { clock, device, network } = createFixture()
+    const client = device()
+    await clock.advance(100)
+    network.setOnline(true)
+    await clock.advance(100)
+    expect(network.frames.filter(({ frame }) => frame === '{"type":"ping"}')).toHaveLength(2)
+    network.tamper = () => []
+    network.setOnline(true)
+    await clock.advance(5_900)
+    expect(client.status.get().online).toBe(true)
+    await clock.advance(200)
+    expect(client.status.get().online).toBe(false)
   })
 
   test('stays while pings are answered', async () => {

@@ -23,9 +23,20 @@ export const nameLengthMax = 200
 export const cursorLengthMax = 65_536
 export const reasonLengthMax = 10_000
 export const hintLengthMax = 2_000
-/** A device that says nothing for this long is cut off; it says `ping` well before. */
-export const silenceMsMax = 45_000
+/** A device that says nothing for this long is cut off; it says `ping` well before. A page in the background runs its timers once a minute. */
+export const silenceMsMax = 90_000
 export const pingEveryMs = 15_000
+/** A pong is on the device by then, or the connection is dead. */
+export const answerMsMax = 6_000
+/** The same while a load is to come, of which a large piece may be on its way. */
+export const loadingAnswerMsMax = 45_000
+/** And the pong is behind what was said: so many characters in a millisecond, 80 kbit/s, is the slowest way up that is waited for. */
+export const saidPerMs = 10
+/** A device that said something and has heard nothing since says ping after this long. */
+export const askAfterMs = 1_000
+/** Between two attempts to connect, a random part of the first, doubled with each up to the second; all of the second where only a person can help. */
+export const backoffMsMin = 250
+export const retrySlowlyMs = 30_000
 /** A socket that has not said hello by then is closed. */
 export const helloMsMax = 10_000
 

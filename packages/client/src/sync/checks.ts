@@ -7,16 +7,19 @@ export function createChecks(deps: VerifyingDeps): Verifying {
   let greetings = 0
 
   /** What could not be fetched is fetched again when it is needed again. */
-  async function fetched(): Promise<Verifying> {
-    const { createVerifying } = await import('./verify.ts').catch((error) => {
-      throw asError(error, 'not-fetched')
-    })
-    verifying ??= createVerifying(deps)
-    return verifying
-  }
+  const fetched = (): Promise<Verifying> =>
+    import('./verify.ts').then(
+      (chunk) => {
+        verifying ??= chunk.createVerifying(deps)
+        return verifying
+      },
+      (error) => {
+        throw asError(error, 'not-fetched')
+      },
+    )
 
   return {
-    verify: async () => (await fetched()).verify(),
+    verify: () => fetched().then((one) => one.verify()),
     talk: () => verifying?.talk(),
     hear: (checkpoint) => {
       if (verifying || !checkpoint.checks) return verifying?.hear(checkpoint)

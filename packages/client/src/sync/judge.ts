@@ -6,7 +6,7 @@ import type { EventType } from './machine.ts'
 /** The event that a message is, before anything of it is used. */
 export function judge(message: Down, outbox: Outbox, store: Store): EventType {
   if (message.type === 'welcome') return judgeWelcome(message, outbox, store)
-  if (message.type !== 'failure') return message.type
+  if (message.type !== 'failure') return message.type === 'pong' ? 'pong' : 'news'
   return failures[message.code] ?? 'failed'
 }
 
@@ -17,7 +17,7 @@ const failures: Readonly<Partial<Record<FailureCode, EventType>>> = {
   unauthenticated: 'unauthenticated',
   // Nobody but the keeper of the database can end it, as nobody but the person can sign in.
   held: 'unauthenticated',
-  draining: 'draining',
+  draining: 'lost',
 }
 
 /**

@@ -2,6 +2,7 @@
 // table in words is in packages/protocol/SPEC.md, and the test has a row for every phase and event.
 //
 // Invariant: an event of a socket that is not the present one changes nothing.
+import * as limits from '@headwater/protocol/limits'
 
 /**
  * `stopped`: not trying. `waiting`: for the next attempt. `connecting`: a socket is opening. `greeting`: hello was sent.
@@ -13,32 +14,25 @@ export type EventType =
   /** Of the app and the device. `wanted`: there may be something to send. `forked`: the new device id is on the disk. `applied`: a checkpoint is in the store. */
   | 'start'
   | 'stop'
-  | 'online'
-  | 'offline'
   | 'wanted'
   | 'forked'
   | 'applied'
-  /** Of timers. */
-  | 'retry'
-  | 'silence'
-  | 'ping'
-  /** Of the socket. `malformed`: what came cannot be understood or applied. */
+  /** The timer, or the network is back, or somebody looks at the page again: time to try, or to ask whether the connection lives. */
+  | 'due'
+  /** Of the socket. `lost`: it closed, is silent, what came cannot be understood or applied, the server stops, or there is no network. */
   | 'opened'
-  | 'closed'
-  | 'malformed'
+  | 'lost'
   /** A welcome, by what it means to this device; see `judge`. */
   | 'accepted'
   | 'reload'
   | 'adopt'
   | 'copied'
   | 'other-database'
-  /** The other messages; a failure by what it asks for. `refused`: nothing before a person acts. */
-  | 'load'
-  | 'checkpoint'
-  | 'denied'
+  /** Rows, changes or denials. */
+  | 'news'
   | 'pong'
+  /** A failure, by what it asks for. `refused`: nothing before a person acts. */
   | 'failed'
-  | 'draining'
   | 'unauthenticated'
   | 'refused'
 
@@ -46,11 +40,11 @@ export type Effect =
   | 'connect'
   | 'close'
   | 'greet'
-  /** The silence timer runs from now. */
+  /** Something was heard: a ping in a while. */
   | 'listen'
+  /** Asks for a pong, which must come soon. */
   | 'ping'
-  | 'pingLater'
-  /** `retry` comes after a random part of `backoffMsMax`; or, `retrySlowly`, after all of `slowlyMs`. */
+  /** `due` comes after a random part of `backoffMsMax`; or, `retrySlowly`, after all of `retrySlowlyMs`. */
   | 'backoff'
   | 'retrySlowly'
   /** Take what a welcome says; a message's rows, changes or denials. */
@@ -85,15 +79,10 @@ export interface Event {
 
 export const firstState: State = { phase: 'stopped', attempt: 0, socket: 0 }
 
-export const slowlyMs = 30_000
-const backoffMsMin = 250
-
-export const backoffMsMax = (attempt: number): number => Math.min(slowlyMs, backoffMsMin * 2 ** Math.max(0, attempt - 1))
+export const backoffMsMax = (attempt: number): number => Math.min(limits.retrySlowlyMs, limits.backoffMsMin * 2 ** Math.max(0, attempt - 1))
 
 export function step(state: State, { type, socket = state.socket }: Event): { readonly state: State; readonly effects: readonly Effect[] } {
-  const outcome = socket === state.socket ? table[state.phase][type] : undefined
-  if (outcome === undefined) return { state, effects: [] }
-  const [phase, ...effects] = outcome
+  const [phase, ...effects] = (socket === state.socket && table[state.phase][type]) || [state.phase]
   const isOver = effects.includes('close')
   return {
     state: {
@@ -112,25 +101,21 @@ type Row = Readonly<Partial<Record<EventType, Outcome>>>
 const connect: Outcome = ['connecting', 'connect']
 const resume: Outcome = ['waiting', 'close', 'backoff']
 const stop: Row = { stop: ['stopped', 'close'] }
-const broken: Row = { ...stop, offline: resume, closed: resume, silence: resume, malformed: resume }
+const broken: Row = { ...stop, lost: resume }
 const failures: Row = {
   ...broken,
   failed: ['waiting', 'close', 'complain', 'backoff'],
-  draining: resume,
   unauthenticated: ['waiting', 'close', 'complain', 'retrySlowly'],
   refused: ['stopped', 'close', 'complain'],
   copied: ['waiting', 'close', 'fork'],
 }
 function welcomed(phase: Phase): Row {
-  const take: Outcome = [phase, 'listen', 'take']
   return {
     ...failures,
-    ping: [phase, 'ping', 'pingLater'],
+    due: [phase, 'ping'],
     wanted: [phase, 'talk'],
     applied: ['live', 'recover', 'talk'],
-    load: take,
-    checkpoint: take,
-    denied: take,
+    news: [phase, 'listen', 'take'],
     pong: [phase, 'listen'],
     accepted: resume,
     reload: resume,
@@ -141,18 +126,17 @@ function welcomed(phase: Phase): Row {
 
 const table: Readonly<Record<Phase, Row>> = {
   stopped: { ...stop, start: connect },
-  waiting: { ...stop, online: connect, retry: connect, forked: ['waiting', 'backoff'] },
-  connecting: { ...broken, opened: ['greeting', 'greet', 'listen'] },
+  waiting: { ...stop, due: connect, forked: ['waiting', 'backoff'] },
+  connecting: { ...broken, opened: ['greeting', 'greet'] },
   greeting: {
     ...failures,
     pong: ['greeting', 'listen'],
-    accepted: ['levelling', 'listen', 'accept', 'talk', 'pingLater'],
+    due: ['greeting', 'ping'],
+    accepted: ['levelling', 'listen', 'accept', 'talk'],
     reload: ['waiting', 'accept', 'forget', 'close', 'backoff'],
     adopt: ['waiting', 'close', 'drop', 'adopt'],
     'other-database': ['stopped', 'close', 'drop', 'complain'],
-    load: resume,
-    checkpoint: resume,
-    denied: resume,
+    news: resume,
   },
   levelling: welcomed('levelling'),
   live: welcomed('live'),

@@ -12,9 +12,8 @@ import type { Store } from '../store/store.ts'
 import { createChecks } from './checks.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
-import { backoffMsMax, type Effect, type EventType, firstState, slowlyMs, step } from './machine.ts'
+import { backoffMsMax, type Effect, type EventType, firstState, type State, step } from './machine.ts'
 import { pushesOf } from './push.ts'
-import { createTimers } from './timers.ts'
 import type { Verifying } from './verify.ts'
 
 type Problem = Status['problem']
@@ -50,20 +49,17 @@ export interface SyncDeps {
 
 export function createSync(deps: SyncDeps): Sync {
   const { ports, store, outbox } = deps
-  const timers = createTimers(ports.clock, (name) => dispatch(name))
   let state = firstState
   let problem: Problem = null
   let welcome: Welcome | null = null
   let socket: Socket | null = null
   let inbox: (() => void)[] = []
   let heard = ''
-  let isApplying = false
-  // The new name of the device is on the disk before the server hears of it.
+  let [isApplying, isFirst, isWanted] = [false, false, false]
   let forked = Promise.resolve()
-  let [isFirst, isWanted] = [false, false]
-  // Mutations up to this number were sent on this socket, or had reached the server before.
-  let sentUpTo = 0
-  let stopListening = () => {}
+  // Up to which number mutations were sent or had reached the server before; how much was said, since something was heard.
+  let [sentUpTo, said] = [0, 0]
+  let [stopListening, cancelTimer] = [() => {}, () => {}]
   const carryOut = effects()
   const holds = createHolds({ ...deps, onWanted: want, evict })
   const checks = createChecks({ ...deps, send: (message) => send(message), onWanted: want, wire: () => welcome?.columns ?? new Map() })
@@ -89,14 +85,16 @@ export function createSync(deps: SyncDeps): Sync {
       connect,
       close,
       greet,
-      listen: () => timers.set('silence', limits.silenceMsMax),
+      listen: () => {
+        said = 0
+        after('due', limits.pingEveryMs)
+      },
       ping: () => {
-        send({ type: 'ping' })
+        ask()
         holds.sweep()
       },
-      pingLater: () => timers.set('ping', limits.pingEveryMs),
-      backoff: () => timers.set('retry', ports.chance.fraction() * backoffMsMax(state.attempt)),
-      retrySlowly: () => timers.set('retry', slowlyMs),
+      backoff: () => after('due', ports.chance.fraction() * backoffMsMax(state.attempt)),
+      retrySlowly: () => after('due', limits.retrySlowlyMs),
       accept,
       take,
       talk,
@@ -116,9 +114,20 @@ export function createSync(deps: SyncDeps): Sync {
     }
   }
 
+  function after(type: EventType, afterMs: number): void {
+    // One timer: what is set takes the place of what was set before.
+    cancelTimer()
+    const dueAt = ports.clock.now() + afterMs
+    cancelTimer = ports.clock.timer(afterMs, () => {
+      // The device slept, or its clock was set. If it slept for so long, the server has cut it off.
+      if (ports.clock.now() - dueAt > limits.silenceMsMax) dispatch('lost')
+      dispatch(type)
+    })
+  }
+
   function connect(): void {
-    timers.cancel()
-    timers.set('silence', limits.helloMsMax)
+    after('lost', limits.helloMsMax)
+    said = 0
     const number = state.socket
     socket = ports.openSocket(deps.url, {
       onOpen: () => dispatch('opened', number),
@@ -126,45 +135,44 @@ export function createSync(deps: SyncDeps): Sync {
         inbox.push(() => hear(number, frame))
         drain()
       },
-      onClose: () => dispatch('closed', number),
+      onClose: () => dispatch('lost', number),
     })
   }
 
   function close(): void {
-    timers.cancel()
+    cancelTimer()
     inbox = []
     socket?.close()
     socket = null
   }
 
-  const send = (message: Up) => socket?.send(encode(message))
+  const send = (message: Up) => say(encode(message))
+  function ask(): void {
+    // The pong comes behind what was said before, and behind what is being loaded.
+    send({ type: 'ping' })
+    after('lost', (state.phase === 'levelling' ? limits.loadingAnswerMsMax : limits.answerMsMax) + said / limits.saidPerMs)
+  }
+
+  function say(frame: string): void {
+    // A connection that is dead is noticed soon after something was said to it.
+    if (said === 0) after('due', limits.askAfterMs)
+    said += frame.length
+    socket?.send(frame)
+  }
 
   function greet(): void {
+    // The new name of the device is on the disk before the server hears of it.
     const number = state.socket
     void forked.then(() => state.socket === number && hello())
   }
 
   function hello(): void {
-    const { device, nonce, confirmed } = outbox.identity()
-    const cursor = store.cursor()
-    const { granted, held, tag } = store.scopes()
-    const asked = cursor === null ? holds.wanted() : [...held]
+    const asked = store.cursor() === null ? holds.wanted() : [...store.scopes().held]
     holds.greeted(asked)
     checks.greeted()
     isFirst = true
-    send({
-      type: 'hello',
-      version: protocolVersion,
-      user: userId(deps.user),
-      device: deviceId(device),
-      nonce,
-      cursor,
-      confirmed,
-      granted: [...granted],
-      held: asked,
-      grants: tag,
-      mark: store.marked()?.mark ?? null,
-    })
+    send(helloOf(deps, asked))
+    ask()
   }
 
   function drain(): void {
@@ -178,14 +186,13 @@ export function createSync(deps: SyncDeps): Sync {
       dispatch(judge(message, outbox, store), number, message)
     } catch (error) {
       deps.report(error)
-      dispatch('malformed', number)
+      dispatch('lost', number)
     }
   }
 
   const restart = () => void deps.journal()?.restart()
   // The record of a frame is the frame, as it came.
   const persist = (message: Down, frame = heard) => deps.journal()?.cache(frame, weightOf(message)) ?? Promise.resolve()
-
   function accept(message?: Down): void {
     if (message?.type !== 'welcome') return
     welcome = message
@@ -215,7 +222,7 @@ export function createSync(deps: SyncDeps): Sync {
   async function apply(message: Checkpoint): Promise<void> {
     const number = state.socket
     const frame = heard
-    let event: EventType = 'malformed'
+    let event: EventType = 'lost'
     isApplying = true
     try {
       await outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
@@ -241,7 +248,7 @@ export function createSync(deps: SyncDeps): Sync {
     if (state.phase === 'live') checks.talk()
     const entries = outbox.sendable(sentUpTo)
     for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
-      socket?.send(push.frame)
+      say(push.frame)
       for (const entry of push.entries) {
         entry.sent()
         sentUpTo = entry.mutation.number
@@ -255,14 +262,8 @@ export function createSync(deps: SyncDeps): Sync {
     forked.then(() => dispatch('forked'))
   }
 
-  function phase(): Status['phase'] {
-    const { phase } = state
-    if (phase === 'levelling' && !(store.isLoaded() && welcome?.resumed)) return 'loading'
-    return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
-  }
-
-  /** Rows that nobody uses any more go, as if the server had taken them. */
   function evict(scopes: readonly ScopeKey[]): void {
+    // Rows that nobody uses any more go, as if the server had taken them.
     const cursor = store.cursor()
     // Offline, what is dropped could not be loaded again.
     if (state.phase !== 'live' || isApplying || cursor === null || scopes.length === 0) return
@@ -280,7 +281,7 @@ export function createSync(deps: SyncDeps): Sync {
     verify: checks.verify,
     start: () => {
       stopListening = ports.network.onChange(() => {
-        dispatch(ports.network.isOnline() ? 'online' : 'offline')
+        dispatch(ports.network.isOnline() ? 'due' : 'lost')
       })
       dispatch('start')
     },
@@ -289,10 +290,34 @@ export function createSync(deps: SyncDeps): Sync {
       dispatch('stop')
     },
     wanted: want,
-    phase,
+    phase: () => phaseOf(state.phase, store.isLoaded() && welcome?.resumed === true),
     problem: () => problem,
     welcome: () => welcome,
   }
+}
+
+/** `asked`: the scopes that it names. */
+function helloOf({ user, outbox, store }: SyncDeps, asked: readonly ScopeKey[]): Up {
+  const { device, nonce, confirmed } = outbox.identity()
+  const { granted, tag } = store.scopes()
+  return {
+    type: 'hello',
+    version: protocolVersion,
+    user: userId(user),
+    device: deviceId(device),
+    nonce,
+    cursor: store.cursor(),
+    confirmed,
+    granted: [...granted],
+    held: asked,
+    grants: tag,
+    mark: store.marked()?.mark ?? null,
+  }
+}
+
+function phaseOf(phase: State['phase'], isShown: boolean): Status['phase'] {
+  if (phase === 'levelling' && !isShown) return 'loading'
+  return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
 }
 
 const otherDatabase: Problem = {
