@@ -65,6 +65,7 @@ async function follow(database: Database) {
     schema,
     identity,
     along: { isNeeded: () => false, read: async () => null },
+    listened: () => [],
     onTrouble: (error) => follower.wrong.push(String(error)),
   })
   await feed.start()

@@ -120,10 +120,10 @@ describe.each(kinds)('pruning on $name', ({ open }) => {
     const [before] = await database.query('select pg_current_snapshot()::text as s')
     await writeOneByOne(5)
     await pruneTo(database, 2)
-    await expect(readStep(database, snapshotOf(String(before?.s)))).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(readStep(database, snapshotOf(String(before?.s)), 1_000)).rejects.toMatchObject({ code: 'unavailable' })
     const [after] = await database.query('select pg_current_snapshot()::text as s')
     await write(1)
-    expect((await readStep(database, snapshotOf(String(after?.s)))).rows).toHaveLength(1)
+    expect((await readStep(database, snapshotOf(String(after?.s)), 1_000)).rows).toHaveLength(1)
   })
 
   test('F9: away for a month: it comes back with its outbox and loads again; who was away for a moment goes on', async () => {

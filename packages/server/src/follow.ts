@@ -1,5 +1,6 @@
 import { type LogRow, readStep, xidBack } from './feed/log.ts'
 import { snapshotBelow, snapshotOf } from './feed/snapshot.ts'
+import { limits } from './limits.ts'
 import type { Database } from './ports.ts'
 
 /** Reads the log from outside a server, for people who watch it. */
@@ -14,7 +15,7 @@ export async function openLogReader(database: Database, last: number): Promise<L
   let isFirst = true
   return {
     next: async () => {
-      const { snapshot, rows } = await readStep(database, since)
+      const { snapshot, rows } = await readStep(database, since, limits.stepRowsMax)
       if (rows.length > 0) since = snapshot
       // The first pass may reach back further: it begins with a whole transaction.
       const shown = isFirst ? rows.slice(Math.max(0, rows.length - last)) : rows

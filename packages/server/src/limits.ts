@@ -8,6 +8,14 @@ export const limits = {
   pollMsMax: 250,
   /** Where other people's transactions cannot notify: see headwater.wake_trigger(). */
   pollMsUnnotifiedMax: 15,
+  /** Rows that one statement of the tail reads. Where there are more, they are weighed first. */
+  stepRowsFirst: 1_000,
+  /** What of the log is held in memory as one batch. Of more, devices are told in other ways: see feed/large.ts. */
+  stepRowsMax: 20_000,
+  stepBytesMax: 33_554_432,
+  /** What a device is told as changes, row by row, of what it has missed. Scopes in which more has changed are loaded again. */
+  toldRowsMax: 20_000,
+  toldBytesMax: 8_388_608,
   /** Waiting before the log is opened again after its session was lost. */
   reopenMsMin: 100,
   reopenMsMax: 5_000,
@@ -18,6 +26,8 @@ export const limits = {
   prunePieceRows: { postgres: 5_000, embedded: 1_000 },
   /** Rows from before a server's own time that it takes into memory. See feed/recent.ts. */
   recentRowsBack: 2_000,
+  /** What devices are told of them, about; the message is no more than half of it. */
+  recentToldBytesMax: 16_777_216,
   /** Fingerprints of the log that are remembered, one for each cursor that devices go on from. */
   fingerprintsMax: 1_000,
   /** Whether there is something to prune is looked at this often. A server says as often what it needs itself, and is believed so long. */

@@ -85,13 +85,13 @@ async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options:
   const { identity, relations } = installed
   const hub = createHub<Subscriber>()
   const regranting = createRegranting({ ...parts, grants, relations, people: hub.people, wake: () => feed.wake() })
-  const feed: Feed<GrantsAlong> = createFeed({ ...parts, identity, along: regranting.along })
+  const feed: Feed<GrantsAlong> = createFeed({ ...parts, identity, along: regranting.along, listened: hub.streams })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
   const name = Buffer.from(parts.chance.bytes(6)).toString('hex')
   const pruner = createPruner({ ...parts, name, bounds: parts.logLimits, needs: feed.needs, forget: () => forgetPiece(database) })
   const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
-  feed.onBatch(({ rows }) => rows.some(({ op }) => op === 'j') && worker.wake())
+  feed.onBatch(({ rows, large }) => (large !== null || rows.some(({ op }) => op === 'j')) && worker.wake())
   const drift = createDrift({ ...parts, relations })
   const mutating: MutateDeps = {
     ...parts,

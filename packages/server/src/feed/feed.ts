@@ -4,12 +4,13 @@ import { type Cursor, HeadwaterError } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import { limits } from '../limits.ts'
 import type { Clock, Database, TailSession, Transaction } from '../ports.ts'
+import { type Large, type ReadAlong, readBatch } from './batch.ts'
 import { checkCursor, cursorOf, type Identity } from './cursor.ts'
-import { type LogRow, readStep, type Step } from './log.ts'
-import { nestedKeys, settleNested } from './nested.ts'
-import { encodersOf, type Net, netOf } from './net.ts'
+import type { LogRow } from './log.ts'
+import { encodersOf, type Net } from './net.ts'
 import { advance, positionOf, type Track, trackFrom } from './position.ts'
 import { type Snapshot, snapshotOf } from './snapshot.ts'
+import type { StreamKey } from './stream.ts'
 import { createSleeper, wakeChannel } from './wake.ts'
 
 /** Everything committed between two positions, as one. */
@@ -17,17 +18,10 @@ export interface Batch<Along> extends Net {
   readonly snapshot: Snapshot
   readonly cursor: Cursor
   readonly rows: readonly LogRow[]
+  /** Not null: it is more than memory should hold. Its rows are not here, and its changes are not all. */
+  readonly large: Large | null
   /** What was read along in the same snapshot; null if nothing was needed. */
   readonly along: Along | null
-}
-
-/**
- * What else a batch needs from its own snapshot: the grants, when a table that they read has changed. Where time alone may have changed
- * them it is needed without rows as well: then the batch has nothing else, and the position stays where it was.
- */
-export interface ReadAlong<Along> {
-  isNeeded(rows: readonly LogRow[]): boolean
-  read(transaction: Transaction, rows: readonly LogRow[]): Promise<Along>
 }
 
 export interface Feed<Along> {
@@ -55,6 +49,8 @@ interface FeedDeps<Along> {
   readonly schema: Schema
   readonly identity: Identity
   readonly along: ReadAlong<Along>
+  /** What devices of this server listen to. */
+  readonly listened: () => Iterable<StreamKey>
   /** Trouble that the feed survives: it goes on by itself. */
   readonly onTrouble: (error: unknown) => void
 }
@@ -110,34 +106,20 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
     const asked = waiting
     waiting = []
     try {
-      const { step, net, along } = await readBatch(tail, from.snapshot)
-      if (step.rows.length > 0) {
-        if (!step.isDurable) await tail.query(barrier)
-        track = advance(from, step.snapshot, step.rows)
+      const { snapshot, isDurable, count, sum, rows, net, large, along } = await readBatch(tail, from.snapshot, { ...deps, encoders })
+      if (count > 0) {
+        if (!isDurable) await tail.query(barrier)
+        track = advance(from, snapshot, { count, sum })
       }
-      if (step.rows.length > 0 || along !== null) {
-        publish({ ...net, snapshot: step.snapshot, cursor: cursorOf(deps.identity, positionOf(tracked())), rows: step.rows, along })
+      if (count > 0 || along !== null) {
+        publish({ ...net, snapshot, cursor: cursorOf(deps.identity, positionOf(tracked())), rows, large, along })
       }
       for (const { resolve } of asked) resolve()
-      return step.rows.length > 0
+      return count > 0
     } catch (error) {
       waiting = [...asked, ...waiting]
       throw error
     }
-  }
-
-  /** Most steps are one statement. Where more is needed from the same snapshot, the step is read again inside a transaction. */
-  async function readBatch(tail: TailSession, since: Snapshot): Promise<{ step: Step; net: Net; along: Along | null }> {
-    const step = await readStep(tail, since)
-    if (!(deps.along.isNeeded(step.rows) || nestedKeys(step.rows).size > 0)) {
-      return { step, net: netOf(step.rows, encoders), along: null }
-    }
-    return tail.read(async (transaction) => {
-      const again = await readStep(transaction, since)
-      const along = deps.along.isNeeded(again.rows) ? await deps.along.read(transaction, again.rows) : null
-      const net = netOf(again.rows, encoders)
-      return { step: again, net: { ...net, changes: await settleNested(transaction, deps.schema, encoders, nestedKeys(again.rows), net.changes) }, along }
-    })
   }
 
   function publish(batch: Batch<Along>): void {

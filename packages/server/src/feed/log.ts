@@ -1,4 +1,5 @@
 import { HeadwaterError } from '@headwater/protocol'
+import { limits } from '../limits.ts'
 import type { Parameter, SqlRow, Statement, Transaction } from '../ports.ts'
 import { isVisible, type Snapshot, snapshotOf } from './snapshot.ts'
 
@@ -24,51 +25,86 @@ export interface LogRow {
   readonly hash: bigint
 }
 
-const rowHash = `hashtextextended(l.seq || ' ' || l.xid || ' ' || (extract(epoch from l.at) * 1000000)::bigint, 0)`
+export const rowHash = 'hash_record_extended(row(l.seq, l.xid, l.at), 0)'
 
-const logColumns = `l.seq::text as seq, l.xid::text as xid, l.table_name, l.op::text as op, l.key, array_to_json(l.scopes_before)::text as scopes_before,
+/** About what a row weighs in memory and on the wire. */
+export const rowBytes = 'coalesce(octet_length(l.key), 0) + coalesce(octet_length(l.new::text), 0) + coalesce(octet_length(l.old::text), 0)'
+
+export const logColumns = `l.seq::text as seq, l.xid::text as xid, l.table_name, l.op::text as op, l.key, array_to_json(l.scopes_before)::text as scopes_before,
   array_to_json(l.scopes_after)::text as scopes_after, l.old::text as old, l.new::text as new, l.depth::text as depth, l.actor, l.session_user_name,
   (extract(epoch from l.at) * 1000)::bigint::text as at, ${rowHash}::text as hash`
 
 /** What is new since a snapshot: the condition of POSTGRES.md, "Order". */
-const newSince = (parameter: string) =>
-  `(l.xid >= pg_snapshot_xmax(${parameter}::pg_snapshot) or l.xid = any (array(select pg_snapshot_xip(${parameter}::pg_snapshot))))`
+export const newSince = (parameter: string, row = 'l') =>
+  `(${row}.xid >= pg_snapshot_xmax(${parameter}::pg_snapshot) or ${row}.xid = any (array(select pg_snapshot_xip(${parameter}::pg_snapshot))))`
+
+/**
+ * The same, as rows, and at most so many. Each part has the order of the primary key and a bound: with these the index is read whatever the
+ * planner knows. With the condition alone it reads the whole log once most of it has come by one transaction, in every step (0.5 s at a million rows).
+ */
+function newRowsSql(since: Snapshot, rowsMax: number): string {
+  const later = `(select * from headwater.log where xid >= pg_snapshot_xmax($1::text::pg_snapshot) order by xid, seq limit ${rowsMax})`
+  if (since.running.size === 0) return later
+  const running = `(select l.* from pg_snapshot_xip($1::text::pg_snapshot) as running(xid)
+    cross join lateral (select * from headwater.log l where l.xid = running.xid order by l.xid, l.seq limit ${rowsMax}) l limit ${rowsMax})`
+  return `(select * from (${later} union all ${running}) l limit ${rowsMax})`
+}
 
 /**
  * One step of the tail: everything committed since `$1`, and the snapshot in which that is the whole truth. What ended before a
  * snapshot was taken has its record in the WAL before the place where the next one goes: if the WAL is flushed up to there, read after
  * the snapshot, nothing in the step can be taken back by a crash.
  */
-const stepSql = `select s.s::text as snapshot, s.is_durable, s.floor, ${logColumns}
+const stepSql = (since: Snapshot, rowsMax: number) => `select s.s::text as snapshot, s.is_durable, s.floor, ${logColumns}
   from (select pg_current_snapshot() s, pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() as is_durable,
     (select floor::text from headwater.identity) as floor) s
-  left join lateral (select * from headwater.log l where ${newSince('$1::text')}) l on true order by l.seq`
+  left join lateral ${newRowsSql(since, rowsMax)} l on true order by l.seq`
 
 export interface Step {
   readonly snapshot: Snapshot
   readonly rows: readonly LogRow[]
   /** True: flushed already, as after every commit that waited for it while nobody else wrote. False: perhaps. */
   readonly isDurable: boolean
+  /** False: there are more rows than were asked for, and none of them is here. */
+  readonly isWhole: boolean
 }
 
 /**
- * Reads one step. One statement is one snapshot: on its own, or inside a REPEATABLE READ transaction together with others. Throws `unavailable`
+ * Reads one step, of at most `rowsMax` rows. One statement is one snapshot: on its own, or inside a REPEATABLE READ transaction together with others. Throws `unavailable`
  * if some of it was pruned: a reader that stood still for so long does not know what it has missed.
  */
 export async function readStep(
   session: { query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]> },
   since: Snapshot,
+  rowsMax: number,
 ): Promise<Step> {
-  const rows = await session.query(stepSql, [since.text])
-  if (BigInt(String(rows[0]?.floor)) > since.xmin) throw prunedFailure()
+  const found = await session.query(stepSql(since, rowsMax + 1), [since.text])
+  if (BigInt(String(found[0]?.floor)) > since.xmin) throw prunedFailure()
+  const rows = found.filter((row) => row.seq !== null)
+  const isWhole = rows.length <= rowsMax
   return {
-    snapshot: snapshotOf(String(rows[0]?.snapshot)),
-    rows: rows.filter((row) => row.seq !== null).map(logRowOf),
-    isDurable: rows[0]?.is_durable === true,
+    snapshot: snapshotOf(String(found[0]?.snapshot)),
+    rows: isWhole ? rows.map(logRowOf) : [],
+    isDurable: found[0]?.is_durable === true,
+    isWhole,
   }
 }
 
 const prunedFailure = () => new HeadwaterError('unavailable', 'The log was pruned past its reader.', 'It begins anew by itself, and devices greet again.')
+
+/** Everything since a snapshot, in the transaction's own; null: it is more than is to be held in memory. */
+export async function readWhole(transaction: Transaction, since: Snapshot, bytesMax: number): Promise<readonly LogRow[] | null> {
+  const first = await readStep(transaction, since, limits.stepRowsFirst)
+  if (first.isWhole) return bytesOf(first.rows) <= bytesMax ? first.rows : null
+  const found = await transaction.query(
+    `select count(*)::text as count, coalesce(sum(${rowBytes}), 0)::text as bytes from ${newRowsSql(since, limits.stepRowsMax + 1)} l`,
+    [since.text],
+  )
+  if (Number(found[0]?.count) > limits.stepRowsMax || Number(found[0]?.bytes) > bytesMax) return null
+  return (await readStep(transaction, since, limits.stepRowsMax)).rows
+}
+
+const bytesOf = (rows: readonly LogRow[]) => rows.reduce((sum, row) => sum + (row.key?.length ?? 0) + (row.new?.length ?? 0) + (row.old?.length ?? 0), 0)
 
 /** The fingerprint of the log between two snapshots: rows visible in `upTo` and not in `since`. */
 export function fingerprintStatement(since: Snapshot, upTo: Snapshot): Statement {
@@ -87,7 +123,7 @@ export async function xidBack(transaction: Pick<Transaction, 'query'>, rows: num
 
 export const newRows = (rows: readonly LogRow[], since: Snapshot) => rows.filter((row) => !isVisible(row.xid, since))
 
-function logRowOf(row: SqlRow): LogRow {
+export function logRowOf(row: SqlRow): LogRow {
   return {
     seq: BigInt(String(row.seq)),
     xid: BigInt(String(row.xid)),

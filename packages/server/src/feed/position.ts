@@ -1,6 +1,6 @@
 import type { Transaction } from '../ports.ts'
 import type { Position } from './cursor.ts'
-import { fingerprintStatement, type LogRow, xidBack } from './log.ts'
+import { fingerprintStatement, xidBack } from './log.ts'
 import { type Snapshot, snapshotBelow } from './snapshot.ts'
 
 /** A fingerprint covers at least this many rows of the log, where there are as many. */
@@ -28,9 +28,8 @@ export async function trackFrom(transaction: Transaction, snapshot: Snapshot): P
 }
 
 /** The track after a step that brought rows. Steps that the fingerprint no longer needs are forgotten. */
-export function advance(track: Track, snapshot: Snapshot, rows: readonly LogRow[]): Track {
-  const sum = rows.reduce((total, row) => total + row.hash, 0n)
-  const passed = [...track.passed, { from: track.snapshot, count: rows.length, sum }]
+export function advance(track: Track, snapshot: Snapshot, step: Omit<Passed, 'from'>): Track {
+  const passed = [...track.passed, { from: track.snapshot, count: step.count, sum: step.sum }]
   let covered = passed.reduce((total, step) => total + step.count, 0)
   while (passed.length > 1 && covered - (passed[0]?.count ?? 0) >= fingerprintRowsMin) covered -= passed.shift()?.count ?? 0
   return { snapshot, passed }

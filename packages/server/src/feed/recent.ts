@@ -5,7 +5,7 @@ import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
 import type { Batch, Feed } from './feed.ts'
 import { createFingerprints, type Fingerprints } from './fingerprints.ts'
-import { readStep, xidBack } from './log.ts'
+import { readWhole, xidBack } from './log.ts'
 import { nestedKeys, settleNested } from './nested.ts'
 import { type Change, encodersOf, type Net, netOf } from './net.ts'
 import { both, idOf, restOf } from './rest.ts'
@@ -57,9 +57,9 @@ function createRecent({ feed, schema, bytesMax }: RecentDeps): Recent {
   }
 
   function add(batch: Batch<unknown>): void {
-    if (batch.rows.length === 0) return
-    // Whoever was away for a barrier is told by the log itself.
-    if (from === null || batch.barriers.size > 0) return begin(batch.snapshot)
+    if (batch.rows.length === 0 && batch.large === null) return
+    // Whoever was away for a barrier, or for more than memory should hold, is told by the log itself.
+    if (from === null || batch.barriers.size > 0 || batch.large !== null) return begin(batch.snapshot)
     hold(batch, 'push')
     while (bytes > bytesMax) {
       const first = batches.shift()
@@ -78,7 +78,8 @@ function createRecent({ feed, schema, bytesMax }: RecentDeps): Recent {
   async function fill(transaction: Transaction, now: Snapshot, end: Snapshot): Promise<void> {
     if (!includes(now, end)) return
     const back = snapshotBelow(await xidBack(transaction, limits.recentRowsBack))
-    const { rows } = await readStep(transaction, back)
+    const rows = await readWhole(transaction, back, bytesMax)
+    if (rows === null) return
     const before = rows.filter(({ xid }) => isVisible(xid, end))
     const net = netOf(before, encoders)
     const changes = await settleNested(transaction, schema, encoders, nestedKeys(before), net.changes)
@@ -91,24 +92,28 @@ function createRecent({ feed, schema, bytesMax }: RecentDeps): Recent {
   async function reaches(transaction: Transaction, now: Snapshot, since: Snapshot): Promise<boolean> {
     if (bytesMax === 0) return false
     from ??= feed.snapshot()
-    if (includes(since, from)) return true
+    if (includes(since, from)) return isTold(since)
     filling ??= fill(transaction, now, from).catch((error) => {
       filling = null
       throw error
     })
     await filling
-    return from !== null && includes(since, from)
+    return from !== null && includes(since, from) && isTold(since)
   }
 
   function between(since: Snapshot, upTo: Snapshot, streams: ReadonlySet<StreamKey>): Net | null {
     if (from === null || !includes(since, from)) return null
     const isAsked = ({ xid }: { readonly xid: bigint }) => isVisible(xid, upTo) && !isVisible(xid, since)
-    const after = batches.slice(batches.findLastIndex(({ batch }) => includes(since, batch.snapshot)) + 1)
     return together(
-      after.map(({ batch }) => restOf(batch, isAsked, encoders)),
+      after(since).map(({ batch }) => restOf(batch, isAsked, encoders)),
       (stream) => streams.has(stream),
     )
   }
+
+  const after = (since: Snapshot) => batches.slice(batches.findLastIndex(({ batch }) => includes(since, batch.snapshot)) + 1)
+
+  /** More would not go into one message. */
+  const isTold = (since: Snapshot) => after(since).reduce((sum, { bytes }) => sum + bytes, 0) <= limits.recentToldBytesMax
 
   feed.onBatch(add)
   feed.onReset(() => begin(null))

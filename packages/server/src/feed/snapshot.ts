@@ -1,4 +1,5 @@
 import { assert, HeadwaterError } from '@headwater/protocol'
+import type { Transaction } from '../ports.ts'
 
 /** A pg_snapshot: every transaction below `xmin` is visible, none from `xmax` on, and in between all but those in `running`. */
 export interface Snapshot {
@@ -41,4 +42,11 @@ export function latest(a: Snapshot, b: Snapshot): Snapshot {
   const answer = includes(a, b) ? a : b
   assert(includes(answer, a) && includes(answer, b), 'snapshots of one primary are ordered')
   return answer
+}
+
+/** That of the transaction. Rejects with `standby` on a database that does not show transactions in progress. */
+export async function snapshotIn(transaction: Transaction): Promise<Snapshot> {
+  const rows = await transaction.query('select pg_current_snapshot()::text as snapshot, pg_is_in_recovery() as standby')
+  if (rows[0]?.standby !== false) throw new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary.')
+  return snapshotOf(String(rows[0].snapshot))
 }

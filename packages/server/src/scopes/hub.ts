@@ -32,6 +32,8 @@ export interface Hub<M extends Member> {
   /** Who is connected, with their devices. */
   people(): ReadonlyMap<UserId, ReadonlySet<M>>
   withDevice(device: DeviceId): M | undefined
+  /** Everything that somebody listens to. */
+  streams(): Iterable<StreamKey>
   /** Every member whom a change concerns is in one group. */
   route(changes: readonly Change[]): readonly Group<M>[]
 }
@@ -113,6 +115,7 @@ export function createHub<M extends Member>(): Hub<M> {
     unlisten,
     people: () => byUser,
     withDevice: (device) => byDevice.get(device),
+    streams: () => byStream.keys(),
     route,
   }
 }

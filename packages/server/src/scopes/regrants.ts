@@ -3,7 +3,7 @@
 // within minutes if nothing told it.
 import { HeadwaterError, type UserId } from '@headwater/protocol'
 import type { Grants } from '../api.ts'
-import type { ReadAlong } from '../feed/feed.ts'
+import type { ReadAlong } from '../feed/batch.ts'
 import { limits } from '../limits.ts'
 import type { Clock } from '../ports.ts'
 import { affectedBy } from './affected.ts'

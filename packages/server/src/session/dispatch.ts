@@ -11,6 +11,7 @@ import type { GrantsAlong, Subscriber } from './subscriber.ts'
 export function dispatch(feed: Feed<GrantsAlong>, hub: Hub<Subscriber>): () => void {
   return feed.onBatch((batch) => {
     if (batch.barriers.size > 0) for (const subscriber of [...hub.members()]) subscriber.meet(batch.barriers)
+    if (batch.large !== null) for (const subscriber of [...hub.members()]) subscriber.overtake(batch.large)
     if (batch.along !== null) for (const subscriber of hub.members()) subscriber.regrant(batch)
     const cleared = batch.cleared.map(({ table }) => table)
     const outcomes = outcomesOf(batch.outcomes, hub)

@@ -4,10 +4,10 @@ import { type Cursor, HeadwaterError } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import type { Held } from '../feed/columns.ts'
 import type { Batch } from '../feed/feed.ts'
-import { type LogRow, readStep } from '../feed/log.ts'
+import { readTail, type Tail } from '../feed/large.ts'
 import { nestedKeys, settleNested } from '../feed/nested.ts'
 import { type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
-import { type Snapshot, snapshotOf } from '../feed/snapshot.ts'
+import { type Snapshot, snapshotIn } from '../feed/snapshot.ts'
 import type { StreamKey } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
@@ -38,21 +38,20 @@ export interface Load {
   isContinued: boolean
 }
 
-/** Sends a load's rows; `onTurn` is told of every snapshot that was read. Afterwards `at` is the snapshot of all of it. */
-export type Fetch = (load: Load, onTurn?: (transaction: Transaction, granted: Granted) => Promise<void>) => Promise<void>
+/** Sends a load's rows; `onEnd` is told of the snapshot of the last of them. Afterwards that is `at`, of all of it. What was sent already is brought up to date. */
+export type Fetch = (load: Load, onEnd?: (transaction: Transaction, granted: Granted) => Promise<void>) => Promise<void>
 
 export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Transaction) => Promise<Granted>): Fetch {
   const { schema, transmit, isFull } = deps
   const encoders = encodersOf(schema)
 
   /** True: all of it was sent. */
-  async function turn(transaction: Transaction, load: Load, onTurn: Parameters<Fetch>[1]): Promise<boolean> {
+  async function turn(transaction: Transaction, load: Load, onEnd: Parameters<Fetch>[1]): Promise<boolean> {
     // What was delivered by now is visible in the snapshot that is taken next.
     load.batches = []
     const cursor = deps.feed.cursor()
     const snapshot = await snapshotIn(transaction)
     const granted = await grantedIn(transaction)
-    await onTurn?.(transaction, granted)
     const held = heldOf(deps.sets, load.streams, granted)
     if (load.held !== null && (held.size < load.held.size || [...held].some(([stream, set]) => load.held?.get(stream) !== set))) throw changedAsAWhole()
     if (load.at !== null) load.missed.push(...(await missedSince(transaction, held, load.isContinued, load.at)))
@@ -69,15 +68,17 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
       return bytes < limits.loadTurnBytes && !isFull()
     })
     load.place = stopped ?? load.place
+    if (stopped === null) await onEnd?.(transaction, granted)
     return stopped === null
   }
 
   /** In order, what changed in what the streams contain. */
   async function missedSince(transaction: Transaction, held: Held, isContinued: boolean, since: Snapshot): Promise<readonly Net[]> {
-    const { rows } = await readStep(transaction, since)
-    const net = await settled(transaction, schema, encoders, rows)
+    const tail = await readTail(transaction, encoders, since, held.keys())
+    const { rows } = tail
+    const net = await settled(transaction, schema, encoders, tail)
     const tables = tablesOf(schema, held)
-    if ([...net.barriers, ...net.cleared.map(({ table }) => table)].some((table) => tables.has(table))) throw changedAsAWhole()
+    if (tail.heavy.size > 0 || [...net.barriers, ...net.cleared.map(({ table }) => table)].some((table) => tables.has(table))) throw changedAsAWhole()
     // On another connection some turns may have come after the cursor, and have shown what has gone again: it is in no net change.
     const each = isContinued ? rows.map((row) => netOf([row], encoders)) : []
     const isConcerned = ({ before, after }: Change) => [...before, ...after].some((stream) => held.has(stream))
@@ -90,28 +91,18 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
     return (place) => markText({ load: number, digest, cursor, place })
   }
 
-  return async (load, onTurn) => {
+  return async (load, onEnd) => {
     for (let isDone = false; !isDone; ) {
       await deps.drained()
-      isDone = await deps.slots.run(() => deps.database.transaction('read', (transaction) => turn(transaction, load, onTurn)))
+      isDone = await deps.slots.run(() => deps.database.transaction('read', (transaction) => turn(transaction, load, onEnd)))
     }
   }
 }
 
-/** Everything since a snapshot, net, in the transaction's own. */
-export async function netSince(transaction: Transaction, schema: Schema, encoders: Encoders, since: Snapshot): Promise<Net> {
-  return settled(transaction, schema, encoders, (await readStep(transaction, since)).rows)
-}
-
-async function settled(transaction: Transaction, schema: Schema, encoders: Encoders, rows: readonly LogRow[]): Promise<Net> {
+/** What is net of it, in the transaction's own snapshot. */
+export async function settled(transaction: Transaction, schema: Schema, encoders: Encoders, { rows }: Tail): Promise<Net> {
   const net = netOf(rows, encoders)
   return { ...net, changes: await settleNested(transaction, schema, encoders, nestedKeys(rows), net.changes) }
-}
-
-export async function snapshotIn(transaction: Transaction): Promise<Snapshot> {
-  const rows = await transaction.query('select pg_current_snapshot()::text as snapshot, pg_is_in_recovery() as standby')
-  if (rows[0]?.standby !== false) throw new HeadwaterError('standby', 'This PostgreSQL is a standby in recovery.', 'Give Headwater the URL of the primary.')
-  return snapshotOf(String(rows[0].snapshot))
 }
 
 /** What does not fit the schema would be encoded wrongly. */
@@ -123,4 +114,4 @@ export function refuseMisfits(tables: Iterable<string>, troubles: ReadonlyMap<st
 }
 
 /** A table was emptied, a scope lost, or a role changed that shows other columns: what the device has of the load is not worth keeping. */
-const changedAsAWhole = () => new HeadwaterError('unavailable', 'What was being loaded has changed as a whole.', 'The device greets again.')
+export const changedAsAWhole = () => new HeadwaterError('unavailable', 'What was being loaded has changed as a whole.', 'The device greets again.')

@@ -1,19 +1,20 @@
 // How a device gets rows that it does not hold yet: loads at a snapshot of their own, revealed where the device has come to that snapshot.
-import { type Cursor, HeadwaterError, type Hello, type Outcome, type ScopeKey } from '@headwater/protocol'
+import { type Cursor, HeadwaterError, type Hello, type Outcome, type ScopeKey, limits as wire } from '@headwater/protocol'
 import type { Held } from '../feed/columns.ts'
 import { checkCursor } from '../feed/cursor.ts'
 import type { Batch } from '../feed/feed.ts'
 import { type Change, encodersOf, type Net } from '../feed/net.ts'
 import { both, restOf } from '../feed/rest.ts'
-import { includes, isVisible, type Snapshot } from '../feed/snapshot.ts'
+import { includes, isVisible, type Snapshot, snapshotIn } from '../feed/snapshot.ts'
 import { type StreamKey, streamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
 import { type Granted, regranted } from '../scopes/grants.ts'
-import { countRows, isPlace, loadStart, type Place, tablesIn, tablesOf } from '../scopes/load.ts'
-import { createFetch, type Load, netSince, snapshotIn } from './fetch.ts'
+import { countRows, isPlace, loadStart, type Place } from '../scopes/load.ts'
+import { changedAsAWhole, createFetch, type Load } from './fetch.ts'
 import { checkpointFrame, type Head, tablesText } from './frame.ts'
 import { digestOf, readMark } from './mark.ts'
+import { missedSince } from './missed.ts'
 import { heldOf, showsTheSame } from './roles.ts'
 import type { Attached, GrantsAlong, Holding, Subscriber, SubscriberDeps } from './subscriber.ts'
 
@@ -80,6 +81,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
   const { feed, schema, database, sets } = deps
   const { device, user } = holding
   const encoders = encodersOf(schema)
+  const app = { schema, encoders }
   const underWay = new Set<Load>()
   const fetch = createFetch(deps, grantedIn)
   let loads = 0
@@ -89,23 +91,32 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const load = begin([], null)
     const found = await deps.slots.run(() => database.transaction('read', (transaction) => greet(transaction, hello, onWelcome)))
     const { resume, before, stale, groups } = found
+    const greeted = holding.granted
     loads = Math.max(loads, found.continued?.number ?? 0)
     // Rows that are shown already are exchanged as one: nobody should see them go and come again.
     const isShowing = resume !== 'ok' && (hello.cursor !== null || hello.granted.length > 0)
     let { outcomes, missed } = found
     Object.assign(load, { at: found.snapshot })
+    const onEnd = async (transaction: Transaction, granted: Granted) => {
+      holding.granted = granted
+      outcomes = (await outcomesIn(transaction, hello)).list
+      if (found.since === null) return
+      const others = new Set([...before].filter((stream) => !stale.includes(stream)))
+      const late = await missedSince(transaction, app, found.since, others, stale.length > 0)
+      if (late.stale.length > 0) throw changedAsAWhole()
+      missed = late.missed
+    }
     if (isShowing || stale.length > 0) {
       const streams = isShowing ? groups.flat() : stale
       Object.assign(load, { at: null, streams, total: found.total, ...(isShowing && found.continued), isContinued: isShowing && found.continued !== null })
-      await fetch(load, async (transaction, granted) => {
-        holding.granted = granted
-        outcomes = (await outcomesIn(transaction, hello)).list
-        if (found.since !== null) missed = missedIn(await netSince(transaction, schema, encoders, found.since), before).missed
-      })
+      await fetch(load, onEnd)
     }
-    await feed.reach()
-    if (found.isRecent) missed = recentOf(found)
-    const gained = settleGrants(load)
+    await reach(load, onEnd)
+    // Another turn of the load has read it from the log.
+    if (found.isRecent && load.at === found.snapshot) missed = recentOf(found)
+    settleGrants(load)
+    // Since the greeting was read, whether a batch told of it or a turn of the load.
+    const gained = [...holding.granted.keys()].filter((scope) => !greeted.has(scope))
     const wanted: Held = new Map([...found.kept, ...(load.held ?? [])])
     const isAnew = resume !== 'ok'
     reveal(load, { replace: isAnew, wanted, tag: isAnew ? null : hello.grants, before, outcomes, missed, more: !isShowing && groups.length > 0, again: stale })
@@ -126,7 +137,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const groups = groupsOf(hello.held).filter((group) => group.length > 0)
     const since = resume === 'ok' && checked?.position ? checked.position.snapshot : null
     const isRecent = since !== null && (await deps.recent.reaches(transaction, snapshot, since))
-    const { missed, stale } = missedIn(since === null || isRecent ? noNet : await netSince(transaction, schema, encoders, since), before)
+    const { missed, stale } = since === null || isRecent ? { missed: noNet, stale: [] } : await missedSince(transaction, app, since, before)
     const continued = stale.length > 0 ? null : await continuedIn(transaction, snapshot, hello, groups)
     onWelcome({ resume, last: outcomes.last, continued: continued !== null })
     const kept = heldOf(
@@ -167,31 +178,15 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const held = heldOf(sets, group, holding.granted)
     if (!isPlace(schema, held, mark.place)) return null
     const { snapshot } = checked.position
-    const { cleared, barriers } = await netSince(transaction, schema, encoders, snapshot)
-    const tables = tablesOf(schema, held)
-    return [...barriers, ...cleared.map(({ table }) => table)].some((table) => tables.has(table))
-      ? null
-      : { number: mark.load, place: mark.place, at: snapshot, cursor: mark.cursor, held }
+    const { stale } = await missedSince(transaction, app, snapshot, new Set(held.keys()), true)
+    return stale.length > 0 ? null : { number: mark.load, place: mark.place, at: snapshot, cursor: mark.cursor, held }
   }
 
-  /**
-   * What a device missed since its cursor, and what it has to load again because a row cannot tell it. A table that was emptied meanwhile is
-   * loaded again with it: on the device what is cleared goes after what was loaded has come.
-   */
-  function missedIn(net: Net, before: ReadonlySet<StreamKey>): { readonly missed: Net; readonly stale: readonly StreamKey[] } {
-    if (net.barriers.size === 0) return { missed: net, stale: [] }
-    const tables = new Set([...net.barriers, ...net.cleared.map(({ table }) => table)])
-    const stale = [...before].filter((stream) => tablesIn(schema, stream).some((table) => tables.has(table)))
-    return { missed: { ...net, changes: net.changes.filter(({ table }) => !tables.has(table)), cleared: [] }, stale }
-  }
-
-  /** What a person gained while their greeting was answered. */
-  function settleGrants(load: Load): readonly ScopeKey[] {
+  /** What a person holds now: their grants may have changed while their greeting was answered. */
+  function settleGrants(load: Load): void {
     // Of the same snapshot as well: what has ended in between leaves no trace in it.
     const later = load.batches.filter((batch) => load.at === null || includes(batch.snapshot, load.at)).flatMap(({ along }) => along?.get(user) ?? [])
-    const before = holding.granted
-    holding.granted = later.reduce(regranted, before)
-    return [...holding.granted.keys()].filter((scope) => !before.has(scope))
+    holding.granted = later.reduce(regranted, holding.granted)
   }
 
   async function joinAll({ groups, continued, total }: Greeted): Promise<void> {
@@ -222,7 +217,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const load = begin(streams, total)
     if (continued) Object.assign(load, continued, { isContinued: true })
     await fetch(load)
-    await feed.reach()
+    await reach(load)
     const wanted = load.held ?? new Map()
     reveal(load, { replace: false, wanted, before: new Set(), outcomes: [], missed: noNet, more, again: again ? [...wanted.keys()] : [] })
     const missing = streams.filter((stream) => !load.held?.has(stream))
@@ -230,6 +225,15 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     const regained = missing.filter((stream) => holding.granted.has(streamScope(stream)))
     const denied = missing.filter((stream) => !holding.granted.has(streamScope(stream)))
     return [...denied, ...(await join(regained))]
+  }
+
+  /** Everything committed before the call has been delivered to the load. What came in batches that are not in memory is brought by another turn of it. */
+  async function reach(load: Load, onEnd?: Parameters<typeof fetch>[1]): Promise<void> {
+    await feed.reach()
+    while (load.batches.some((batch) => batch.large !== null && (load.at === null || !includes(load.at, batch.snapshot)))) {
+      await fetch(load, onEnd)
+      await feed.reach()
+    }
   }
 
   /** Everything up to the feed's position has been delivered; what the load missed since its snapshot is in the kept batches. */
@@ -267,7 +271,9 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       more: found.more,
       outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
     }
-    holding.transmit(checkpointFrame(head, tablesText(changes, cleared, holding.held)))
+    const frame = checkpointFrame(head, tablesText(changes, cleared, holding.held))
+    if (frame.length > wire.downBytesMax) throw changedAsAWhole()
+    holding.transmit(frame)
     // Roles that came while it was loaded show more than was loaded.
     join(few).catch(deps.onFailure)
   }

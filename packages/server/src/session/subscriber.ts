@@ -1,7 +1,8 @@
 // What one device holds, and how it stays level: loads at a snapshot of their own, and from there on the batches of the feed.
 // Invariant: at every checkpoint the device is at one snapshot of the database for everything it holds.
-import { type DeviceId, HeadwaterError, type Hello, type Roles, type ScopeKey, type UserId } from '@headwater/protocol'
+import { type DeviceId, HeadwaterError, type Hello, type Roles, type ScopeKey, type UserId, limits as wire } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
+import type { Large } from '../feed/batch.ts'
 import type { ColumnSet, ColumnSets, Held } from '../feed/columns.ts'
 import type { Identity, Resume } from '../feed/cursor.ts'
 import type { Batch, Feed } from '../feed/feed.ts'
@@ -76,6 +77,8 @@ export interface Subscriber {
   regrant(batch: Batch<GrantsAlong>): void
   /** Tables that the device has to load again, if it holds any of them: its connection ends, and its next greeting does that. Before anything else of a batch. */
   meet(barriers: ReadonlySet<string>): void
+  /** What memory does not hold of a batch: if it concerns the device, its connection ends as well, and the next greeting reads it. */
+  overtake(large: Large): void
   /** A batch, in order: what it shares with others of what concerns it, and what became of its own mutations. */
   deliver(batch: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): void
   /** Hands out the feed's cursor if the device's is older. */
@@ -209,10 +212,16 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     const isOwn = left.length > 0 || roles.size > 0 || outcomes.length > 0
     if (!isOwn && shared.isEmpty()) return
     holding.cursor = batch.cursor
-    if (!isOwn) return transmit(shared.frame())
-    const own = { cursor: batch.cursor, left, grants: rolesSince(undefined), outcomes: outcomes.map(({ outcome }) => outcome) }
+    const frame = isOwn ? ownFrame(batch, shared, outcomes) : shared.frame()
+    // No device would take it, now or after a greeting that told it the same.
+    if (frame.length > wire.downBytesMax) return deps.onFailure(tooMuch())
+    transmit(frame)
+  }
+
+  function ownFrame({ cursor }: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): string {
+    const own = { cursor, left, grants: rolesSince(undefined), outcomes: outcomes.map(({ outcome }) => outcome) }
     left = []
-    transmit(checkpointFrame(own, shared.tables()))
+    return checkpointFrame(own, shared.tables())
   }
 
   const subscriber: Subscriber = {
@@ -234,6 +243,9 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       if (!isBetween && [...tablesOf(deps.schema, held)].every((table) => !barriers.has(table))) return
       deps.onFailure(new HeadwaterError('unavailable', 'A table has changed its form.', 'The device greets again, and loads it anew.'))
     },
+    overtake: (large) => {
+      if (holding.isAttached && (large.devices.has(device) || haveCommon(held, large.streams))) deps.onFailure(tooMuch())
+    },
     deliver,
     refreshCursor: () => {
       if (!holding.isAttached || holding.cursor === feed.cursor()) return
@@ -249,3 +261,13 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
   }
   return subscriber
 }
+
+function haveCommon(a: { readonly size: number; keys(): Iterable<StreamKey>; has(stream: StreamKey): boolean }, b: ReadonlySet<StreamKey>): boolean {
+  const [few, many] = a.size < b.size ? [a, b] : [b, a]
+  for (const stream of few.keys()) if (many.has(stream)) return true
+  return false
+}
+
+/** The code is one of which a device says nothing: it is level again in a moment. */
+const tooMuch = () =>
+  new HeadwaterError('draining', 'More has changed than is told row by row.', 'The device greets again, and loads anew what has changed as a whole.')

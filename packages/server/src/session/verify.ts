@@ -5,12 +5,12 @@ import type { ColumnSet } from '../feed/columns.ts'
 import type { Batch } from '../feed/feed.ts'
 import { encodersOf } from '../feed/net.ts'
 import { restOf } from '../feed/rest.ts'
-import { isVisible, type Snapshot } from '../feed/snapshot.ts'
+import { isVisible, type Snapshot, snapshotIn } from '../feed/snapshot.ts'
 import { type StreamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Transaction } from '../ports.ts'
 import { loadRows, loadStart, type Place, tablesIn } from '../scopes/load.ts'
-import { refuseMisfits, snapshotIn } from './fetch.ts'
+import { refuseMisfits } from './fetch.ts'
 import { checkpointFrame, noTables } from './frame.ts'
 import type { Loads } from './loading.ts'
 import type { GrantsAlong, Holding, SubscriberDeps } from './subscriber.ts'
@@ -49,7 +49,7 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
         const { since, ...sums } = await sumOf(stream, set, batches)
         await feed.reach()
         if (holding.held.get(stream) !== set) return
-        if (batches.some((batch) => hasChanged(batch, since, stream))) continue
+        if (batches.some((batch) => batch.large !== null || hasChanged(batch, since, stream))) continue
         const checks: readonly Checksum[] = [{ scope: streamScope(stream), load: streamLoad(stream) === 'eager' ? 'granted' : 'held', ...sums }]
         holding.cursor = feed.cursor()
         return holding.transmit(checkpointFrame({ cursor: feed.cursor(), checks }, noTables))

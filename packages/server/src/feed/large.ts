@@ -1,0 +1,115 @@
+// The log where it is more than memory should hold. Of such a piece only what is asked for is read; and where even that is too much, it is
+// said, so that the rows themselves are loaded again.
+import { type DeviceId, deviceId } from '@headwater/protocol'
+import { limits } from '../limits.ts'
+import type { Transaction } from '../ports.ts'
+import { type LogRow, logColumns, logRowOf, newSince, readWhole, rowBytes, rowHash } from './log.ts'
+import { type Encoders, streamsOf } from './net.ts'
+import type { Snapshot } from './snapshot.ts'
+import { type StreamKey, streamScope } from './stream.ts'
+
+/** What of the log since a snapshot concerns some streams. */
+export interface Tail {
+  /** In the order of the log: of every row that is or was in one of the streams, but for those in `heavy` alone, all that happened to it. */
+  readonly rows: readonly LogRow[]
+  /** Streams of which more has changed than is worth telling. */
+  readonly heavy: ReadonlySet<StreamKey>
+}
+
+/** Up to the transaction's snapshot. */
+export async function readTail(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>): Promise<Tail> {
+  const whole = await readWhole(transaction, since, limits.toldBytesMax)
+  if (whole !== null) return { rows: whole, heavy: new Set() }
+  const { light, heavy } = divide(await weigh(transaction, encoders, since, streams))
+  return { rows: await rowsOf(transaction, since, light, 'tb'), heavy: new Set(heavy) }
+}
+
+/** Of a step that memory should not hold, what can be said at once. */
+export interface Summary extends Tail {
+  readonly count: number
+  /** Of the rows' hashes. */
+  readonly sum: bigint
+  /** SQL names of tables of which it has changes, and of those of them that were emptied or have a barrier. */
+  readonly tables: ReadonlySet<string>
+  readonly emptied: ReadonlySet<string>
+  /** Devices of which it decided mutations, if these are too many to be among the rows. */
+  readonly devices: ReadonlySet<DeviceId>
+}
+
+export async function readSummary(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>): Promise<Summary> {
+  const groups = await transaction.query(
+    `select l.table_name, l.op::text as op, count(*)::text as count, sum(${rowHash})::text as sum from headwater.log l where ${newSince('$1::text')} group by 1, 2`,
+    [since.text],
+  )
+  const tablesBy = (ops: string) =>
+    new Set(groups.filter(({ op, table_name }) => table_name !== null && ops.includes(String(op))).map(({ table_name }) => String(table_name)))
+  const countOf = (ops: string) => groups.filter(({ op }) => ops.includes(String(op))).reduce((total, { count }) => total + Number(count), 0)
+  const { light, heavy } = divide(await weigh(transaction, encoders, since, streams))
+  const told = countOf('m') > limits.toldRowsMax ? '' : 'm'
+  const devices = told
+    ? []
+    : await transaction.query(`select distinct l.key::json ->> 0 as device from headwater.log l where l.op = 'm' and ${newSince('$1::text')}`, [since.text])
+  return {
+    count: countOf('iudtgmjb'),
+    sum: groups.reduce((total, { sum }) => total + BigInt(String(sum)), 0n),
+    tables: tablesBy('iudtg'),
+    emptied: tablesBy('tb'),
+    rows: light.length + countOf(told) === 0 ? [] : await rowsOf(transaction, since, light, told),
+    heavy: new Set(heavy),
+    devices: new Set(devices.map(({ device }) => deviceId(String(device)))),
+  }
+}
+
+interface Weight {
+  rows: number
+  bytes: number
+}
+
+/** How much happened in streams; those in which nothing did are not among them. */
+async function weigh(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>): Promise<ReadonlyMap<StreamKey, Weight>> {
+  const asked = new Set(streams)
+  const weights = new Map<StreamKey, Weight>()
+  const found = await transaction.query(weighSql, [since.text, scopesText(asked)])
+  for (const { table_name, scope, rows, bytes } of found) {
+    const encoder = encoders.get(String(table_name))
+    for (const stream of encoder === undefined ? [] : streamsOf(encoder, [String(scope)])) {
+      if (!asked.has(stream)) continue
+      const weight = weights.get(stream) ?? { rows: 0, bytes: 0 }
+      weights.set(stream, { rows: weight.rows + Number(rows), bytes: weight.bytes + Number(bytes) })
+    }
+  }
+  return weights
+}
+
+/** The lightest first, until it is too much in all. */
+function divide(weights: ReadonlyMap<StreamKey, Weight>): { readonly light: readonly StreamKey[]; readonly heavy: readonly StreamKey[] } {
+  const inOrder = [...weights].sort(([, a], [, b]) => a.bytes - b.bytes)
+  let [rows, bytes] = [0, 0]
+  const isTold = inOrder.map(([, weight]) => {
+    rows += weight.rows
+    bytes += weight.bytes
+    return rows <= limits.toldRowsMax && bytes <= limits.toldBytesMax
+  })
+  const names = inOrder.map(([stream]) => stream)
+  return { light: names.filter((_, i) => isTold[i]), heavy: names.filter((_, i) => !isTold[i]) }
+}
+
+const scopesText = (streams: Iterable<StreamKey>) => JSON.stringify([...new Set([...streams].map(streamScope))])
+
+const isAsked = (scope: string) => `${scope} in (select asked.scope from json_array_elements_text($2::text::json) as asked(scope))`
+
+const weighSql = `select l.table_name, named.scope, count(*)::text as rows, sum(${rowBytes})::text as bytes
+  from headwater.log l cross join lateral unnest(l.scopes_before || l.scopes_after) as named(scope)
+  where ${newSince('$1::text')} and ${isAsked('named.scope')} group by l.table_name, named.scope`
+
+/** All that happened to the rows of these streams, before and after they were in them as well; and the rows of the log that are of these kinds. */
+async function rowsOf(transaction: Transaction, since: Snapshot, streams: readonly StreamKey[], ops: string): Promise<readonly LogRow[]> {
+  const rows = await transaction.query(
+    `select ${logColumns} from headwater.log l where ${newSince('$1::text')} and (position(l.op::text in $3) > 0 or (l.table_name, l.key) in (
+      select moved.table_name, moved.key from headwater.log moved where ${newSince('$1::text', 'moved')}
+        and exists (select from unnest(moved.scopes_before || moved.scopes_after) as named(scope) where ${isAsked('named.scope')})
+    )) order by l.seq`,
+    [since.text, scopesText(streams), ops],
+  )
+  return rows.map(logRowOf)
+}
