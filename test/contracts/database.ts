@@ -5,6 +5,7 @@ import type { DatabaseKind, OpenedDatabase } from '../harness/databases.ts'
 import { batchesContract } from './database/batches.ts'
 import { closingContract } from './database/closing.ts'
 import { errorsContract } from './database/errors.ts'
+import { guardContract } from './database/guard.ts'
 import { streamsContract } from './database/streams.ts'
 import { tailContract } from './database/tail.ts'
 import { transactionsContract } from './database/transactions.ts'
@@ -33,5 +34,6 @@ export function databaseContract({ name, open }: DatabaseKind): void {
     describe('streams', () => streamsContract(given))
     describe('the tail', () => tailContract(given))
     describe('closing', () => closingContract(open))
+    describe('a guard', () => guardContract(open))
   })
 }

@@ -109,7 +109,7 @@ export async function startServer(database: Database, over: Partial<ServerOption
   await prepare(database)
   const server = await createServer({ schema, access, mutators, grants, database, authenticate: ({ headers }) => headers.get('x-user'), ...over })
   const { url } = await server.listen({ port: 0 })
-  return { ...server, url }
+  return Object.assign(server, { url })
 }
 
 export const keys = { projects: ['id'], members: ['projectId', 'userId'], messages: ['id'], samples: ['id'] } as const

@@ -81,7 +81,7 @@ async function follow(database: Database, grants: Grants, people: readonly strin
     throw error
   }
   const regranting = createRegranting({ grants, relations: found, people: () => connected, clock, onTrouble, wake: () => feed.wake() })
-  const feed: Feed<Regrants> = createFeed({ database, clock, schema, identity, along: regranting.along, listened: () => [], onTrouble })
+  const feed: Feed<Regrants> = createFeed({ database, clock, schema, identity, along: regranting.along, listened: () => [], check: async () => {}, onTrouble })
   const batches: Regrants[] = []
   feed.onBatch(({ along }) => {
     if (along === null) return

@@ -66,6 +66,7 @@ async function follow(database: Database) {
     identity,
     along: { isNeeded: () => false, read: async () => null },
     listened: () => [],
+    check: async () => {},
     onTrouble: (error) => follower.wrong.push(String(error)),
   })
   await feed.start()

@@ -2,6 +2,7 @@ import { HeadwaterError } from '@headwater/protocol'
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty'
 import { can } from './command/can.ts'
 import { dev } from './command/dev.ts'
+import { identity } from './command/identity.ts'
 import { init } from './command/init.ts'
 import { migrate } from './command/migrate.ts'
 import { start } from './command/start.ts'
@@ -13,7 +14,7 @@ import { explain } from './explain.ts'
 import { version } from './version.ts'
 
 // Each has arguments of its own; the command line only needs their names.
-const commands = { init, dev, start, migrate, tail, status, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<Record<string, CommandDef>>
+const commands = { init, dev, start, migrate, tail, status, identity, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<Record<string, CommandDef>>
 const headwater = defineCommand({
   meta: { name: 'headwater', version, description: 'One truth in PostgreSQL, an instant copy on every device.' },
   subCommands: commands,

@@ -70,9 +70,14 @@ async function run(args: DevArgs, { isProduction, tell }: Mode & { readonly tell
   const chosen = given ?? config.database ?? embedded ?? (await openEmbedded({ directory: app.database }))
   if (chosen !== embedded) await embedded?.close()
   const database = chosen === 'native' ? await openNative({ directory: app.database, port: sqlPort }) : chosen
-  const server = await createServer({ ...config, database, onTrouble })
+  let isStarting = true
+  // Of a database that is held at the start it is said below, once.
+  const exceptHeld = (error: unknown) => (isStarting && error instanceof HeadwaterError && error.code === 'held' ? undefined : onTrouble(error))
+  const server = await createServer({ ...config, database, stateDirectory: config.stateDirectory ?? app.own, onTrouble: exceptHeld })
   let gateway: Gateway | null = null
   try {
+    isStarting = false
+    tellHeld(server, isProduction)
     if (config.seed && !isProduction) await seedOnce(server.database, config.seed)
     gateway = isEmbedded(database) ? await openGateway(database, { port: sqlPort }) : null
     const sql = gateway === null ? sqlUrlOf(database) : `postgres://postgres@127.0.0.1:${gateway.port}/postgres`
@@ -90,6 +95,15 @@ async function run(args: DevArgs, { isProduction, tell }: Mode & { readonly tell
     await server.close()
     await forgetRunning(app)
   }
+}
+
+/** Whoever develops is told at once, with the database free for the command that decides; in production the server waits for it, and says so to whoever asks. */
+function tellHeld(server: Server, isProduction: boolean): void {
+  const held = server.held()
+  if (held === null) return
+  const error = new HeadwaterError('held', held.message, held.hint)
+  if (!isProduction) throw error
+  onTrouble(error)
 }
 
 /** URLs of what is loaded from now on, where somebody watches. */
@@ -154,7 +168,7 @@ async function listen(server: Server, { port: given, host = '127.0.0.1', fetch, 
 /** `url`: null where the pages are elsewhere. */
 function greeting(server: Server, url: string | null, sql: string | null): string {
   const lines = url === null ? [] : [`${paint('green', '●')} ${paint('bold', url)}`]
-  lines.push(paint('dim', `  database ${server.identity.database} (${server.database.kind})`))
+  lines.push(paint('dim', `  database ${server.held() ? 'held' : server.identity.database} (${server.database.kind})`))
   if (sql !== null) lines.push(paint('dim', `  psql ${sql}`))
   return `${lines.join('\n')}\n`
 }

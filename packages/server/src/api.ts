@@ -3,6 +3,7 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Access, ArgsOf, Key, Mutators, Query, Reading, Row, Schema, ServerInsert, ServerUpdate, StandardSchema, TableName, Tx } from '@headwater/schema'
 import type { Explain } from './explain/answer.ts'
+import type { Finding } from './identity/judge.ts'
 import type { After, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
 import type { LogLimits } from './limits.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database, Parameter, SqlRow } from './ports.ts'
@@ -96,6 +97,11 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
   readonly directUrl?: string
   /** Where an embedded or a native database lives. Default: `.headwater/database`. */
   readonly directory?: string
+  /**
+   * Where this server remembers which database it served, outside of that database: a folder that outlives a restart, and is not copied or restored together with the database. Default: beside
+   * `.headwater/database`, or `<directory>.state`; a database that the app has opened itself is remembered only if this is given. Several servers may share one or have one each.
+   */
+  readonly stateDirectory?: string
   /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */
   readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
   readonly grants: Grants
@@ -125,7 +131,10 @@ export interface ListenOptions {
 export interface Server {
   /** The database, for the app's own SQL. What it writes reaches devices like any other write. */
   readonly database: Database
+  /** Throws `held` while nobody is served. */
   readonly identity: { readonly database: string; readonly history: string }
+  /** Why nobody is served, and what to run; null: somebody is. Everything else here that asks the database then throws `held`. */
+  held(): Finding | null
   /** The app's tables were made by this start: there is nothing in them. */
   readonly isNew: boolean
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>

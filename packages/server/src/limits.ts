@@ -114,6 +114,10 @@ export const limits = {
   /** A server says that it is there so often, and counts as gone after so long. */
   serverBeatMs: 10_000,
   serverGoneMs: 45_000,
+  /** How far a database has come is written down this often. */
+  identityMs: 10_000,
+  /** A database that is held is looked at this often. */
+  heldMs: 1_000,
   connectionsMax: 20_000,
   /** Work after commit, where the app does not say otherwise. */
   jobs: { timeoutMs: 60_000, triesMax: 15, retryMsMin: 1_000, retryMsMax: 3_600_000, atOnceMax: 16 },

@@ -17,6 +17,8 @@ export type Parameter = string | number | boolean | null
 /** Values as text, number, boolean or null. A statement casts everything else (`::text`) in its text. */
 export type SqlRow = Readonly<Record<string, unknown>>
 
+export type Query = (text: string, parameters: readonly Parameter[]) => Promise<readonly SqlRow[]>
+
 export interface Statement {
   readonly text: string
   readonly parameters: readonly Parameter[]
@@ -47,12 +49,27 @@ export type OnRows = (rows: readonly string[]) => Going | Promise<Going>
  */
 export type TransactionMode = 'write' | 'read' | 'define'
 
+/** Where a database is, as far as one place can be told from another, and without what is secret. */
+export interface Place {
+  /** `postgres://localhost:5432/app`, or the real path of a directory. */
+  readonly text: string
+  /** Device and inode of a directory: it stays the same when it is renamed, and is another one in a copy. null: it is not a directory. */
+  readonly node: string | null
+}
+
 /**
  * A PostgreSQL. Two implementations: `postgres` (a server, by URL) and `embedded` (PGlite, in this process).
  * Both run the suite in test/contracts/database.ts.
  */
 export interface Database {
   readonly kind: 'postgres' | 'embedded'
+  /** Where it is; null: in memory, gone with the process. */
+  readonly place: Place | null
+  /**
+   * From now on every session is checked before anybody gets it, by statements of its own; a rejection rejects what asked for the session. Sessions of before are
+   * used no more, but for those of tails, which check themselves. Called again, it checks all anew.
+   */
+  guard(check: (query: Query) => Promise<void>): void
   /** One statement in a transaction of its own. On `embedded` it waits for its turn. */
   query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]>
   /** Statements of DDL, separated by semicolons, without parameters, in one transaction. */

@@ -1,40 +1,31 @@
 // Puts the parts together. What happens is in them.
 import { randomBytes } from 'node:crypto'
-import { HeadwaterError } from '@headwater/protocol'
+import { dirname, resolve } from 'node:path'
+import { type Down, encode, HeadwaterError } from '@headwater/protocol'
 import { checkAccess, checkSchema, type Mutators, type Schema } from '@headwater/schema'
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
-import { createExplain } from './explain/explain.ts'
-import { createColumnSets } from './feed/columns.ts'
-import { createFeed, type Feed } from './feed/feed.ts'
 import { checkLogLimits } from './feed/prune.ts'
-import { createPruner } from './feed/pruner.ts'
-import { createMemory } from './feed/recent.ts'
-import { createHttp } from './http/http.ts'
-import { openapiOf } from './http/openapi.ts'
-import { createDrift } from './install/drift.ts'
-import { type Installed, install } from './install/install.ts'
+import type { HttpRequest } from './http/http.ts'
+import { problem, problemResponse } from './http/problem.ts'
+import { type Finding, serverHint } from './identity/judge.ts'
+import { createKeeper, type Keeper } from './identity/keeper.ts'
+import { createStateFolder } from './identity/stateFolder.ts'
+import { install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
-import { createWorker } from './jobs/worker.ts'
-import { limits } from './limits.ts'
-import { forgetPiece } from './mutate/forget.ts'
-import { namesOf } from './mutate/outcome.ts'
+import { createLife, type Life } from './life.ts'
 import { ownMutators } from './mutate/own.ts'
-import type { MutateDeps } from './mutate/run.ts'
-import { createMetrics, type Metrics } from './operations/measures.ts'
-import { createOperations } from './operations/operations.ts'
-import type { Chance, Clock, Database } from './ports.ts'
-import { grantsNow } from './scopes/grants.ts'
-import { createHub } from './scopes/hub.ts'
-import { createRegranting } from './scopes/regrants.ts'
+import { createMetrics } from './operations/measures.ts'
+import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
 import { type SharedOf, sharedOf } from './serverColumns.ts'
-import { createSessions } from './session/sessions.ts'
-import { createSlots } from './session/slots.ts'
-import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
+import { startService } from './service.ts'
 import { readStatus } from './status.ts'
 import { createTransport, type Transport } from './transport/transport.ts'
 
-/** Opens the database, installs what is missing and starts to follow the log. Rejects with what is wrong and what to do. */
+/**
+ * Opens the database, installs what is missing and starts to follow the log. Rejects with what is wrong and what to do. A database that is not the one that it was, as far as
+ * `stateDirectory` tells, is held: the server starts and serves nobody until somebody has said what it is.
+ */
 export async function createServer<S extends Schema, M extends Mutators<SharedOf<S>>>(options: ServerOptions<S, M>): Promise<Server> {
   const declared = checkOptions(options)
   const clock = options.ports?.clock ?? systemClock
@@ -44,14 +35,116 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
     metrics.trouble(error)
     options.onTrouble?.(error)
   }
-  const database = await openDatabase(options.database, options.directory ?? '.headwater/database', options.directUrl)
+  const directory = options.directory ?? '.headwater/database'
+  const database = await openDatabase(options.database, directory, options.directUrl)
+  const keeper: Keeper = createKeeper({
+    ...memoryOf(options, database, directory),
+    place: database.place,
+    onTrouble,
+    onOther: (finding) => life.turn(finding),
+    onOtherServer: () => life.running()?.feed.reopen(),
+  })
+  const parts = { ...declared, database, keeper, clock, chance, metrics, onTrouble }
+  const life: Life = createLife({
+    keeper,
+    clock,
+    onTrouble,
+    begin: async () => {
+      database.guard(keeper.check)
+      const installed = await install(database, declared, options.grants)
+      const authenticate = ({ request, target }: HttpRequest) => transport.authenticated({ url: target, headers: request.headers })
+      return startService(options, { ...parts, installed, authenticate })
+    },
+  })
+  const transport = createTransport({
+    clock,
+    chance,
+    origins: options.origins ?? [],
+    authenticate: options.authenticate,
+    onConnection: (connection, user) => life.running()?.open(connection, user) ?? refuse(connection, life.finding()),
+    answer: (request) => ownAnswer(request, life) ?? life.running()?.answer(request) ?? null,
+    onTrouble,
+  })
   try {
-    const installed = await install(database, declared, options.grants)
-    return await start(options, { ...declared, database, installed, clock, chance, metrics, onTrouble })
+    await life.start()
   } catch (error) {
     await database.close()
     throw error
   }
+  return serverOf(database, life, transport)
+}
+
+/** A database that the app has opened itself is remembered only where the app says where. */
+function memoryOf(
+  { stateDirectory, database: given, directory: named }: Pick<ServerOptions, 'stateDirectory' | 'database' | 'directory'>,
+  { place }: Database,
+  directory: string,
+) {
+  const isGiven = typeof given === 'object'
+  // Not the folder above one that somebody named: it is theirs.
+  const usual = isGiven || place === null ? undefined : named === undefined ? dirname(directory) : `${directory}.state`
+  const path = stateDirectory ?? usual
+  const memory = place === null || path === undefined ? null : createStateFolder(path)
+  // Who removes an embedded database from beside what is remembered of it wants another; elsewhere it may be a disk that is not there.
+  const isBeside = place?.node != null && path !== undefined && [resolve(path), dirname(resolve(path))].includes(dirname(place.text))
+  return { memory, mayBeNew: isBeside }
+}
+
+function serverOf(database: Database, life: Life, transport: Transport): Server {
+  const first = life.running()
+  return {
+    database,
+    get identity() {
+      return life.service().identity
+    },
+    held: life.finding,
+    jobs: createJobs(database),
+    isNew: first?.isNew ?? false,
+    listen: transport.listen,
+    attach: transport.attach,
+    connect: transport.connect,
+    level: async () => life.service().level(),
+    status: async () => {
+      const service = life.service()
+      return { ...(await readStatus(database)), ...service.counts() }
+    },
+    holders: async (kind, key) => life.service().holders(kind, key),
+    grantsOf: async (user) => life.service().grantsOf(user),
+    get explain() {
+      return life.service().explain
+    },
+    close: async () => {
+      transport.stop()
+      await life.close()
+      await transport.close()
+      await database.close()
+    },
+  }
+}
+
+/** Nobody is served. */
+function refuse(connection: Connection, finding: Finding | null): ConnectionEvents {
+  const failure: Down =
+    finding === null
+      ? { type: 'failure', code: 'unavailable', message: 'The database is served anew.', hint: 'The device connects again by itself.' }
+      : { type: 'failure', code: 'held', message: 'The database is not the one that it was.', hint: serverHint }
+  connection.send(encode(failure))
+  connection.close()
+  return { onMessage: () => {}, onClose: () => {} }
+}
+
+/** What a server answers without a database to serve. Where it stands and what it is is for its keeper, and not for whoever asks. */
+function ownAnswer({ target }: HttpRequest, life: Life): Response | null {
+  const path = target.split('?', 1)[0] ?? ''
+  if (life.running() || !path.startsWith('/headwater/')) return null
+  const finding = life.finding()
+  const [code, message] = finding ? ['held', 'The database is not the one that it was.'] : ['unavailable', 'The database is served anew.']
+  const headers = { 'cache-control': 'no-store' }
+  // The process lives: to start it again would not help.
+  if (path === '/headwater/health') return Response.json({ ok: true, database: null, held: finding?.kind ?? null }, { headers })
+  if (path === '/headwater/ready')
+    return Response.json({ ready: false, database: null, reasons: [{ code, message, hint: serverHint }] }, { status: 503, headers })
+  return problemResponse(problem(503, code, message, finding ? serverHint : 'Send it again.', { retryMs: finding ? 30_000 : 1_000 }))
 }
 
 /** Throws for what cannot be, before anything is opened. */
@@ -67,110 +160,6 @@ function checkOptions<S extends Schema, M extends Mutators<SharedOf<S>>>(options
   // What each takes was checked where they were given.
   const own = ownMutators(serverMutators as Parameters<typeof ownMutators>[0], mutators)
   return { schema: shared, serverSchema: schema, needs: checkAccess(shared, access), mutators, serverMutators: own, logLimits: checkLogLimits(options.log) }
-}
-
-interface Parts extends Omit<ReturnType<typeof checkOptions>, 'mutators'> {
-  readonly mutators: Mutators
-  readonly database: Database
-  readonly installed: Installed
-  readonly clock: Clock
-  readonly chance: Chance
-  readonly metrics: Metrics
-  readonly onTrouble: (error: unknown) => void
-}
-
-async function start<S extends Schema, M extends Mutators<SharedOf<S>>>(options: ServerOptions<S, M>, parts: Parts): Promise<Server> {
-  const { database, installed, schema } = parts
-  const { access, grants } = options
-  const { identity, relations } = installed
-  const hub = createHub<Subscriber>()
-  const regranting = createRegranting({ ...parts, grants, relations, people: hub.people, wake: () => feed.wake() })
-  const feed: Feed<GrantsAlong> = createFeed({ ...parts, identity, along: regranting.along, listened: hub.streams })
-  feed.onBatch(({ along }) => along && regranting.published(along))
-  await feed.start()
-  const name = Buffer.from(parts.chance.bytes(6)).toString('hex')
-  const pruner = createPruner({ ...parts, name, bounds: parts.logLimits, needs: feed.needs, forget: () => forgetPiece(database) })
-  const worker = createWorker({ ...parts, handlers: options.jobs ?? {}, limits: options.jobLimits ?? {} })
-  feed.onBatch(({ rows, large }) => (large !== null || rows.some(({ op }) => op === 'j')) && worker.wake())
-  const drift = createDrift({ ...parts, relations })
-  const mutating: MutateDeps = {
-    ...parts,
-    isFit: async () => {
-      await drift.look().catch(() => {})
-      return drift.troubles().size === 0
-    },
-    access,
-    grants: grantsNow(grants, relations),
-    names: namesOf(schema, parts.serverSchema),
-    measures: parts.metrics,
-  }
-  const slots = createSlots(limits.loadTurnsMax[database.kind])
-  const sessions = createSessions({
-    ...mutating,
-    feed,
-    hub,
-    grantReader: regranting.reader,
-    sets: createColumnSets(schema),
-    slots,
-    troubles: drift.troubles,
-    identity,
-    ...createMemory({ feed, schema, bytesMax: parts.logLimits.recentBytes }),
-  })
-  const operations = createOperations({ ...parts, identity, feed, hub, sessions, slots, token: options.metrics?.token })
-  const http = createHttp({
-    ...mutating,
-    origins: options.origins ?? [],
-    authenticate: ({ request, target }) => transport.authenticated({ url: target, headers: request.headers }),
-    troubles: drift.troubles,
-    openapi: JSON.stringify(openapiOf(schema, access, { ...parts.mutators, ...parts.serverMutators })),
-    onCommitted: feed.wake,
-  })
-  const transport: Transport = createTransport({
-    clock: parts.clock,
-    chance: parts.chance,
-    origins: options.origins ?? [],
-    authenticate: options.authenticate,
-    onConnection: sessions.open,
-    answer: (request) => operations.answer(request) ?? http.answer(request),
-    onTrouble: parts.onTrouble,
-  })
-  worker.wake()
-  return {
-    database,
-    identity,
-    jobs: createJobs(database),
-    isNew: installed.isNew,
-    listen: transport.listen,
-    attach: transport.attach,
-    connect: transport.connect,
-    level: async () => {
-      do await feed.reach()
-      while ([...hub.members()].some((subscriber) => subscriber.needsEveryBatch()))
-    },
-    status: async () => ({
-      ...(await readStatus(database)),
-      connected: { devices: [...hub.members()].length, people: hub.people().size },
-      regranted: regranting.count(),
-      unknownJobs: worker.unknown(),
-    }),
-    holders: (kind, key) => regranting.reader.holders(database, kind, key),
-    grantsOf: (user) => regranting.reader.grantsOf(database, user),
-    explain: createExplain({ database, schema, access, grants, relations }),
-    close: async () => {
-      operations.drain()
-      regranting.stop()
-      await drift.stop()
-      transport.stop()
-      await sessions.close()
-      await http.close()
-      await transport.close()
-      await worker.stop()
-      await pruner.stop()
-      await operations.stop()
-      await feed.stop()
-      await database.close()
-    },
-  }
 }
 
 const systemClock: Clock = {

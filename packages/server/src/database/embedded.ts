@@ -1,11 +1,13 @@
 // Invariant: PGlite has one connection. Everything that touches it is a turn of one queue, and a transaction is one turn.
 import { HeadwaterError } from '@headwater/protocol'
-import type { Database, TailSession, Transaction, TransactionMode } from '../ports.ts'
+import type { Database, Place, TailSession, Transaction, TransactionMode } from '../ports.ts'
 import { bounded } from './bounded.ts'
 import { openDirectory } from './directory.ts'
 import { type Engine, startEngine } from './engine.ts'
 import { connectionFailure } from './failure.ts'
 import { limits } from './limits.ts'
+import { placeIn } from './place.ts'
+import type { Check } from './pool.ts'
 import { createPrepared } from './prepared.ts'
 import { createSession, type Session } from './session.ts'
 import { template } from './template.ts'
@@ -54,10 +56,11 @@ export interface EmbeddedDatabase extends Database {
  * or a write that fails ends the database: everything rejects with `connection` until the process starts again.
  */
 export async function openEmbedded({ directory, durable = true, idleMs = limits.turnIdleMs }: EmbeddedOptions): Promise<EmbeddedDatabase> {
-  if (directory === null) return createEmbedded(await startEngine({ tar: await template() }), idleMs, async () => {})
+  if (directory === null) return createEmbedded(await startEngine({ tar: await template() }), null, idleMs, async () => {})
   const held = await openDirectory(directory, durable)
   try {
-    return createEmbedded(await startEngine({ data: held.data, durable }), idleMs, held.release)
+    const place = await placeIn(directory, 'data')
+    return createEmbedded(await startEngine({ data: held.data, durable }), place, idleMs, held.release)
   } catch (error) {
     await held.release()
     throw startFailure(directory, error instanceof Error ? error.message : String(error))
@@ -70,12 +73,14 @@ function startFailure(directory: string, reason: string): HeadwaterError {
   return new HeadwaterError(isFull ? 'directory' : 'database', `The embedded database in ${directory} does not start: ${reason}.`, hint)
 }
 
-function createEmbedded(engine: Engine, idleMs: number, release: () => Promise<void>): EmbeddedDatabase {
+function createEmbedded(engine: Engine, place: Place | null, idleMs: number, release: () => Promise<void>): EmbeddedDatabase {
   const turns = createTurns('The embedded database')
   const prepared = createPrepared()
   const session = createSession({ send: async (messages) => readAnswer(await engine.send(messages)) }, { version: 0 }, { prepared })
   const wakes = new Set<() => void>()
   let guest: Guest | null = null
+  /** What the session has to pass before anybody but the tail and guests gets it; null: it did. */
+  let check: Check | null = null
 
   async function handOver(next: Guest | null): Promise<void> {
     if (guest === next) return
@@ -88,12 +93,18 @@ function createEmbedded(engine: Engine, idleMs: number, release: () => Promise<v
     await next?.enter()
   }
 
+  async function pass(): Promise<void> {
+    await check?.(session.queryOnce)
+    check = null
+  }
+
   /** A turn of this process: the connection is its own, and idle. */
   const turn = <T>(line: Line, body: () => Promise<T>, guarded = false): Promise<T> =>
     turns.run(
       line,
       async () => {
         await handOver(null)
+        if (line === 'app' || line === 'reads') await pass()
         return body()
       },
       guarded,
@@ -133,6 +144,10 @@ function createEmbedded(engine: Engine, idleMs: number, release: () => Promise<v
 
   return {
     kind: 'embedded',
+    place,
+    guard: (next) => {
+      check = next
+    },
     query: (text, parameters = []) => writing(() => session.query(text, parameters)),
     execute: (script) => writing(() => session.execute(script)),
     transaction,

@@ -13,9 +13,13 @@ export interface PooledSession {
 export interface Pool {
   /** Runs `body` with a session that nobody else uses, and that is idle before and after. */
   use<T>(body: (session: Session) => Promise<T>): Promise<T>
+  /** Every session is checked before it is used, and those of before are used no more. */
+  guard(check: Check): void
   /** Refuses from now on, waits for what is under way, and closes all sessions. */
   close(): Promise<void>
 }
+
+export type Check = (query: Session['queryOnce']) => Promise<void>
 
 interface Waiting {
   readonly resolve: () => void
@@ -26,6 +30,9 @@ export function createPool(open: () => Promise<PooledSession>, sessionsMax: numb
   /** The one used last is used next: the others may be closed by a server that cuts off the idle. */
   const idle: PooledSession[] = []
   const waiting: Waiting[] = []
+  /** Sessions that were opened since the last `guard`. */
+  let fresh = new WeakSet<PooledSession>()
+  let check: Check | null = null
   let users = 0
   let whenUnused = () => {}
   let closing: Promise<void> | null = null
@@ -55,14 +62,28 @@ export function createPool(open: () => Promise<PooledSession>, sessionsMax: numb
     }
   }
 
+  async function openChecked(): Promise<PooledSession> {
+    const asked = fresh
+    const pooled = await open()
+    try {
+      await check?.(pooled.session.queryOnce)
+    } catch (error) {
+      await pooled.connection.close()
+      throw error
+    }
+    asked.add(pooled)
+    return pooled
+  }
+
   async function use<T>(body: (session: Session) => Promise<T>): Promise<T> {
     await enter()
     try {
-      const pooled = lastIdle() ?? (await open())
+      const pooled = lastIdle() ?? (await openChecked())
       try {
         return await body(pooled.session)
       } finally {
-        if (!pooled.connection.isLost()) idle.push(pooled)
+        if (!fresh.has(pooled)) void pooled.connection.close()
+        else if (!pooled.connection.isLost()) idle.push(pooled)
       }
     } finally {
       leave()
@@ -81,6 +102,11 @@ export function createPool(open: () => Promise<PooledSession>, sessionsMax: numb
 
   return {
     use,
+    guard: (next) => {
+      check = next
+      fresh = new WeakSet()
+      for (const { connection } of idle.splice(0)) void connection.close()
+    },
     close: () => {
       closing ??= closeAll()
       return closing

@@ -2,6 +2,7 @@ import type { Database } from '../ports.ts'
 import { parseAddress } from './address.ts'
 import { openConnection } from './connection.ts'
 import { limits } from './limits.ts'
+import { placeOf } from './place.ts'
 import { createPool } from './pool.ts'
 import { createSession } from './session.ts'
 import { openServerTail } from './tail.ts'
@@ -31,6 +32,8 @@ export async function openPostgres(url: string, { sessionsMax = limits.sessionsM
 
   return {
     kind: 'postgres',
+    place: placeOf(hosts),
+    guard: pool.guard,
     query: (text, parameters = []) => pool.use((session) => session.query(text, parameters)),
     execute: (script) => pool.use((session) => session.execute(script)),
     transaction: (mode, run) => pool.use((session) => session.transaction(mode, run)),

@@ -66,9 +66,9 @@ async function floorOf(transaction: Transaction): Promise<bigint> {
 const readsFingerprint = async (transaction: Transaction, position: Position) => (await readFingerprint(transaction, position)) === textOf(position)
 
 /** null: it is none. */
-export function tryCursor(text: Cursor): ReturnType<typeof readCursor> | null {
+export function tryCursor(text: string): ReturnType<typeof readCursor> | null {
   try {
-    return readCursor(text)
+    return readCursor(cursor(text))
   } catch (error) {
     if (error instanceof HeadwaterError && error.code === 'unreadable') return null
     throw error

@@ -3,7 +3,7 @@
 import { type Cursor, HeadwaterError } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import { limits } from '../limits.ts'
-import type { Clock, Database, TailSession, Transaction } from '../ports.ts'
+import type { Clock, Database, Query, TailSession, Transaction } from '../ports.ts'
 import { type Large, type ReadAlong, readBatch } from './batch.ts'
 import { checkCursor, cursorOf, type Identity } from './cursor.ts'
 import type { LogRow } from './log.ts'
@@ -40,6 +40,8 @@ export interface Feed<Along> {
   needs(): bigint
   isLive(): boolean
   wake(): void
+  /** Leaves its session for a new one. */
+  reopen(): void
   stop(): Promise<void>
 }
 
@@ -51,6 +53,8 @@ interface FeedDeps<Along> {
   readonly along: ReadAlong<Along>
   /** What devices of this server listen to. */
   readonly listened: () => Iterable<StreamKey>
+  /** Whether a session's database is the one, before anything is read from it. */
+  readonly check: (query: Query) => Promise<void>
   /** Trouble that the feed survives: it goes on by itself. */
   readonly onTrouble: (error: unknown) => void
 }
@@ -77,7 +81,10 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       })
       const settings = await readSettings(opened)
       barrier = settings.barrier
+      await opened.read(({ query }) => deps.check(query))
       track = await opened.read((transaction) => continueFrom(transaction))
+      // What devices are told to continue must not be taken back by a crash either.
+      await opened.query(barrier)
       sleeper.reset(settings.isNotified && opened.isDirect)
       if (!opened.isDirect) deps.onTrouble(pooled())
       session = opened
@@ -90,9 +97,8 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
 
   /** On a new session: the past behind the position must still be there; if not, everybody greets again. */
   async function continueFrom(transaction: Transaction): Promise<Track> {
-    const rows = await transaction.query('select pg_is_in_recovery() as standby, pg_current_snapshot()::text as snapshot')
-    if (rows[0]?.standby !== false) throw standby()
-    const snapshot = snapshotOf(String(rows[0].snapshot))
+    const rows = await transaction.query('select pg_current_snapshot()::text as snapshot')
+    const snapshot = snapshotOf(String(rows[0]?.snapshot))
     if (track !== null) {
       const { resume } = await checkCursor(transaction, cursorOf(deps.identity, positionOf(track)), deps.identity, snapshot)
       if (resume === 'ok') return track
@@ -177,6 +183,12 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
     needs: () => positionOf(tracked()).since.xmin,
     isLive: () => session !== null,
     wake: sleeper.wake,
+    reopen: () => {
+      const left = session
+      session = null
+      left?.close().catch(deps.onTrouble)
+      sleeper.wake()
+    },
     stop: async () => {
       isStopped = true
       sleeper.wake()
@@ -205,10 +217,4 @@ const pooled = () =>
     'pooled',
     `The database's URL leads through a pooler, where nobody can be notified: changes are looked for every ${limits.pollMsUnnotifiedMax} ms.`,
     'Give the URL of the server itself as directUrl.',
-  )
-const standby = () =>
-  new HeadwaterError(
-    'standby',
-    'This PostgreSQL is a standby in recovery.',
-    'Give Headwater the URL of the primary: a standby does not show transactions in progress.',
   )

@@ -30,7 +30,7 @@ const constraintCodes: Readonly<Record<string, readonly [code: string, reason: s
 /** Judges what a try threw. Nothing of a row's contents is in a reason: PostgreSQL's own messages quote values of other people's rows. */
 export function verdictOf(error: unknown, names: Names = new Map()): Verdict {
   if (!(error instanceof HeadwaterError)) return { type: 'unexpected', reason: 'The mutator failed.' }
-  if (error.code === 'connection') return { type: 'wait' }
+  if (['connection', 'held', 'standby'].includes(error.code)) return { type: 'wait' }
   if (error.code === 'refused') return { type: 'refused', code: String(error.details.code ?? 'refused'), reason: error.message }
   if (error.code === 'unknown-mutator') return { type: 'unknown', reason: error.message }
   if (['invalid', 'query', 'schema', 'corrupt'].includes(error.code)) return { type: 'refused', code: 'invalid', reason: error.message }

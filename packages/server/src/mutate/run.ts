@@ -29,6 +29,8 @@ export interface MutateDeps {
   readonly isFit: () => Promise<boolean>
   readonly onTrouble: (error: unknown) => void
   readonly measures: Measures
+  /** False: the tail has lost the database. Nothing is written before it is known to be the same one. */
+  readonly isLive: () => boolean
 }
 
 export interface Sender {
@@ -81,6 +83,7 @@ async function tryUntilDone(deps: MutateDeps, sender: Sender, mutation: Mutation
 }
 
 async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Verdict | null> {
+  if (!deps.isLive()) return { type: 'wait' }
   try {
     await carryOut(deps, sender, mutation)
     return null

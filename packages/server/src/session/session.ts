@@ -198,7 +198,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     const known = error instanceof HeadwaterError ? failureCodes.find((code) => code === error.code) : undefined
     if (known && error instanceof HeadwaterError) return end(known, error.message, error.hint)
     deps.onTrouble(error)
-    const isDatabase = error instanceof HeadwaterError && (error.code === 'connection' || error.code === 'sql')
+    const isDatabase = error instanceof HeadwaterError && ['connection', 'standby', 'sql'].includes(error.code)
     // What the database or a bug said is for the server's own log, never for a device.
     if (isDatabase) end('unavailable', 'The database cannot be reached.', 'The device tries again by itself.')
     else end('internal', 'The server failed.', 'The device tries again by itself.')

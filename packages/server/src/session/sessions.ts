@@ -12,7 +12,7 @@ export interface Sessions {
   mutationsWaiting(): number
   unreadBytes(): number
   /** Ends all, one after the other so that they do not come to another server at once, and resolves when none of their mutations is under way. */
-  close(): Promise<void>
+  close(code: FailureCode, message: string, hint: string): Promise<void>
 }
 
 export function createSessions(deps: SessionDeps): Sessions {
@@ -54,7 +54,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     for (const session of sessions) session.end(code, message, hint)
   }
 
-  async function drain(): Promise<void> {
+  async function drain(code: FailureCode, message: string, hint: string): Promise<void> {
     const draining = [...sessions]
     // In as many groups as there are moments: a timer takes a millisecond at least.
     const forMs = Math.min(limits.drainMs, draining.length * limits.drainDeviceMs)
@@ -62,9 +62,9 @@ export function createSessions(deps: SessionDeps): Sessions {
     for (let moment = 0; moment < moments; moment++) {
       if (moment > 0) await new Promise<void>((resolve) => clock.timer(limits.drainDeviceMs, resolve))
       const group = draining.filter((_, i) => i % moments === moment)
-      for (const session of group) session.end('draining', 'The server is stopping.', 'The device connects again.')
+      for (const session of group) session.end(code, message, hint)
     }
-    endAll('draining', 'The server is stopping.', 'The device connects again.')
+    endAll(code, message, hint)
     await Promise.all([...draining, ...sessions].map((session) => session.idle()))
   }
 
@@ -87,9 +87,11 @@ export function createSessions(deps: SessionDeps): Sessions {
     endAll,
     mutationsWaiting: () => sum((session) => session.mutationsWaiting()),
     unreadBytes: () => sum((session) => session.unreadBytes()),
-    close: async () => {
+    close: async (code, message, hint) => {
       cancelRefresh()
-      await drain()
+      // Nobody has another server that would serve this database.
+      if (code === 'held') endAll(code, message, hint)
+      await drain(code, message, hint)
       undispatch()
     },
   }

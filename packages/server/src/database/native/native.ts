@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
 import type { Database } from '../../ports.ts'
 import { limits } from '../limits.ts'
+import { placeIn } from '../place.ts'
 import { openPostgres } from '../postgres.ts'
 import { type Cluster, openCluster } from './cluster.ts'
 import { disownServer, findServer, freePort, isFree, lastWords, type ServerProcess, startServer } from './process.ts'
@@ -35,6 +36,7 @@ export async function openNative({ directory, port = 0 }: NativeOptions): Promis
   const cluster = await openCluster(resolve(directory))
   try {
     const server = await keepServer(cluster, port)
+    const place = await placeIn(directory, 'postgres')
     const database = await openPostgres(server.url).catch(async (error: unknown) => {
       await server.stop()
       throw error
@@ -48,6 +50,8 @@ export async function openNative({ directory, port = 0 }: NativeOptions): Promis
     return {
       ...database,
       kind: 'postgres',
+      // Not its port, which another one may have tomorrow.
+      place,
       url: server.url,
       close: () => {
         closing ??= close()

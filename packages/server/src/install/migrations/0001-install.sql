@@ -13,6 +13,10 @@ create table headwater.identity (
   is_single boolean primary key default true check (is_single),
   database uuid not null default gen_random_uuid(),
   history uuid not null default gen_random_uuid(),
+  -- Made anew whenever somebody decides what this database is; a server that has not seen it yet believes it.
+  decision uuid not null default gen_random_uuid(),
+  -- The database in whose place this one was put, by such a decision.
+  replaces uuid,
   -- The log holds every transaction from here on. 3 is the first that PostgreSQL gives out: nothing was pruned yet.
   floor xid8 not null default '3'
 );

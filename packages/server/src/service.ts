@@ -1,0 +1,141 @@
+// Everything that serves one past of one database: it begins when that is known, and ends when it is not that one any more.
+import type { FailureCode, UserId } from '@headwater/protocol'
+import type { Mutators, Schema } from '@headwater/schema'
+import type { Server, ServerOptions } from './api.ts'
+import { createExplain } from './explain/explain.ts'
+import { createColumnSets } from './feed/columns.ts'
+import type { Identity } from './feed/cursor.ts'
+import { createFeed, type Feed } from './feed/feed.ts'
+import { createPruner } from './feed/pruner.ts'
+import { createMemory } from './feed/recent.ts'
+import { createHttp, type HttpRequest } from './http/http.ts'
+import { openapiOf } from './http/openapi.ts'
+import type { Keeper } from './identity/keeper.ts'
+import { createDrift } from './install/drift.ts'
+import type { Declared, Installed } from './install/install.ts'
+import { createWorker } from './jobs/worker.ts'
+import { type LogLimits, limits } from './limits.ts'
+import { forgetPiece } from './mutate/forget.ts'
+import { namesOf } from './mutate/outcome.ts'
+import type { MutateDeps } from './mutate/run.ts'
+import type { Metrics } from './operations/measures.ts'
+import { createOperations } from './operations/operations.ts'
+import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
+import { grantsNow } from './scopes/grants.ts'
+import { createHub } from './scopes/hub.ts'
+import { createRegranting } from './scopes/regrants.ts'
+import { createSessions } from './session/sessions.ts'
+import { createSlots } from './session/slots.ts'
+import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
+
+export interface Service extends Pick<Server, 'level' | 'holders' | 'grantsOf' | 'explain'> {
+  readonly identity: Identity
+  readonly isNew: boolean
+  readonly feed: Pick<Feed<GrantsAlong>, 'isLive' | 'cursor' | 'reopen'>
+  /** A device's connection. */
+  open(connection: Connection, user: UserId | null): ConnectionEvents
+  /** null: the path is not Headwater's. */
+  answer(request: HttpRequest): Response | Promise<Response> | null
+  counts(): Pick<Awaited<ReturnType<Server['status']>>, 'connected' | 'regranted' | 'unknownJobs'>
+  /** Finishes what is under way, tells the devices why, and stops following the log. */
+  end(code: FailureCode, message: string, hint: string): Promise<void>
+}
+
+export interface ServiceDeps extends Declared {
+  readonly mutators: Mutators
+  readonly serverMutators: Mutators
+  readonly database: Database
+  readonly installed: Installed
+  readonly keeper: Keeper
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly metrics: Metrics
+  readonly logLimits: LogLimits
+  readonly authenticate: (request: HttpRequest) => Promise<UserId | null>
+  readonly onTrouble: (error: unknown) => void
+}
+
+type Options = Pick<ServerOptions<Schema, Mutators>, 'access' | 'grants' | 'jobs' | 'jobLimits' | 'origins' | 'metrics'>
+
+export async function startService({ access, grants, jobs = {}, jobLimits = {}, origins = [], metrics }: Options, deps: ServiceDeps): Promise<Service> {
+  const { database, installed, keeper, schema } = deps
+  const { identity, relations } = installed
+  const hub = createHub<Subscriber>()
+  const regranting = createRegranting({ ...deps, grants, relations, people: hub.people, wake: () => feed.wake() })
+  // Sessions of a server that the tail has left are used no more.
+  const check: Parameters<Database['guard']>[0] = async (query) => {
+    if (await keeper.checkTail(query)) database.guard(keeper.check)
+  }
+  const feed: Feed<GrantsAlong> = createFeed({ ...deps, identity, along: regranting.along, listened: hub.streams, check })
+  feed.onBatch(({ along }) => along && regranting.published(along))
+  await feed.start()
+  const name = Buffer.from(deps.chance.bytes(6)).toString('hex')
+  const pruner = createPruner({ ...deps, name, bounds: deps.logLimits, needs: feed.needs, forget: () => forgetPiece(database) })
+  const worker = createWorker({ ...deps, handlers: jobs, limits: jobLimits })
+  feed.onBatch(({ rows, large }) => (large !== null || rows.some(({ op }) => op === 'j')) && worker.wake())
+  const drift = createDrift({ ...deps, relations })
+  const mutating: MutateDeps = {
+    ...deps,
+    isFit: async () => {
+      await drift.look().catch(() => {})
+      return drift.troubles().size === 0
+    },
+    isLive: feed.isLive,
+    access,
+    grants: grantsNow(grants, relations),
+    names: namesOf(schema, deps.serverSchema),
+    measures: deps.metrics,
+  }
+  const slots = createSlots(limits.loadTurnsMax[database.kind])
+  const sessions = createSessions({
+    ...mutating,
+    feed,
+    hub,
+    grantReader: regranting.reader,
+    sets: createColumnSets(schema),
+    slots,
+    troubles: drift.troubles,
+    identity,
+    ...createMemory({ feed, schema, bytesMax: deps.logLimits.recentBytes }),
+  })
+  const operations = createOperations({ ...deps, identity, feed, hub, sessions, slots, token: metrics?.token })
+  const http = createHttp({
+    ...mutating,
+    origins,
+    authenticate: deps.authenticate,
+    troubles: drift.troubles,
+    openapi: JSON.stringify(openapiOf(schema, access, { ...deps.mutators, ...deps.serverMutators })),
+    onCommitted: feed.wake,
+  })
+  worker.wake()
+  return {
+    identity,
+    isNew: installed.isNew,
+    feed,
+    open: sessions.open,
+    answer: (request) => operations.answer(request) ?? http.answer(request),
+    level: async () => {
+      do await feed.reach()
+      while ([...hub.members()].some((subscriber) => subscriber.needsEveryBatch()))
+    },
+    counts: () => ({
+      connected: { devices: [...hub.members()].length, people: hub.people().size },
+      regranted: regranting.count(),
+      unknownJobs: worker.unknown(),
+    }),
+    holders: (kind, key) => regranting.reader.holders(database, kind, key),
+    grantsOf: (user) => regranting.reader.grantsOf(database, user),
+    explain: createExplain({ database, schema, access, grants, relations }),
+    end: async (code, message, hint) => {
+      operations.drain()
+      regranting.stop()
+      await drift.stop()
+      await sessions.close(code, message, hint)
+      await http.close()
+      await worker.stop()
+      await pruner.stop()
+      await operations.stop()
+      await feed.stop()
+    },
+  }
+}
