@@ -16,25 +16,17 @@ function wrong(value: unknown, depthMax: number): string | null {
   if (typeof value === 'number' && Number.isFinite(value)) return null
   if (typeof value !== 'object') return ` is ${typeof value === 'number' ? value : typeof value}, and not JSON`
   if (depthMax === 0) return ' is nested too deep'
-  if (!Array.isArray(value)) return wrongMember(value, depthMax)
-  for (let i = 0; i < value.length; i++) {
-    const why = wrong(value[i], depthMax - 1)
-    if (why !== null) return `[${i}]${why}`
-  }
-  return null
-}
-
-function wrongMember(members: object, depthMax: number): string | null {
-  const prototype = Object.getPrototypeOf(members)
+  const isList = Array.isArray(value)
+  const prototype = isList ? null : Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return ' is not a plain object'
-  for (const key of Object.keys(members)) {
-    // It is an object, whose members are only read.
-    const member = (members as Readonly<Record<string, unknown>>)[key]
-    if (member === undefined) continue
-    const why = unstorableText(key, '')
+  for (const key of isList ? value.keys() : Object.keys(value)) {
+    // It has this key, or as a list this place.
+    const member = (value as Readonly<Record<string | number, unknown>>)[key]
+    if (!isList && member === undefined) continue
+    const why = isList ? null : unstorableText(String(key), '')
     if (why !== null) return ` has a key that${why}`
     const within = wrong(member, depthMax - 1)
-    if (within !== null) return `.${key}${within}`
+    if (within !== null) return (isList ? `[${key}]` : `.${key}`) + within
   }
   return null
 }

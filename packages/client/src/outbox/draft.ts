@@ -7,6 +7,8 @@ import { type BuiltIn, decodeBuiltIn } from './builtin.ts'
 
 export interface Draft {
   readonly layer: Layer
+  /** What it looked at below: names of rows, and of tables where it looked at more than one row. */
+  readonly reads: readonly string[]
   /** What is below, with what was written so far. */
   readonly view: View
   /** Carries out an insert, update or delete as the server would. Throws its refusals, and `not-held` where the device cannot know. */
@@ -23,7 +25,8 @@ export interface DraftDeps {
 
 export function createDraft({ schema, assertHeld }: DraftDeps, below: View): Draft {
   const layer: Layer = new Map()
-  const view = over(below, () => layer)
+  const reads: string[] = []
+  const view = over(below, () => layer, reads)
   let isOpen = true
 
   function put({ table, definition, verb, row, expect }: BuiltIn): void {
@@ -47,6 +50,7 @@ export function createDraft({ schema, assertHeld }: DraftDeps, below: View): Dra
 
   return {
     layer,
+    reads,
     view,
     write: (name, args) => {
       if (!isOpen) throw waits()

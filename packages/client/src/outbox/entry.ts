@@ -13,10 +13,10 @@ export interface Entry {
   isSent: boolean
   /** True once the disk has answered, either way: from then on it may be sent. */
   isWritten: boolean
-  /** The arguments as JSON, from when it is made until it is saved. */
-  text: string
   /** The rows of its last run that succeeded on this device. */
   wrote: Layer
+  /** What its last run looked at, whether it succeeded or not. */
+  reads: readonly string[]
   /** What the app holds. */
   readonly pending: PendingMutation
   save(error: HeadwaterError | null): void
@@ -45,8 +45,8 @@ export function createEntry({ number, after, ...made }: Made, { discard, onSent 
     retried,
     isSent: isRestored,
     isWritten: isRestored,
-    text: '',
     wrote: new Map(),
+    reads: [],
     pending: {
       ...made,
       state: () => state,

@@ -2,7 +2,7 @@
 // were made. A replay works apart from what is shown; what is called meanwhile shows at once, and is replayed too.
 import type { Clock } from '../ports.ts'
 import type { Delta } from '../store/delta.ts'
-import { type Layer, merge, over, type View } from '../store/layer.ts'
+import { type Layer, merge, over, rowNames, type View } from '../store/layer.ts'
 import type { Store } from '../store/store.ts'
 import { type Draft, isNotHeld, waits } from './draft.ts'
 import type { Entry } from './entry.ts'
@@ -19,7 +19,8 @@ export interface Line {
   /** The disk cannot be read: answers what was called, which leaves the line and what is shown. */
   abandon(): readonly Entry[]
   /**
-   * Undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
+   * A delta that no mutation in line has looked at, and that settles none, is applied as it is. Otherwise:
+   * undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
    * `prepare` is called when it is its turn, which is before this returns where nothing runs; what it throws is rejected. Where it answers
    * null, nothing is applied.
    */
@@ -37,6 +38,9 @@ export interface LineDeps {
   readonly onRefused: (entry: Entry, error: unknown) => void
 }
 
+/** Less than a frame. */
+const sliceMs = 8
+
 interface Turn {
   readonly delta: Delta | null
   readonly below: View
@@ -50,6 +54,7 @@ export function createLine(deps: LineDeps): Line {
   let at = 0
   let settled: Layer = new Map()
   let turn: Turn | null = null
+  let pauseAtMs = 0
   // Until the disk was read, nothing runs but what shows at once.
   let isBusy = true
   const waiting: (() => void)[] = []
@@ -57,6 +62,8 @@ export function createLine(deps: LineDeps): Line {
   function proceed(): void {
     isBusy = true
     for (let entry = entries[at]; entry; entry = entries[at]) {
+      // A long replay lets frames be drawn. What is shown stays as it was until the end.
+      if (turn && deps.clock.now() > pauseAtMs) return void deps.clock.timer(0, goOn)
       const running = start(entry)
       if (running) return void running.then(proceed)
     }
@@ -70,6 +77,11 @@ export function createLine(deps: LineDeps): Line {
     for (const resolve of waiting.splice(0)) resolve()
   }
 
+  function goOn(): void {
+    pauseAtMs = deps.clock.now() + sliceMs
+    proceed()
+  }
+
   /** Who waited first comes first, and may make it busy again: then the others wait on. */
   async function later(run: () => void): Promise<void> {
     while (isBusy) await new Promise<void>((resolve) => waiting.push(resolve))
@@ -81,6 +93,7 @@ export function createLine(deps: LineDeps): Line {
     const draft = deps.draftOver(over(turn?.below ?? store.confirmed, () => settled))
     const end = (error: unknown, isFailed: boolean) => {
       draft.close()
+      entry.reads = draft.reads
       settle(entry, draft.layer, error, isFailed)
     }
     try {
@@ -129,11 +142,17 @@ export function createLine(deps: LineDeps): Line {
     store.show(draft.layer)
   }
 
+  /** True if mutations in line may come to something else with the delta. */
+  function isRead({ layer, scopes }: Delta): boolean {
+    const reads = new Set(entries.flatMap((entry) => entry.reads))
+    return scopes !== store.scopes() || [...layer.keys(), ...rowNames(layer)].some((name) => reads.has(name))
+  }
+
   function replay(next: Turn | null): void {
     settled = new Map()
     at = 0
     turn = next
-    proceed()
+    goOn()
   }
 
   return {
@@ -159,6 +178,10 @@ export function createLine(deps: LineDeps): Line {
       later(() => {
         const delta = prepare()
         const gone = entries.filter(isSettled)
+        if (delta && gone.length === 0 && !isRead(delta)) {
+          store.commit(delta, settled)
+          return done([])
+        }
         entries = entries.filter((entry) => !isSettled(entry))
         replay({ delta, below: delta ? over(store.confirmed, () => delta.layer) : store.confirmed, done: () => done(gone) })
       }),

@@ -16,7 +16,7 @@ import { rehearsed } from '#rehearse'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { View } from '../store/layer.ts'
-import { headerRecord, type Identity, type Made, madeRecord, outboxRecord, setAsideOf } from '../store/record.ts'
+import { headerRecord, type Identity, type Made, outboxRecord, setAsideOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn, isFlat } from './builtin.ts'
 import { isLost, markDependants } from './dependants.ts'
@@ -126,8 +126,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       changed()
       deps.onWritten()
     }
-    deps.keep(madeRecord(entry.mutation, entry.text, entry.retried)).then(() => written(null), written)
-    entry.text = ''
+    deps.keep(outboxRecord({ made: [entry.mutation], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
     changed()
   }
 
@@ -236,7 +235,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   return {
     make: (name, argsOf, retried) => {
       let args: Json = null
-      let text = ''
       let refusal: unknown = deps.obstacle()
       try {
         if (!isBuiltIn(name)) mutatorOf(name)
@@ -245,14 +243,13 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         // A row was checked and made anew column by column; only what has members of its own is still the app's.
         const isOwn = !retried && isBuiltIn(name) && isFlat(given)
         if (!isOwn) assertStorable(name, given)
-        text = textOf(name, given)
+        const text = textOf(name, given)
         // A copy: what the app does with its object afterwards is not what was called.
         args = isOwn ? given : JSON.parse(text)
       } catch (error) {
         refusal ??= error
       }
       const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }, owner, retried)
-      entry.text = text
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending

@@ -31,7 +31,9 @@ export interface Base {
 export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Load[]): Delta {
   const layer: Layer = new Map()
   const kept = remaining(base.scopes, checkpoint)
-  const scopes = { ...changed(kept, checkpoint.joined, 'add'), more: checkpoint.more ?? kept.more }
+  const joined = changed(kept, checkpoint.joined, 'add')
+  const more = checkpoint.more ?? joined.more
+  const scopes = more === joined.more ? joined : { ...joined, more }
   if (checkpoint.replace) for (const table of base.tables.values()) clear(table, layer)
   else if (kept !== base.scopes) leave(base, checkpoint, kept, layer)
   const view = over(base.confirmed, () => layer)

@@ -16,14 +16,17 @@ export interface View {
 /** Per table and key the row above, or null where the row below is deleted. */
 export type Layer = Map<string, Map<string, Row | null>>
 
-/** What is seen from above the layer, whichever it is at the time. */
-export function over(below: View, layer: () => Layer): View {
+/** What is seen from above the layer, whichever it is at the time. `reads`: takes the names of rows that were looked for below, and of tables where it was more than one. */
+export function over(below: View, layer: () => Layer, reads?: string[]): View {
   return {
     get: (table, key) => {
       const above = layer().get(table)?.get(key)
-      return above === undefined ? below.get(table, key) : (above ?? undefined)
+      if (above !== undefined) return above ?? undefined
+      reads?.push(rowName(table, key))
+      return below.get(table, key)
     },
     each: (table, run, among) => {
+      reads?.push(table)
       const rows = layer().get(table)
       below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run, among)
       rows?.forEach((row, key) => row && (!among || among.values.has(row[among.column])) && run(row, key))
@@ -51,7 +54,9 @@ export function merge(into: Layer, layer: Layer): void {
   }
 }
 
+const rowName = (table: string, key: string): string => `${table} ${key}`
+
 /** A name for each row that the layer has something to say of. */
-export const rowNames = (layer: Layer): readonly string[] => [...layer].flatMap(([table, rows]) => [...rows.keys()].map((key) => table + key))
+export const rowNames = (layer: Layer): readonly string[] => [...layer].flatMap(([table, rows]) => [...rows.keys()].map((key) => rowName(table, key)))
 
 export const copyOf = (layer: Layer): Layer => new Map([...layer].map(([table, rows]) => [table, new Map(rows)]))

@@ -76,10 +76,6 @@ const outboxMark = '{"outbox":'
 
 export const outboxRecord = (outbox: OutboxRecord): DiskRecord => `${outboxMark}${JSON.stringify(outbox)}}`
 
-/** A mutation that was made, whose arguments were written as JSON before. */
-export const madeRecord = ({ args: _, ...made }: Made, text: string, retried: SetAside | null): DiskRecord =>
-  `${outboxMark}{"made":[${JSON.stringify(made).slice(0, -1)},"args":${text}}]${retried ? `,"discarded":["${retried.id}"]` : ''}}}`
-
 /** A mutation as it is kept for the person after it was refused. */
 export const setAsideOf = ({ number: _, ...made }: Made, { code, reason }: Pick<Outcome, 'code' | 'reason'>): SetAside => ({
   ...made,

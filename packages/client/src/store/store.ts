@@ -93,7 +93,7 @@ export function createStore(deps: StoreDeps): Store {
   const reading = createReading(tables, deps.report)
 
   function commit(delta: Delta | null, next: Layer): void {
-    change(delta ? [overlay, next, delta.layer] : [overlay, next], () => {
+    change([...(next === overlay ? [] : [overlay, next]), ...(delta ? [delta.layer] : [])], () => {
       if (delta) restore(delta)
       overlay = next
     })

@@ -12,7 +12,8 @@ import { createTop, positionOf } from './top.ts'
 
 export type Followed = Pick<Question, 'table' | 'among'>
 
-const slackMin = 1_000
+/** So many rows are kept behind the limit. */
+const slack = 1_000
 /** So many changes are always followed one by one. */
 const spliceMin = 64
 
@@ -29,7 +30,7 @@ export interface Window {
 
 export function createWindow(question: Question, view: View): Window {
   const { matches, compare, limit } = question
-  const capacity = limit + Math.max(limit, slackMin)
+  const capacity = limit + slack
   let rows: Row[] = []
   let end: Row | null = null
 
