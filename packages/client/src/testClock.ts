@@ -13,7 +13,13 @@ export function createTestClock(startMs: number = Date.UTC(2026, 0, 1)): TestClo
   let nowMs = startMs
   let count = 0
 
-  const nextBefore = (endMs: number) => [...timers].filter(([, { atMs }]) => atMs <= endMs).sort(([a, x], [b, y]) => x.atMs - y.atMs || a - b)[0]
+  /** The first that falls due until then, and of those at once the one that was set first. */
+  function nextBefore(endMs: number) {
+    let first: readonly [number, { readonly atMs: number; readonly run: () => void }] | undefined
+    // They are in the order in which they were set.
+    for (const entry of timers) if (entry[1].atMs <= endMs && (first === undefined || entry[1].atMs < first[1].atMs)) first = entry
+    return first
+  }
 
   return {
     now: () => nowMs,

@@ -149,7 +149,7 @@ test('a socket that was given up is not the present one any more', () => {
   }
 })
 
-test('attempts count up until a checkpoint was applied, and the time between them doubles from a quarter of a second to thirty', () => {
+test('attempts count up until a checkpoint was applied, and the time between them grows by half from one second to thirty', () => {
   let state = step({ phase: 'stopped', attempt: 0, socket: 0 }, { type: 'start' }).state
   for (let attempt = 1; attempt <= 10; attempt++) {
     state = step(state, { type: 'lost' }).state
@@ -158,5 +158,5 @@ test('attempts count up until a checkpoint was applied, and the time between the
   }
   for (const type of ['opened', 'accepted', 'applied'] as const) state = step(state, { type }).state
   expect(state).toMatchObject({ phase: 'live', attempt: 0 })
-  expect([1, 2, 3, 7, 8, 9, 2_000].map(backoffMsMax)).toEqual([250, 500, 1_000, 16_000, 30_000, 30_000, 30_000])
+  expect([1, 2, 3, 7, 8, 9, 2_000].map(backoffMsMax)).toEqual([1_000, 1_500, 2_250, 11_390.625, 17_085.9375, 25_628.90625, 30_000])
 })

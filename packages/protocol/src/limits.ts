@@ -34,8 +34,8 @@ export const loadingAnswerMsMax = 45_000
 export const saidPerMs = 10
 /** A device that said something and has heard nothing since says ping after this long. */
 export const askAfterMs = 1_000
-/** Between two attempts to connect, a random part of the first, doubled with each up to the second; all of the second where only a person can help. */
-export const backoffMsMin = 250
+/** Between two attempts to connect, a random part of the first, half as much again with each up to the second; all of the second where only a person can help. */
+export const backoffMsMin = 1_000
 export const retrySlowlyMs = 30_000
 /** A socket that has not said hello by then is closed. */
 export const helloMsMax = 10_000

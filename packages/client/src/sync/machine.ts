@@ -79,7 +79,7 @@ export interface Event {
 
 export const firstState: State = { phase: 'stopped', attempt: 0, socket: 0 }
 
-export const backoffMsMax = (attempt: number): number => Math.min(limits.retrySlowlyMs, limits.backoffMsMin * 2 ** Math.max(0, attempt - 1))
+export const backoffMsMax = (attempt: number): number => Math.min(limits.retrySlowlyMs, limits.backoffMsMin * 1.5 ** Math.max(0, attempt - 1))
 
 export function step(state: State, { type, socket = state.socket }: Event): { readonly state: State; readonly effects: readonly Effect[] } {
   const [phase, ...effects] = (socket === state.socket && table[state.phase][type]) || [state.phase]
