@@ -43,7 +43,7 @@ async function openIn(tab: Page, name: string): Promise<Disk> {
       return (await inPage(tab, 'append', { id, records: [...records].map(armour), strict, isFenced })) as readonly string[]
     },
     restart: async (records) => void (await inPage(tab, 'restart', { id, records: [...records].map(armour) })),
-    replace: async (count, records) => void (await inPage(tab, 'replace', { id, records: [...records].map(armour), count })),
+    replace: async (records) => void (await inPage(tab, 'replace', { id, records: [...records].map(armour) })),
     wipe: async () => void (await inPage(tab, 'wipe', { id })),
     close: async () => void (await inPage(tab, 'close', { id })),
   }
@@ -54,7 +54,6 @@ interface Call {
   readonly id: number
   readonly name?: string
   readonly records?: readonly string[]
-  readonly count?: number
   readonly strict?: boolean
   readonly isFenced?: boolean
 }
@@ -88,7 +87,7 @@ async function runInPage({ method, call }: { readonly method: Method; readonly c
       return { records: missed?.map((record) => JSON.stringify(record)) }
     }
     if (method === 'restart') await disk?.restart(records)
-    if (method === 'replace') await disk?.replace(call.count ?? 0, records)
+    if (method === 'replace') await disk?.replace(records)
     if (method === 'wipe') await disk?.wipe()
     if (method === 'close') await disk?.close()
     return {}

@@ -37,12 +37,12 @@ describe('the disk in memory', () => {
     const disks = createMemoryDisks()
     const disk = await disks.open('store')
     disks.hold('store')
-    const calls = [disk.append(['a'], relaxed), disk.append(['b'], relaxed), disk.replace(1, ['s'])]
+    const calls = [disk.append(['a'], relaxed), disk.append(['b'], relaxed), disk.replace(['s']), disk.append(['c'], relaxed)]
     await Promise.resolve()
     expect(disks.records('store')).toEqual([])
     disks.flush('store')
     await Promise.all(calls)
-    expect(disks.records('store')).toEqual(['s', 'b'])
+    expect(disks.records('store')).toEqual(['s', 'c'])
   })
 
   test('F7: an append after one that failed fails as well, also when the medium works again, until the disk is opened anew', async () => {
@@ -64,7 +64,7 @@ describe('the disk in memory', () => {
     const disk = await disks.open('store')
     await disk.append(['a', 'b'], relaxed)
     disks.breakWith('store', new HeadwaterError('disk-full', 'There is no room.'))
-    await expect(disk.replace(2, ['snapshot'])).rejects.toMatchObject({ code: 'disk-full' })
+    await expect(disk.replace(['snapshot'])).rejects.toMatchObject({ code: 'disk-full' })
     disks.breakWith('store', null)
     await disk.append(['c'], relaxed)
     expect(disks.records('store')).toEqual(['a', 'b', 'c'])

@@ -71,44 +71,34 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
     expect(await reopened(disk, name)).toEqual(numbered(0, 10_000))
   })
 
-  test('a replacement takes the place of the first records, and what was appended since stays behind it', async () => {
-    const { name, disk } = await fresh()
-    await disk.append(numbered(0, 5), relaxed)
-    await disk.replace(3, ['snapshot'])
-    await disk.append(['after'], relaxed)
-    expect(await reopened(disk, name)).toEqual(['snapshot', 'record 3', 'record 4', 'after'])
-  })
-
-  test('a later replacement counts what the earlier one put there, within this opening and the next', async () => {
+  test('a replacement takes the place of all records, again and again, within this opening and the next', async () => {
     const { name, disk } = await fresh()
     await disk.append(numbered(0, 4), relaxed)
-    await disk.replace(4, ['s1', 's2', 's3', 's4', 's5', 's6'])
+    await disk.replace(['s1', 's2', 's3', 's4', 's5', 's6'])
     await disk.append(['tail'], relaxed)
-    await disk.replace(6, ['t1'])
+    await disk.replace(['t1'])
+    await disk.append(['next'], relaxed)
     await disk.close()
     const again = await open(name)
-    expect(await again.read()).toEqual(['t1', 'tail'])
-    await again.replace(1, ['u1', 'u2'])
+    expect(await again.read()).toEqual(['t1', 'next'])
+    await again.replace(['u1', 'u2'])
     await again.append(['last'], relaxed)
-    expect(await reopened(again, name)).toEqual(['u1', 'u2', 'tail', 'last'])
+    expect(await reopened(again, name)).toEqual(['u1', 'u2', 'last'])
   })
 
   test('a replacement may bring nothing, or take nothing away', async () => {
     const { name, disk } = await fresh()
-    await disk.append(['a', 'b'], relaxed)
-    await disk.replace(0, ['before'])
-    await disk.replace(3, [])
+    await disk.replace(['before'])
+    await disk.replace([])
     await disk.append(['c'], relaxed)
-    await disk.replace(0, ['b'])
-    expect(await reopened(disk, name)).toEqual(['b', 'c'])
+    expect(await reopened(disk, name)).toEqual(['c'])
   })
 
   test('replacing while appending loses and moves nothing', async () => {
     const { name, disk } = await fresh()
     const calls: Promise<unknown>[] = numbered(0, 50).map((record) => disk.append([record], relaxed))
-    calls.push(disk.replace(20, ['snapshot of 20']))
+    calls.push(disk.replace(['snapshot of 50']))
     for (const record of numbered(50, 100)) calls.push(disk.append([record], relaxed))
-    calls.push(disk.replace(31, ['snapshot of 50']))
     await Promise.all(calls)
     expect(await reopened(disk, name)).toEqual(['snapshot of 50', ...numbered(50, 100)])
   })
@@ -119,7 +109,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
     void disk.append(['late secret'], relaxed)
     await disk.wipe()
     await disk.append(['new'], relaxed)
-    await disk.replace(1, ['newer'])
+    await disk.replace(['newer'])
     expect(await reopened(disk, name)).toEqual(['newer'])
   })
 
@@ -140,7 +130,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
     void disk.append(['b'], strict)
     await disk.close()
     await disk.close()
-    for (const call of [() => disk.append(['c'], relaxed), () => disk.replace(0, ['c']), () => disk.restart(['c']), () => disk.news()]) {
+    for (const call of [() => disk.append(['c'], relaxed), () => disk.replace(['c']), () => disk.restart(['c']), () => disk.news()]) {
       await expect(call()).rejects.toSatisfy((error) => error instanceof HeadwaterError && error.code === 'disk')
     }
     const again = await open(name)
@@ -168,7 +158,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
             await disk.close()
             disk = await open(name)
             expect(await disk.read()).toEqual(model)
-          } else calls.push(call(disk, one, model.length))
+          } else calls.push(call(disk, one))
           model = expected(one, model)
         }
         await Promise.all(calls)
@@ -234,26 +224,26 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
     expect(await three.read()).toEqual(['first'])
     await one.append(['a', 'b', 'c'], relaxed)
     await two.news()
-    await one.replace(3, ['s1', 's2', 's3', 's4', 's5'])
+    await one.replace(['s1', 's2', 's3', 's4', 's5'])
     expect(await two.news()).toEqual([])
     expect(await two.append(['d'], relaxed)).toEqual([])
-    for (const late of [() => three.news(), () => three.append(['x'], strict), () => three.replace(1, ['x']), () => three.restart(['x'])])
+    for (const late of [() => three.news(), () => three.append(['x'], strict), () => three.replace(['x']), () => three.restart(['x'])])
       await expect(late()).rejects.toMatchObject(behind)
-    expect(await three.read()).toEqual(['s1', 's2', 's3', 's4', 's5', 'c', 'd'])
+    expect(await three.read()).toEqual(['s1', 's2', 's3', 's4', 's5', 'd'])
     expect(await three.append(['e'], relaxed)).toEqual([])
     expect(await one.append(['f'], relaxed)).toEqual(['d', 'e'])
-    await one.replace(8, ['t'])
-    expect(await two.append(['g'], relaxed).catch(({ code }) => code)).toBe('disk-behind')
-    expect(await readOnce(name)).toEqual(['t', 'f'])
+    await one.replace(['t'])
+    await expect(two.append(['g'], relaxed)).rejects.toMatchObject(behind)
+    expect(await readOnce(name)).toEqual(['t'])
   })
 
   test('F8: a beginning is not exchanged by who does not know what others have appended', async () => {
     const { name, one, two } = await openTwo()
     await one.append(['a'], relaxed)
-    await expect(two.replace(1, ['s'])).rejects.toMatchObject(behind)
+    await expect(two.replace(['s'])).rejects.toMatchObject(behind)
     await expect(two.restart(['s'])).rejects.toMatchObject(behind)
     expect(await two.append(['b'], relaxed)).toEqual(['a'])
-    await two.replace(3, ['s'])
+    await two.replace(['s'])
     expect(await readOnce(name)).toEqual(['s'])
     await expect(one.append(['late'], relaxed)).rejects.toMatchObject(behind)
   })
@@ -308,9 +298,8 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
               all.push(...own)
             }
             if (type === 'compact') {
-              await disk.replace(Math.max(0, mine.length - count), ['sum', ...mine.slice(0, Math.max(0, mine.length - count))])
-              const exchanged = mine.length - Math.max(0, mine.length - count)
-              mine.splice(0, mine.length - exchanged, 'sum', ...mine.slice(0, mine.length - exchanged))
+              await disk.replace(['sum', ...mine])
+              mine.unshift('sum')
             }
           })
         }
@@ -330,30 +319,26 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
 
 type Step =
   | { readonly type: 'append'; readonly records: readonly DiskRecord[]; readonly strict: boolean }
-  | { readonly type: 'replace'; readonly part: number; readonly records: readonly DiskRecord[] }
-  | { readonly type: 'anew'; readonly records: readonly DiskRecord[] }
+  | { readonly type: 'replace' | 'anew'; readonly records: readonly DiskRecord[] }
   | { readonly type: 'wipe' | 'restart' }
 
 const records = fc.array(fc.string({ unit: 'binary', maxLength: 12 }), { maxLength: 4 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('append' as const), records, strict: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('replace' as const), part: fc.double({ min: 0, max: 1, noNaN: true }), records }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('replace' as const), records }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('anew' as const), records }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('wipe' as const, 'restart' as const) }) },
 )
 
-const counted = (part: number, length: number) => Math.round(part * length)
-
-async function call(disk: Disk, one: Step, length: number): Promise<void> {
+async function call(disk: Disk, one: Step): Promise<void> {
   if (one.type === 'append') await disk.append(one.records, one)
-  if (one.type === 'replace') await disk.replace(counted(one.part, length), one.records)
+  if (one.type === 'replace') await disk.replace(one.records)
   if (one.type === 'anew') await disk.restart(one.records)
   if (one.type === 'wipe') await disk.wipe()
 }
 
 function expected(one: Step, model: readonly DiskRecord[]): readonly DiskRecord[] {
   if (one.type === 'append') return [...model, ...one.records]
-  if (one.type === 'replace') return [...one.records, ...model.slice(counted(one.part, model.length))]
-  if (one.type === 'anew') return one.records
+  if (one.type === 'replace' || one.type === 'anew') return one.records
   return one.type === 'wipe' ? [] : model
 }

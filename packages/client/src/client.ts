@@ -1,7 +1,7 @@
-import { HeadwaterError, type MutationId } from '@headwater/protocol'
+import { HeadwaterError } from '@headwater/protocol'
 import { development } from '@headwater/protocol/development'
 import { type Access, type Can, type Mutators, mapped, type QueryDefinition, queryOf, type Schema, tableOf } from '@headwater/schema'
-import type { Ask, Client, ClientOptions, Edited, Mutate, PendingMutation, SetAside } from './api.ts'
+import type { Ask, Client, ClientOptions, Mutate } from './api.ts'
 import { browserPorts, pageUrl } from './browser.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { eachVerb, encodeBuiltIn, type Verb } from './outbox/builtin.ts'
@@ -35,7 +35,7 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
       ...setAside,
       list: setAside.get,
       export: () => JSON.stringify(setAside.get()),
-      retry: (...asked) => retry(engine, ...asked),
+      retry: async (...asked) => (await engine.later()).retry(outbox, ...asked),
       discard: outbox.discard,
     },
     ...sync.holds.api,
@@ -84,15 +84,4 @@ function mutating<S extends Schema, M extends Mutators<S>>({ outbox }: Engine, s
   for (const name in mutators) members[name] = (args: unknown) => outbox.make(name, () => args)
   // A member per table of the schema and per mutator: what Mutate says for these.
   return members as Mutate<S, M>
-}
-
-async function retry({ outbox }: Engine, id: MutationId, edited?: Edited): Promise<PendingMutation> {
-  const again = (one: SetAside, { name, args } = one) => outbox.make(name, () => args, one)
-  const one = outbox.setAside().find((refused) => refused.id === id)
-  if (one === undefined) throw new HeadwaterError('absent', `${id} is not set aside.`)
-  const first = again(one, { ...one, ...edited })
-  await first.saved
-  // They are in the order they were made.
-  for (const next of outbox.setAside()) if (next.after === id) again(next)
-  return first
 }

@@ -4,11 +4,10 @@ import type { Mutators, Schema } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
 import type { Eviction, LiveValue, PendingMutation, SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
-import { createOutbox, type Outbox } from './outbox/outbox.ts'
+import { createOutbox, type Later, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
 import type { Disk, DiskRecord, Ports } from './ports.ts'
 import { createJournal, type Journal } from './store/journal.ts'
-import { snapshotRecords } from './store/record.ts'
 import { createStore, type Store } from './store/store.ts'
 import { createSubscribers } from './store/subscribers.ts'
 import { createSync, type Sync } from './sync/sync.ts'
@@ -23,6 +22,7 @@ export interface Engine {
   readonly setAside: LiveValue<readonly SetAside[]>
   readonly ready: Promise<void>
   readonly newId: () => string
+  readonly later: () => Promise<Later>
   onError(run: (error: HeadwaterError) => void): () => void
   close(): Promise<void>
   wipe(): Promise<void>
@@ -60,8 +60,11 @@ export function createEngine(options: EngineOptions): Engine {
   const outbox = createOutbox({
     ...shared,
     store,
+    later,
     assertHeld: (...asked) => sync.holds.assertHeld(...asked),
-    keep: (record) => journal?.keep(record) ?? Promise.reject(trouble),
+    keep: (record, done) => (journal ? journal.keep(record, done) : queueMicrotask(() => done(trouble))),
+    lead: (record, done) => (journal ? journal.lead(record, done) : queueMicrotask(done)),
+    isTalking: () => sync.isTalking(),
     obstacle: () => obstacle,
     onWritten: () => sync.wanted(),
   })
@@ -106,16 +109,21 @@ export function createEngine(options: EngineOptions): Engine {
       onTrouble(toError(error))
     }
     const restored = restore(records, store, report)
-    const device = restored.isWhole ? restored.identity?.device : undefined
-    const rows = () => snapshotRecords(store, sync.welcome() ?? restored.welcome)
+    const device = restored.isWhole && restored.heard.identity().device
+    const rows = async () => {
+      const welcome = () => sync.welcome() ?? restored.welcome
+      // A device that has met no server has nothing to write, and fetches nothing for it.
+      const { snapshotRecords } = welcome() ? await later() : { snapshotRecords: () => [] }
+      return () => snapshotRecords(store, welcome())
+    }
     const { eviction } = sync.holds
     const kept = () => [...outbox.records(), ...(eviction?.records() ?? [])]
     if (disk) journal = createJournal({ open, clock, onTrouble, outbox: kept, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
     eviction?.restore(records)
-    outbox.open(restored, deviceId(device ?? newId()))
+    outbox.open(restored, deviceId(device || newId()))
     store.startAnew()
     // A device that is new, or whose store was damaged, begins its log.
-    if (device === undefined) void journal?.restart()
+    if (!device) void journal?.restart()
     isStarting = false
     sync.start()
   }
@@ -146,6 +154,7 @@ export function createEngine(options: EngineOptions): Engine {
     setAside: follow(outbox.setAside),
     ready,
     newId,
+    later,
     onError: listeners.add,
     close,
     wipe: async () => {
@@ -154,5 +163,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
   }
 }
+
+const later = () => import('./later.ts')
 
 const toError = (error: unknown) => asError(error, 'internal')

@@ -1,5 +1,4 @@
 // Everything impure that the engine on a device needs comes through here, so that tests and the simulation run the real code.
-import { HeadwaterError } from '@headwater/protocol'
 
 /** Wall clock and timers. The clock may be wrong by years: nothing may depend on it but a display, and how long rows stay that nobody uses. */
 export interface Clock {
@@ -49,7 +48,7 @@ export type DiskRecord = string
  * - `append` is atomic: after a crash either all of its records are there, in order, or none.
  * - Appends take effect in the order of the calls, also when not awaited in between.
  * - What `append` reported done survives the death of tab, browser and process; with `strict`, a power loss too.
- * - `replace` is atomic as well: `records` take the place of the first `count` records; what was appended since stays behind them.
+ * - `replace` and `restart` are atomic as well.
  * - A damaged tail (a crash while writing) is cut off by `read`, never handed out.
  * - After an append failed, later ones and replacements fail as well, until `wipe` or a new open: a log with a hole would be read as whole.
  *   A replacement that failed leaves everything as it was.
@@ -64,10 +63,10 @@ export interface Disk {
   /** Adds the records behind all others, and answers what others had appended before them, as `news` does. */
   append(records: readonly DiskRecord[], options: AppendOptions): Promise<readonly DiskRecord[]>
   /**
-   * Takes the place of the first `count` records as known here, replacements included. Who knows these goes on behind what took their place: it
-   * must come to the same. Throws `disk-behind` if others have appended.
+   * Takes the place of all records. Who knows these goes on behind what took their place: it must come to the same. Throws `disk-behind` if others
+   * have appended what is not known here.
    */
-  replace(count: number, records: readonly DiskRecord[]): Promise<void>
+  replace(records: readonly DiskRecord[]): Promise<void>
   /** Takes the place of everything, for records that say something else: everybody but this disk is `disk-behind`. Throws it if others have appended. */
   restart(records: readonly DiskRecord[]): Promise<void>
   /** Removes everything for good, here and on the medium. The disk can be used again afterwards, empty; a closed one stays closed. */
@@ -81,9 +80,6 @@ export interface AppendOptions {
   /** Asked within the write whether the records may stand behind what others have appended: if not, `disk-behind`. */
   readonly mayFollow?: (missed: readonly DiskRecord[]) => boolean
 }
-
-/** What an operation throws that must hear first what others have written. */
-export const isBehind = (error: unknown): boolean => error instanceof HeadwaterError && error.code === 'disk-behind'
 
 /** Opens the disk of one store. `name` is made of the person and the app's URL: any text. */
 export type OpenDisk = (name: string) => Promise<Disk>

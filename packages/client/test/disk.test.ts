@@ -170,7 +170,7 @@ describe('a store that was damaged', () => {
 
   test('of which one mutation cannot be read keeps the others, exactly once, under new numbers', async () => {
     const { offline, peer } = await damaged((records) =>
-      records.map((record) => (record.includes('"eight"') ? record.replace('"number":2', '"number":-2') : record)),
+      records.map((record) => (record.includes('"eight"') ? record.replace('"number":0', '"number":-2') : record)),
     )
     expect(offline).toEqual({ titles: ['nine'], pending: 1 })
     expect(peer.rows('projects').map(({ id }) => id)).not.toContain('p8')

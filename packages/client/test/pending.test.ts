@@ -55,10 +55,13 @@ describe('HC20 what waits can be seen and given up', () => {
 
   test('what may have been sent is voided under its number, also by another start of the app', async () => {
     const { client, network, clock, peer, fixture, device } = await online()
-    network.setOnline(false)
+    peer.options.refusePushes = true
     const made = client.mutate.projects.insert(project('p3'))
     client.mutate.projects.insert(project('p4'))
-    await made.saved
+    await clock.advance(100)
+    expect(made.state()).toBe('sent')
+    network.setOnline(false)
+    peer.options.refusePushes = false
     await client.close()
     const second = device()
     await second.ready

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { assert, HeadwaterError } from '@headwater/protocol'
+import { HeadwaterError } from '@headwater/protocol'
 import type { Disk, DiskRecord, OpenDisk } from '../ports.ts'
 import { frameOf, readFrames } from './frame.ts'
 import { type Lock, takeLock } from './lock.ts'
@@ -56,8 +56,8 @@ function createDisk(path: string, store: Store, lock: Lock): Disk {
       failure = error
       throw error
     })
-  const exchange = async (count: number, records: readonly DiskRecord[]) => {
-    await store.replace(count, records)
+  const exchange = async (records: readonly DiskRecord[]) => {
+    await store.replace(records)
     // From here on the new file is the one that grows. If its name is not durable, a power loss would bring the old one back.
     await failingForGood(() => syncDirectory(path))
   }
@@ -69,8 +69,8 @@ function createDisk(path: string, store: Store, lock: Lock): Disk {
         await failingForGood(() => store.append(records, strict))
         return []
       }),
-    replace: (count, records) => unlessFailed(() => exchange(count, records)),
-    restart: (records) => unlessFailed(() => exchange(Infinity, records)),
+    replace: (records) => unlessFailed(() => exchange(records)),
+    restart: (records) => unlessFailed(() => exchange(records)),
     wipe: () =>
       queue(async () => {
         const borrowed = closed && (await takeLock(path))
@@ -124,11 +124,9 @@ function createStore(path: string) {
       if (records.length > 0) await file.appendFile(frameOf(records))
       if (isStrict) await file.datasync()
     },
-    replace: async (count: number, records: readonly DiskRecord[]) => {
+    replace: async (records: readonly DiskRecord[]) => {
       await opened()
-      const before = readFrames(await readFile(path)).records
-      assert(count <= before.length || count === Infinity, 'a replacement takes the place of what is there')
-      const fresh = await writeNew(path, [...records, ...before.slice(count)])
+      const fresh = await writeNew(path, records)
       await close()
       handle = fresh
     },

@@ -4,7 +4,7 @@
 // finds out whether it knows all (nothing is behind it), what others have appended (what is behind it), or that what it knows was exchanged
 // or removed (the key is not there): it never writes a log with a hole, nor into the log of another.
 import { HeadwaterError } from '@headwater/protocol'
-import { type Disk, type DiskRecord, isBehind } from '../ports.ts'
+import type { Disk, DiskRecord } from '../ports.ts'
 
 /** Runs in a transaction; `fail` undoes and ends it. */
 type Work = (store: IDBObjectStore, fail: (error: unknown) => void) => void
@@ -13,15 +13,14 @@ const storeName = 'records'
 /** Records read at once: a message between the browser's processes has a limit. */
 const readMax = 100
 /** A log begins where no other began that lay here before, so that nobody takes the one for the other. */
-const firstKey = () => Math.floor(Math.random() * 2 ** 40) + 1
+const firstKey = () => Math.ceil(Math.random() * 1e12)
 
-const behind = () => new HeadwaterError('disk-behind', 'Another tab has written this store.', 'Reload the page.')
+const behindCode = 'disk-behind'
+const behind = () => new HeadwaterError(behindCode, 'Another tab wrote.')
 
 /** Opens a disk in IndexedDB: one database per name. Throws `disk-blocked` where the browser allows none, as in some private modes. */
 export async function openIndexedDbDisk(name: string): Promise<Disk> {
-  // What is known here: the keys from -snapshot to -1, and from `tail` to before `next`. null: there was nothing.
-  let snapshot = 0
-  let tail = 0
+  // All before this key is known here. null: there was nothing.
   let next: number | null = null
   let failure: HeadwaterError | null = null
   let closed: HeadwaterError | null = null
@@ -34,7 +33,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     const opened = await settled(request)
     opened.onversionchange = () => {
       opened.close()
-      failure = new HeadwaterError('disk-blocked', 'This store was removed in another tab.', 'Reload the page.')
+      failure = new HeadwaterError('disk-blocked', 'Another tab removed this store.', 'Reload the page.')
     }
     database = opened
   }
@@ -54,7 +53,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     const known = next === null ? 0 : 1
     const keys = store.getAllKeys(next === null ? null : IDBKeyRange.lowerBound(next - 1))
     keys.onsuccess = () => {
-      const { length, [0]: last } = keys.result
+      const { length, 0: last } = keys.result
       if (next === null ? length > 0 : last !== next - 1) return fail(behind())
       if (length === known) return found([])
       const records = store.getAll(IDBKeyRange.lowerBound(next))
@@ -75,20 +74,24 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
       return work()
     })
 
-  /** Writes a log that nobody else knows the end of. */
-  const begin = async (records: readonly DiskRecord[]) => {
-    const last = next ?? firstKey()
-    await transact((store, fail) => {
-      look(store, fail, (found) => {
-        if (found.length > 0) return fail(behind())
-        store.clear()
-        store.add(null, last)
-        add(store, records, -records.length)
-      })
-    }, 'strict')
-    snapshot = records.length
-    tail = next = last + 1
+  /** Writes where others have appended nothing that it may not follow, and answers what they have. */
+  const write = async (strict: boolean, mayFollow: (missed: readonly DiskRecord[]) => boolean, work: (store: IDBObjectStore, at: number) => void) => {
+    let missed: readonly DiskRecord[] = []
+    const from = next ?? firstKey()
+    await transact(
+      (store, fail) =>
+        look(store, fail, (found) => {
+          missed = found
+          if (!mayFollow(found)) return fail(behind())
+          if (next === null) store.add(null, from - 1)
+          work(store, from + found.length)
+        }),
+      strict ? 'strict' : 'relaxed',
+    )
+    next = from + missed.length
+    return missed
   }
+  const isNothing = ({ length }: readonly DiskRecord[]) => length === 0
 
   await queue(connect)
   return {
@@ -110,12 +113,9 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
             }
           }
         })
-        snapshot = keys.filter((key) => key < 0).length
         const last = keys.at(-1)
         next = last === undefined ? null : last + 1
-        const kept = records.filter((record) => record !== null)
-        tail = (next ?? 0) - (kept.length - snapshot)
-        return kept
+        return records.filter((record) => record !== null)
       }),
     news: () =>
       unlessFailed(async () => {
@@ -126,39 +126,20 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
       }),
     append: (records, { strict, mayFollow = () => true }) =>
       unlessFailed(async () => {
-        let missed: readonly DiskRecord[] = []
-        const from = next ?? firstKey()
-        const write: Work = (store, fail) =>
-          look(store, fail, (found) => {
-            missed = found
-            if (!mayFollow(found)) fail(behind())
-            else add(store, records, from + found.length)
-          })
-        await transact(write, strict ? 'strict' : 'relaxed').catch((error) => {
+        const missed = await write(strict, mayFollow, (store, at) => add(store, records, at)).catch((error) => {
           const failed = failureOf(error)
-          if (!isBehind(failed)) failure = failed
+          if (failed.code !== behindCode) failure = failed
           throw failed
         })
-        if (next === null && records.length > 0) tail = from
-        if (next !== null || records.length > 0) next = from + missed.length + records.length
+        if (next !== null) next += records.length
         return missed
       }),
-    replace: (count, records) =>
+    replace: (records) => unlessFailed(async () => void (await write(true, isNothing, (store, at) => exchange(store, records, at - 1)))),
+    restart: (records) =>
       unlessFailed(async () => {
-        if (next === null) return begin(records)
-        const from = count - snapshot + (count < snapshot ? 0 : tail)
-        await transact((store, fail) => {
-          look(store, fail, (found) => {
-            if (found.length > 0) return fail(behind())
-            store.delete(IDBKeyRange.upperBound(from, true))
-            if (from >= 0) store.put(null, from - 1)
-            add(store, records, Math.min(from, 0) - records.length)
-          })
-        }, 'strict')
-        snapshot = records.length - Math.min(from, 0)
-        tail = Math.max(from, tail)
+        await write(true, isNothing, (store, at) => exchange(store, records, at))
+        if (next !== null) next++
       }),
-    restart: (records) => unlessFailed(() => begin(records)),
     wipe: () =>
       queue(async () => {
         // Emptied first: the database itself goes when the last tab lets go of it, and one that is frozen need not be waited for.
@@ -167,7 +148,6 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
         database = null
         const request = indexedDB.deleteDatabase(name)
         await Promise.race([settled(request), new Promise((resolve) => (request.onblocked = resolve))])
-        snapshot = tail = 0
         next = null
         failure = closed
       }),
@@ -192,6 +172,12 @@ const attempt = (database: IDBDatabase | null, work: Work, durability?: IDBTrans
       transaction.abort()
     })
   })
+
+function exchange(store: IDBObjectStore, records: readonly DiskRecord[], last: number): void {
+  store.clear()
+  store.add(null, last)
+  add(store, records, -records.length)
+}
 
 function add(store: IDBObjectStore, records: readonly DiskRecord[], from: number): void {
   for (let i = 0; i < records.length; i++) store.add(records[i], from + i)

@@ -1,5 +1,5 @@
 // Disks for tests and the simulation, and for a device that has no other: they live as long as the object that makes them.
-import { assert, HeadwaterError } from '@headwater/protocol'
+import { HeadwaterError } from '@headwater/protocol'
 import type { Disk, DiskRecord, OpenDisk } from '../ports.ts'
 
 export interface MemoryDisks {
@@ -88,8 +88,7 @@ function openMedium(medium: Medium, name: string): Disk {
   // Why appends fail: one did, and a log with a hole must never be read as if it were whole; or the disk is closed.
   let failure: HeadwaterError | null = null
   let isClosed = false
-  // What is known here: so many records, and the place of the next.
-  let known = 0
+  // What is known here: all before this place.
   let next = 0
   const write = (change: () => void, onFailure: (error: HeadwaterError) => void = () => {}) =>
     new Promise<void>((done, reject) => {
@@ -111,7 +110,6 @@ function openMedium(medium: Medium, name: string): Disk {
     if (look().length > 0) throw behind(name)
   }
   const know = () => {
-    known = medium.records.length
     next = medium.end
   }
   const disk: Disk = {
@@ -123,7 +121,6 @@ function openMedium(medium: Medium, name: string): Disk {
     news: async () => {
       if (failure ?? medium.error) throw failure ?? medium.error
       const missed = look()
-      known += missed.length
       next = medium.end
       return missed
     },
@@ -138,7 +135,6 @@ function openMedium(medium: Medium, name: string): Disk {
           if (medium.records.length === 0 && records.length > 0) medium.begun = ++medium.end
           medium.records = [...medium.records, ...records]
           medium.end += records.length
-          known += missed.length + records.length
           next = medium.end
         },
         (error) => {
@@ -147,15 +143,12 @@ function openMedium(medium: Medium, name: string): Disk {
       )
       return missed
     },
-    replace: async (count, records) => {
+    replace: async (records) => {
       if (failure) throw failure
       await write(() => {
         assertAlone()
-        assert(count <= known, 'a replacement takes the place of what is there')
-        const staying = known - count
-        medium.records = [...records, ...medium.records.slice(medium.records.length - staying)]
-        medium.begun = Math.max(medium.begun, medium.end - staying)
-        know()
+        medium.records = records
+        medium.begun = medium.end
       })
     },
     restart: async (records) => {

@@ -5,13 +5,13 @@ import type { Made } from '../store/record.ts'
 
 /** A mutation on its way from being made to being confirmed. */
 export interface Entry {
-  /** Its number is 0 until it has run once and stands in line. */
-  readonly mutation: { -readonly [K in keyof Made]: Made[K] }
+  /** What the records say of it is said of this object. */
+  readonly mutation: Made
   /** The refused mutation that this one tries again. */
   readonly retried: SetAside | null
-  /** True once it was sent, as far as is known: from then on its number changes only with the device, and its payload only to a void. */
-  isSent: boolean
-  /** True once the disk has answered, either way: from then on it may be sent. */
+  /** True once it has run: from then on the server decides. */
+  isQueued: boolean
+  /** True once the disk has answered, either way: from then on it may be sent, and what becomes of it is what the records say. */
   isWritten: boolean
   /** The rows of its last run that succeeded on this device. */
   wrote: Layer
@@ -34,21 +34,24 @@ export interface EntryOwner {
   readonly onSent: () => void
 }
 
-/** With a number it comes from the disk. */
-export function createEntry({ number, after, ...made }: Made, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
+/** `isRestored`: it comes from the disk. */
+export function createEntry(mutation: Made, isRestored: boolean, { discard, onSent }: EntryOwner, retried: SetAside | null = null): Entry {
   let state: MutationState = 'made'
   const saved = createLater<void>()
   const confirmed = createLater<Outcome>()
-  const isRestored = number > 0
+  const { id, name, args, at } = mutation
   const entry: Entry = {
-    mutation: { number, after, ...made },
+    mutation,
     retried,
-    isSent: isRestored,
+    isQueued: isRestored,
     isWritten: isRestored,
     wrote: new Map(),
     reads: [],
     pending: {
-      ...made,
+      id,
+      name,
+      args,
+      at,
       state: () => state,
       get saved() {
         return saved.promise()
@@ -56,7 +59,7 @@ export function createEntry({ number, after, ...made }: Made, { discard, onSent 
       get confirmed() {
         return confirmed.promise()
       },
-      discard: () => discard(made.id),
+      discard: () => discard(id),
     },
     save: (error) => {
       saved.settle(() => {
@@ -67,7 +70,6 @@ export function createEntry({ number, after, ...made }: Made, { discard, onSent 
     },
     sent: () => {
       state = 'sent'
-      entry.isSent = true
       onSent()
     },
     confirm: (outcome) => {

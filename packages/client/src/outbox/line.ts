@@ -19,12 +19,17 @@ export interface Line {
   /** The disk cannot be read: answers what was called, which leaves the line and what is shown. */
   abandon(): readonly Entry[]
   /**
-   * A delta that no mutation in line has looked at, and that settles none, is applied as it is. Otherwise:
-   * undoes the overlay, applies the delta, drops the mutations that `isSettled`, runs the others again, and shows it all in one step.
-   * `prepare` is called when it is its turn, which is before this returns where nothing runs; what it throws is rejected. Where it answers
-   * null, nothing is applied.
+   * A delta that no mutation in line has looked at, and that settles none, is applied as it is. Otherwise: undoes the overlay, applies the delta,
+   * runs the mutations again that are in line from then on, and shows it all in one step. `prepare` is called when it is its turn, which is before
+   * this returns where nothing runs; what it throws is rejected.
    */
-  receive(prepare: () => Delta | null, isSettled: (entry: Entry) => boolean, done: (settled: readonly Entry[]) => void): Promise<void>
+  receive(prepare: () => Next, done: () => void): Promise<void>
+}
+
+export interface Next {
+  /** null: nothing is applied. */
+  readonly delta: Delta | null
+  readonly entries: readonly Entry[]
 }
 
 export interface LineDeps {
@@ -111,7 +116,7 @@ export function createLine(deps: LineDeps): Line {
   }
 
   function settle(entry: Entry, layer: Layer, error: unknown, isFailed: boolean): void {
-    const isFirst = entry.mutation.number === 0
+    const isFirst = !entry.isQueued
     if (isFirst && isFailed && !isNotHeld(error)) {
       entries.splice(at, 1)
       return deps.onRefused(entry, error)
@@ -174,16 +179,15 @@ export function createLine(deps: LineDeps): Line {
       store.commit(null, new Map())
       return called
     },
-    receive: (prepare, isSettled, done) =>
+    receive: (prepare, done) =>
       later(() => {
-        const delta = prepare()
-        const gone = entries.filter(isSettled)
-        if (delta && gone.length === 0 && !isRead(delta)) {
+        const { delta, entries: next } = prepare()
+        if (delta && next.length === entries.length && next.every((entry, at) => entry === entries[at]) && !isRead(delta)) {
           store.commit(delta, settled)
-          return done([])
+          return done()
         }
-        entries = entries.filter((entry) => !isSettled(entry))
-        replay({ delta, below: delta ? over(store.confirmed, () => delta.layer) : store.confirmed, done: () => done(gone) })
+        entries = [...next]
+        replay({ delta, below: delta ? over(store.confirmed, () => delta.layer) : store.confirmed, done })
       }),
   }
 }

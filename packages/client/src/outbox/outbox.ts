@@ -1,5 +1,5 @@
-// Invariant: mutations are numbered 1, 2, 3 ... in the order they were made, a number is on the disk before it is sent, and
-// a mutation leaves the outbox only with the checkpoint that holds its outcome.
+// Invariant: mutations stand in the order in which the disk has them. They are numbered 1, 2, 3 ... in that order when they are about to be sent, a
+// number is on the disk before it is sent, and from then on a mutation leaves the outbox only with the checkpoint that holds its outcome.
 import {
   type Checkpoint,
   type DeviceId,
@@ -11,19 +11,20 @@ import {
   type Outcome,
   type Welcome,
 } from '@headwater/protocol'
+import * as limits from '@headwater/protocol/limits'
 import { type Mutators, own, type Schema, validate } from '@headwater/schema'
 import { rehearsed } from '#rehearse'
 import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
-import type { View } from '../store/layer.ts'
-import { headerRecord, type Identity, type Made, outboxRecord, setAsideOf } from '../store/record.ts'
+import type { Delta } from '../store/delta.ts'
+import type { Layer, View } from '../store/layer.ts'
+import { headerRecord, type Identity, type Made, type OutboxRecord, outboxRecord } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn, isFlat } from './builtin.ts'
-import { isLost, markDependants } from './dependants.ts'
 import { createDraft, type Draft, type DraftDeps } from './draft.ts'
-import { createEntry, type Entry, isVoid, refusalOf, voidName } from './entry.ts'
+import { createEntry, type Entry, isVoid, refusalOf } from './entry.ts'
+import { createHeard } from './heard.ts'
 import { createLine } from './line.ts'
-import { createPast, pastOf } from './past.ts'
 import type { Restored } from './restore.ts'
 import { assertStorable, textOf } from './size.ts'
 import { createTx } from './tx.ts'
@@ -40,11 +41,13 @@ export interface Outbox {
   identity(): Identity
   welcomed(welcome: Welcome): void
   /**
-   * Another device from now on: everything that is not confirmed is numbered anew, behind what `welcome` says that the database has lost and wants
-   * again. Resolves when that is on the disk.
+   * Another device from now on: everything that has a number gets another, behind what `welcome` says that the database has lost and wants again.
+   * Resolves when that is on the disk.
    */
   fork(device: DeviceId, isForgotten: boolean, welcome?: Welcome): Promise<void>
-  /** Mutations behind `after`, in order, that may be sent. */
+  /** Gives numbers to as many as may be under way, if now is the time. */
+  number(): void
+  /** Mutations with numbers behind `after`, in order: they may be sent. */
   sendable(after: number): readonly Entry[]
   /** The highest number given. */
   last(): number
@@ -63,7 +66,11 @@ export interface Outbox {
   settled(): Promise<void>
 }
 
+export type Later = typeof import('../later.ts')
+
 export interface OutboxDeps {
+  /** What could not be fetched is fetched again when it is needed again. */
+  readonly later: () => Promise<Later>
   readonly schema: Schema
   readonly mutators: Mutators
   readonly user: string
@@ -71,8 +78,12 @@ export interface OutboxDeps {
   readonly clock: Clock
   readonly newId: () => string
   readonly report: (error: unknown) => void
-  /** Puts a record on the disk for good. */
-  readonly keep: (record: DiskRecord) => Promise<void>
+  /** Puts a record on the disk for good, behind those before. `done` is called in the order of the records, where the disk failed as well. */
+  readonly keep: (record: DiskRecord, done: (error: HeadwaterError | null) => void) => void
+  /** The same for what only the tab may write that talks to the server; `done` is not called if it is not the one any more. */
+  readonly lead: (record: DiskRecord, done: () => void) => void
+  /** True while it talks to the server. */
+  readonly isTalking: () => boolean
   /** Why nothing can be made at all, or null. */
   readonly obstacle: () => HeadwaterError | null
   readonly assertHeld: DraftDeps['assertHeld']
@@ -84,14 +95,14 @@ export interface OutboxDeps {
 
 export function createOutbox(deps: OutboxDeps): Outbox {
   const { store } = deps
-  let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
-  let last = 0
-  let setAside: readonly SetAside[] = []
-  const past = createPast(deps.mutators)
+  // What the records say, as far as they are on the disk.
+  let heard = createHeard()
   let waiting: readonly PendingMutation[] | null = null
-  let voids = 0
-  // Above 0 while the disk has other numbers than the line: what was not sent yet waits.
-  let moving = 0
+  // How many records are on their way that say a mutation was made, and how many numbers.
+  let writing = 0
+  let promised = 0
+  // While a checkpoint is applied, what it sets aside is not known yet.
+  let receiving = 0
 
   const line = createLine(rehearsed({ ...deps, draftOver: (below: View) => createDraft(deps, below), run, onQueued, onRefused: refuse }))
 
@@ -118,16 +129,39 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   function onQueued(entry: Entry): void {
-    entry.mutation.number = ++last
-    if (entry.retried) setAside = setAside.filter((one) => one !== entry.retried)
-    const written = (error: HeadwaterError | null) => {
+    const { mutation, retried } = entry
+    entry.isQueued = true
+    writing++
+    if (retried) heard.hear({ discarded: [retried.id] })
+    deps.keep(outboxRecord({ made: [mutation], discarded: retried ? [retried.id] : [] }), (error) => {
+      writing--
       entry.isWritten = true
+      heard.hear({ made: [mutation] })
       entry.save(error)
       changed()
       deps.onWritten()
-    }
-    deps.keep(outboxRecord({ made: [entry.mutation], discarded: entry.retried ? [entry.retried.id] : [] })).then(() => written(null), written)
+    })
+    number()
     changed()
+  }
+
+  /** In the append that saves a mutation, where it can be sent at once. */
+  function number(): void {
+    const given = heard.last() - heard.identity().confirmed + promised
+    const numbered = Math.min(heard.made.size + writing, limits.mutationsInFlightMax) - given
+    if (numbered <= 0 || receiving > 0 || !deps.isTalking()) return
+    promised += numbered
+    lead({ numbered }, () => {
+      promised -= numbered
+      deps.onWritten()
+    })
+  }
+
+  function lead(record: OutboxRecord, done: () => void): void {
+    deps.lead(outboxRecord(record), () => {
+      heard.hear(record)
+      done()
+    })
   }
 
   /** Nothing of it was queued, and nothing of it stays. */
@@ -138,91 +172,73 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     changed()
   }
 
-  function settle(settled: readonly Entry[], outcomes: ReadonlyMap<number, Outcome>, persisted: Promise<void>, hasDependants: boolean): void {
-    for (const number of outcomes.keys()) identity = { ...identity, confirmed: Math.max(identity.confirmed, number) }
-    let moved: Promise<void> | undefined
-    for (const entry of settled) {
-      const outcome = outcomes.get(entry.mutation.number) ?? lost
-      const refused = outcome.type === 'refused' ? setAsideOf(entry.mutation, outcome) : null
-      if (outcome !== lost) past.add(pastOf(entry.mutation, outcome.type))
-      if (isVoid(entry)) voids--
-      else if (refused) setAside = inOrder(setAside, [refused])
+  /** Lets the line follow what the records say, and applies a delta, in one step. `done` answers when that is on the disk. */
+  function follow(change: () => Delta | null = () => null, done: () => Promise<void> = async () => {}, outcomes?: ReadonlyMap<number, Outcome>): Promise<void> {
+    let gone: readonly Entry[] = []
+    return line.receive(
+      () => {
+        const delta = change()
+        const before = line.entries()
+        const known = new Map(before.map((entry) => [entry.mutation.id, entry]))
+        const made = [...heard.made].map(([id, mutation]) => adopt(known.get(id), mutation))
+        gone = before.filter(({ mutation, isWritten }) => isWritten && !heard.made.has(mutation.id))
+        return { delta, entries: [...made, ...before.filter(({ isWritten }) => !isWritten)] }
+      },
+      () => settle(gone, done(), outcomes),
+    )
+  }
+
+  function adopt(entry: Entry | undefined, mutation: Made): Entry {
+    if (!entry) return createEntry(mutation, true, owner)
+    if (entry.mutation !== mutation) heard.made.set(mutation.id, Object.assign(entry.mutation, mutation))
+    return entry
+  }
+
+  function settle(gone: readonly Entry[], persisted: Promise<void>, outcomes?: ReadonlyMap<number, Outcome>): void {
+    for (const entry of gone) {
+      const { mutation } = entry
+      const outcome = outcomes?.get(mutation.number)?.type === 'applied' ? applied : heard.outcomeOf(mutation)
       const confirm = () => {
         entry.save(null)
-        entry.confirm(refused ? { type: 'refused', code: refused.code, reason: refused.reason } : { type: 'applied' })
+        entry.confirm(outcome)
       }
       // It waits for the disk, and does not fail with it: what was decided is final.
-      persisted.then(() => moved).then(confirm, confirm)
+      persisted.then(confirm, confirm)
     }
-    if (hasDependants) moved = moveUp()
-    if (settled.length > 0) changed()
+    if (gone.length > 0) changed()
   }
 
-  const whole = () =>
-    outboxRecord({
-      identity,
-      past: past.made,
-      made: line
-        .entries()
-        .map(({ mutation }) => mutation)
-        .filter(({ number }) => number > 0),
-      setAside,
-    })
-
-  /** These stand in line again, before all others. */
-  function stand(made: readonly Made[]): void {
-    const entries = made.map((one) => createEntry(one, owner))
-    voids += entries.filter(isVoid).length
-    line.open(entries)
-  }
-
-  function renumber(device = identity.device): void {
-    if (device !== identity.device) {
-      identity = { ...identity, device, nonce: null, confirmed: 0 }
-      past.clear()
+  /** What builds on a refused mutation goes with it when the disk says so: until then it may be given up. */
+  async function setAsideDependants(...before: Parameters<Later['dependantsOf']>): Promise<void> {
+    try {
+      const record = (await deps.later()).dependantsOf(...before)
+      if (record) await new Promise<void>((resolve) => lead(record, () => void follow().then(resolve)))
+    } catch (error) {
+      // The server decides.
+      deps.report(error)
     }
-    last = identity.confirmed
-    for (const { mutation } of line.entries()) if (mutation.number > 0) mutation.number = ++last
   }
 
-  /** After mutations that were not sent have left the line. `moving` was raised when they did. */
-  function moveUp(): Promise<void> {
-    renumber()
-    return deps.keep(whole()).finally(() => {
-      moving--
-      deps.onWritten()
-    })
-  }
-
+  /** What was not given a number vanishes. What was may have been sent: it keeps its number, as a void. */
   async function discard(id: MutationId): Promise<void> {
-    if (!setAside.some((one) => one.id === id)) return discardPending(id)
-    setAside = setAside.filter((one) => one.id !== id)
-    changed()
-    await deps.keep(outboxRecord({ discarded: [id] }))
+    await line.idle()
+    if (![...heard.setAside(), ...waitingNow()].some((one) => one.id === id)) return
+    const record = { discarded: [id] }
+    await new Promise<void>((resolve, reject) => {
+      deps.keep(outboxRecord(record), (error) => {
+        heard.hear(record)
+        changed()
+        void follow().then(() => (error ? reject(error) : resolve()))
+      })
+    })
   }
 
-  /** What was not sent vanishes, and what is behind it moves up: none of that was sent either. What may have been sent keeps its number, as a void. */
-  async function discardPending(id: MutationId): Promise<void> {
-    let kept: Promise<void> | undefined
-    const isIt = (entry: Entry) => entry.mutation.id === id && !isVoid(entry)
-    await line.receive(
-      () => {
-        moving++
-        const sent = line.entries().find((entry) => isIt(entry) && entry.isSent)
-        if (sent) {
-          Object.assign(sent.mutation, { name: voidName, args: null })
-          voids++
-        }
-        return null
-      },
-      isIt,
-      (vanished) => {
-        for (const entry of vanished) refuse(entry, new HeadwaterError(voidName, 'It was discarded.'))
-        kept = moveUp()
-        changed()
-      },
-    )
-    await kept
+  function waitingNow(): readonly PendingMutation[] {
+    waiting ??= line
+      .entries()
+      .filter((entry) => !isVoid(entry))
+      .map(({ pending }) => pending)
+    return waiting
   }
 
   const owner = {
@@ -249,76 +265,71 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }, owner, retried)
+      const mutation = { number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }
+      const entry = createEntry(mutation, false, owner, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending
     },
     open: (restored, device) => {
-      identity = restored.identity ?? identity
-      setAside = restored.setAside
-      restored.past.forEach(past.add)
-      last = restored.made.at(-1)?.number ?? identity.confirmed
-      stand(restored.made)
-      if (identity.device !== device) renumber(device)
+      heard = restored.heard
+      const identity = heard.identity()
+      if (identity.device !== device) heard.hear({ forked: { ...identity, device, nonce: null, confirmed: 0 } })
+      line.open([...heard.made.values()].map((one) => createEntry(one, true, owner)))
       changed()
     },
     receive: (checkpoint, loads, persist) => {
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
-      let hasDependants = false
-      return line.receive(
+      const isRefused = ({ number }: Made) => outcomes.get(number)?.type === 'refused'
+      let before: readonly { readonly mutation: Made; readonly wrote: Layer }[] = []
+      return follow(
         () => {
           const delta = store.prepare(checkpoint, loads)
-          hasDependants = markDependants(line.entries(), ({ mutation }) => outcomes.get(mutation.number)?.type === 'refused')
-          if (hasDependants) moving++
+          receiving++
+          before = line.entries().flatMap(({ mutation, wrote, isWritten }) => (isWritten ? [{ mutation, wrote }] : []))
+          for (const outcome of checkpoint.outcomes) heard.settle(outcome)
           return delta
         },
-        (entry) => outcomes.has(entry.mutation.number) || isLost(entry),
-        (settled) => settle(settled, outcomes, persist(), hasDependants),
+        async () => {
+          const persisted = persist()
+          if (before.some(({ mutation }) => isRefused(mutation))) await setAsideDependants(before, isRefused)
+          receiving--
+          deps.onWritten()
+          await persisted
+        },
+        outcomes,
       )
     },
-    drop: () =>
-      void line.receive(
-        store.nothing,
-        () => false,
-        () => {},
-      ),
-    identity: () => identity,
-    welcomed: ({ database, nonce }) => {
-      identity = { ...identity, database, nonce }
-    },
+    drop: () => void follow(store.nothing),
+    identity: () => heard.identity(),
+    welcomed: (welcome) => heard.welcomed(welcome),
     fork: async (device, isForgotten, welcome) => {
-      await line.idle(() => {
-        if (welcome?.offer != null) {
-          const { offered, aside } = past.lost(welcome)
-          setAside = inOrder(setAside, aside)
-          stand(offered)
-        }
-        renumber(device)
-        changed()
-      })
-      if (isForgotten) identity = { ...identity, database: null }
-      await deps.keep(whole())
+      const identity = heard.identity()
+      const forked = { ...identity, device, nonce: null, confirmed: 0, database: isForgotten ? null : identity.database }
+      const lost = welcome?.offer != null ? (await deps.later()).lostOf(heard.past.made, welcome, deps.mutators) : {}
+      await new Promise<void>((resolve) => lead({ forked, ...lost }, () => void follow().then(changed).then(resolve)))
     },
+    number,
     sendable: (after) => {
-      let isInOrder = true
-      return line.entries().filter(({ mutation, isWritten, isSent }) => {
-        isInOrder &&= isWritten && (isSent || moving === 0)
-        return isInOrder && mutation.number > after
-      })
+      const found: Entry[] = []
+      for (const entry of line.entries()) {
+        const { number } = entry.mutation
+        if (number > after) found.push(entry)
+        else if (!number) break
+      }
+      return found
     },
-    last: () => last,
-    pending: () => line.entries().length - voids,
-    waiting: () => {
-      waiting ??= line
-        .entries()
-        .filter((entry) => !isVoid(entry))
-        .map(({ pending }) => pending)
-      return waiting
-    },
-    setAside: () => setAside,
+    last: () => heard.last(),
+    pending: () => line.entries().length - heard.voids(),
+    waiting: waitingNow,
+    setAside: () => heard.setAside(),
     discard,
-    records: () => [headerRecord, whole()],
+    records: () => {
+      const whole = heard.whole()
+      // What is on its way to the disk may find it written anew.
+      const own = line.entries().filter(({ isQueued, isWritten }) => isQueued && !isWritten)
+      return [headerRecord, outboxRecord({ ...whole, made: [...(whole.made ?? []), ...own.map(({ mutation }) => mutation)] })]
+    },
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)
     },
@@ -326,11 +337,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 }
 
-/** What becomes of a mutation that was not sent, and builds on a refused one. */
-const lost: Pick<Outcome, 'type' | 'code' | 'reason'> = { type: 'refused', code: 'dependency', reason: 'What it builds on was refused.' }
-
-/** As they were made, so that what builds on another stands behind it. */
-const inOrder = (setAside: readonly SetAside[], more: readonly SetAside[]) => [...setAside, ...more].sort((a, b) => (a.id < b.id ? -1 : 1))
+const applied = { type: 'applied' } as const
 
 /** Advisory, and to the microsecond only by its form. */
 const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')

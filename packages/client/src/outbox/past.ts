@@ -1,9 +1,7 @@
 // What the database has confirmed, remembered for the day it loses it. Invariant: all of it was made under the device's present id, so that its
 // numbers tell what of it the database has.
-import type { Welcome } from '@headwater/protocol'
-import type { Mutators } from '@headwater/schema'
-import type { Outcome, SetAside } from '../api.ts'
-import { type Made, setAsideOf } from '../store/record.ts'
+import type { Outcome } from '../api.ts'
+import type { Made } from '../store/record.ts'
 import { voidName } from './entry.ts'
 
 export interface Past {
@@ -11,14 +9,12 @@ export interface Past {
   readonly made: Made[]
   add(made: Made): void
   clear(): void
-  /** What the database has lost: what to offer again, and what is for the person to decide. */
-  lost(welcome: Welcome): { readonly offered: readonly Made[]; readonly aside: readonly SetAside[] }
 }
 
 /** One of the largest mutations fits, and some thousand of the usual ones. */
 const charactersMax = 600_000
 
-export function createPast(mutators: Mutators): Past {
+export function createPast(): Past {
   const made: Made[] = []
   let room = charactersMax
   return {
@@ -30,16 +26,6 @@ export function createPast(mutators: Mutators): Past {
     clear: () => {
       made.length = 0
       room = charactersMax
-    },
-    lost: ({ offer, last }) => {
-      const aside: SetAside[] = []
-      const offered = made.filter((one) => {
-        if (one.number <= last) return false
-        if (offer && !mutators[one.name]?.once) return true
-        if (one.name !== voidName) aside.push(setAsideOf(one, { code: 'lost', reason: 'It was lost.' }))
-        return false
-      })
-      return { offered, aside }
     },
   }
 }

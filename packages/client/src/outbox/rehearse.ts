@@ -29,8 +29,8 @@ export function rehearsed<D extends RehearseDeps>(deps: D): D {
     }
     if (second.thrown) throw second.thrown[0]
   }
-  const isOnce = ({ number, name }: Entry['mutation']) => number > 0 || name.includes('.')
-  return { ...deps, run: (entry: Entry, draft: Draft) => (isOnce(entry.mutation) ? run(entry, draft) : twice(entry, draft)) }
+  const isOnce = ({ isQueued, mutation }: Entry) => isQueued || mutation.name.includes('.')
+  return { ...deps, run: (entry: Entry, draft: Draft) => (isOnce(entry) ? run(entry, draft) : twice(entry, draft)) }
 }
 
 async function outcomeOf(run: Run, entry: Entry, draft: Draft): Promise<{ readonly text: string; readonly thrown?: readonly [unknown] }> {

@@ -1,14 +1,16 @@
 // Invariant: the records on the disk, read in order, give a state that the device was in. Where a record could not be written,
 // none that follows is, until the disk has been written anew. A record may be read twice, never in another order: writing the
 // store anew takes in what still waits to be appended.
-import { asError, HeadwaterError } from '@headwater/protocol'
+import { asError, type HeadwaterError } from '@headwater/protocol'
 import type { Clock, Disk, DiskRecord } from '../ports.ts'
 
 export interface Journal {
   /** Writes what can be loaded again: a frame with this many rows. Resolves also if it could not be written. */
   cache(record: DiskRecord, weight: number): Promise<void>
-  /** Writes what exists nowhere else. Rejects if it is not on the disk for good. */
-  keep(record: DiskRecord): Promise<void>
+  /** Writes what exists nowhere else. `done` is called when it is on the disk for good, or cannot be; in the order of the calls. */
+  keep(record: DiskRecord, done: (error: HeadwaterError | null) => void): void
+  /** The same for what only the tab may write that leads, and must not be lost with the process alone. */
+  lead(record: DiskRecord, done: () => void): void
   /** Writes everything anew, as it is now. */
   restart(): Promise<void>
   /** Writes everything anew, a little later, if the log has outgrown it. */
@@ -24,17 +26,16 @@ export interface JournalDeps {
   readonly onTrouble: (error: HeadwaterError | null) => void
   /** The header and the whole outbox, as of now. */
   readonly outbox: () => readonly DiskRecord[]
-  /** The rows, as of now. */
-  readonly rows: () => Iterable<DiskRecord>
+  /** What gives the rows as of when it is called. Rejects where that cannot be fetched. */
+  readonly rows: () => Promise<() => Iterable<DiskRecord>>
   readonly rowsHeld: () => number
 }
 
 interface Job {
   readonly record: DiskRecord
   /** `anew`: not a record, but everything there is, in the place of all that is on the disk. */
-  readonly type: 'cache' | 'keep' | 'anew'
-  readonly resolve: () => void
-  readonly reject: (error: HeadwaterError) => void
+  readonly type: 'cache' | 'keep' | 'lead' | 'anew'
+  readonly done: (error: HeadwaterError | null) => void
 }
 
 /** A log shorter than this is never rewritten. */
@@ -54,90 +55,98 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   let isClosed = false
 
   /** What is called in one turn, or while the disk is at work, goes to the disk together. */
-  function put(type: Job['type'], record: DiskRecord = ''): Promise<void> {
-    return new Promise((resolve, reject) => {
-      waiting.push({ type, record, resolve, reject })
-      working ??= Promise.resolve().then(work)
-    })
+  function put(type: Job['type'], record: DiskRecord, done: Job['done']): void {
+    waiting.push({ type, record, done })
+    working ??= Promise.resolve().then(work)
   }
 
   async function work(): Promise<void> {
     while (waiting.length > 0) {
       const jobs = waiting
       waiting = []
-      const error = await write(jobs).then(() => null, toError)
-      for (const { type, resolve, reject } of jobs) {
-        if (error && type === 'keep') reject(error)
-        else resolve()
+      const wasBroken = broken !== null
+      const isAnew = jobs.some(({ type }) => type === 'anew')
+      // What a record says is known before everything is written anew, which therefore says it too.
+      if (!broken) await append(jobs).catch(toTrouble)
+      if (!broken) {
+        for (const { done } of jobs) done(null)
+        if (isAnew) await compactNow().catch(toTrouble)
+        if (!broken) continue
       }
+      const kept = jobs.filter(({ type }) => type === 'keep')
+      for (const { type, done } of jobs) if (type !== 'keep') done(null)
+      if (!wasBroken || kept.length > 0) await mend().catch(toTrouble)
+      if (broken) deps.onTrouble(broken)
+      for (const { done } of kept) done(broken)
     }
     working = null
   }
 
-  async function write(jobs: readonly Job[]): Promise<void> {
-    const has = (type: Job['type']) => jobs.some((job) => job.type === type)
-    if (!broken) {
-      const records = jobs.flatMap(({ type, record }) => (type === 'keep' || (type === 'cache' && hasRows) ? [record] : []))
-      count += records.length
-      try {
-        if (records.length > 0) await disk.append(records, { strict: has('keep') })
-        return has('anew') ? await replace([...deps.outbox(), ...deps.rows()]) : undefined
-      } catch (error) {
-        broken = toError(error)
-      }
-    } else if (!has('keep')) return
-    try {
-      await mend()
-      broken = null
-      deps.onTrouble(null)
-    } catch (error) {
-      broken = toError(error)
-      deps.onTrouble(broken)
-      throw broken
-    }
+  const toTrouble = (error: unknown) => {
+    broken = toError(error)
+  }
+
+  async function append(jobs: readonly Job[]): Promise<void> {
+    const records = jobs.flatMap(({ type, record }) => (type === 'anew' || (type === 'cache' && !hasRows) ? [] : [record]))
+    count += records.length
+    if (records.length > 0) await disk.append(records, { strict: jobs.some(({ type }) => type === 'keep') })
   }
 
   async function replace(records: readonly DiskRecord[]): Promise<void> {
-    await disk.replace(count, records)
+    await disk.replace(records)
     count = records.length
     weight = 0
     hasRows = true
   }
 
+  async function compactNow(): Promise<void> {
+    const rows = await deps.rows().catch(() => null)
+    if (rows) await replace([...deps.outbox(), ...rows()])
+  }
+
   /** A disk that failed stays failed until it is opened again. If not everything fits any more, the outbox does. */
   async function mend(): Promise<void> {
     await disk.close().catch(() => {})
-    // What another has written meanwhile is not ours to replace.
-    if (broken?.code === 'disk-blocked' || broken?.code === 'disk-behind') throw broken
+    if (broken?.code.startsWith('disk-b')) throw broken
     disk = await deps.open()
     const { length } = await disk.read()
-    if (length > count) throw new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close that tab and reload this one.')
+    // What another has written meanwhile is not ours to replace.
+    if (length > count) throw broken
     count = length
-    await replace([...deps.outbox(), ...deps.rows()]).catch(async () => {
+    const rows = await deps.rows().catch(() => () => [])
+    await replace([...deps.outbox(), ...rows()]).catch(async () => {
       await replace(deps.outbox())
       hasRows = false
     })
+    broken = null
+    deps.onTrouble(null)
   }
+
+  const anew = () => new Promise<void>((resolve) => put('anew', '', () => resolve()))
 
   function compact(): void {
     if (isCompacting || weight <= Math.max(weightMin, deps.rowsHeld())) return
     isCompacting = true
     deps.clock.timer(pauseMs, () => {
       isCompacting = false
-      if (!isClosed) put('anew')
+      if (!isClosed) void anew()
     })
   }
 
   return {
     cache: (record, rows) => {
       weight += rows
-      return put('cache', record)
+      return new Promise((resolve) => put('cache', record, () => resolve()))
     },
-    keep: (record) => {
+    keep: (record, done) => {
       weight++
-      return put('keep', record)
+      put('keep', record, done)
     },
-    restart: () => put('anew'),
+    lead: (record, done) => {
+      weight++
+      put('lead', record, () => done())
+    },
+    restart: anew,
     compact,
     close: async () => {
       isClosed = true

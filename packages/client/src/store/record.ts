@@ -10,7 +10,6 @@ import {
   count,
   type Down,
   decodeDown,
-  encode,
   HeadwaterError,
   type Infer,
   json,
@@ -21,14 +20,10 @@ import {
   object,
   type Shape,
   text,
-  type Welcome,
 } from '@headwater/protocol'
 import * as limits from '@headwater/protocol/limits'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
-import type { StoredTable } from './delta.ts'
-import { createEncoder } from './row.ts'
-import type { Store, WireColumns } from './store.ts'
 
 /** The format of these records. A store of a newer one is not opened: an older app must not touch what it cannot read. */
 const formatVersion = 1
@@ -51,19 +46,26 @@ export type Identity = Infer<typeof identity>
 const id = text<MutationId>(limits.idLengthMax)
 /** As it travels, and the refused mutation that it builds on, as far as is known. */
 const made = object({ ...mutationFields, after: nullable(id) })
-export type Made = Infer<typeof made>
+/** Its number is 0 until it has one, which may be sent. */
+export type Made = { -readonly [K in keyof Infer<typeof made>]: Infer<typeof made>[K] }
 
 const setAside = object({ id, name: anyText, args: json, code: anyText, reason: anyText, at: anyText, after: nullable(id) })
 
 /** What happened to the outbox. With an identity, the record says all there is, and takes the place of what was before. */
 export interface OutboxRecord {
   readonly identity?: Identity | undefined
+  /** Put at the end; of one that is there, what it builds on. */
   readonly made?: readonly Made[]
+  /** So many of those that have no number get the next ones: from then on they may be sent. */
+  readonly numbered?: number | undefined
+  /** Of those made, they are set aside. */
   readonly setAside?: readonly SetAside[]
   /** Confirmed, and remembered for a database that loses them. */
   readonly past?: Made[]
-  /** Mutations set aside that were discarded or tried again. */
-  readonly discarded?: readonly string[]
+  /** Given up, or tried again. */
+  readonly discarded?: readonly MutationId[]
+  /** Whose outbox it is from now on: those that have a number get another, behind those made, which have one. */
+  readonly forked?: Identity | undefined
 }
 
 /** null: the header, of a format that can be read, or what only an eviction reads. */
@@ -99,13 +101,15 @@ export function parseRecord(record: DiskRecord): Entry {
         return []
       }
     })
-  const [whose] = keep(outbox.identity && [outbox.identity], identity)
+  const one = <T>(item: unknown, shape: Shape<T>) => keep(item && [item], shape)[0]
   const parsed = {
-    identity: whose,
+    identity: one(outbox.identity, identity),
+    forked: one(outbox.forked, identity),
+    numbered: one(outbox.numbered, count),
     made: keep(outbox.made, made),
     past: keep(outbox.past, made),
     setAside: keep(outbox.setAside, setAside),
-    discarded: keep(outbox.discarded, anyText),
+    discarded: keep(outbox.discarded, id),
   }
   return { type: 'outbox', outbox: parsed, isWhole }
 }
@@ -129,47 +133,4 @@ export function weightOf(frame: Down): number {
   if (frame.type !== 'checkpoint') return weight
   for (const { gone, put, parts } of frame.tables.values()) for (const { length } of [gone, put, ...(parts ?? []).map((part) => part.put)]) weight += length
   return weight
-}
-
-/** Characters in a record at which the next begins, some two thousand rows: the disk and `JSON.parse` take them piece by piece. */
-const charactersMax = 500_000
-
-/** The store as records that give the same store when read. Not to be changed while they are read. */
-export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterable<DiskRecord> {
-  const cursor = store.cursor()
-  if (welcome === null) return
-  const namesOf = (table: string) => welcome.columns.get(table) ?? []
-  if (cursor !== null) {
-    const held = [...store.tables.values()].filter(({ name }) => welcome.columns.has(name))
-    const columns: WireColumns = new Map(
-      held.map(({ name, definition }) => [name, Object.keys(definition.columns).filter((column) => namesOf(name).includes(column))]),
-    )
-    const scopes = store.scopes()
-    const joined = { granted: [...scopes.granted], held: [...scopes.held] }
-    const grants = scopes.tag === null ? null : { tag: scopes.tag, replace: true, roles: scopes.roles }
-    yield encode({ ...welcome, columns })
-    for (const table of held) yield* loadRecords(table, columns.get(table.name) ?? [])
-    yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined, grants, more: scopes.more })
-  }
-  // Frames that follow have the columns of the last welcome.
-  yield encode(welcome)
-  for (const piece of store.staged()) yield encode(piece)
-}
-
-/** A column that is absent is written as a null, and goes again when the row is read: no role shows it. */
-function* loadRecords({ name, definition, rows }: StoredTable, columns: readonly string[]): Iterable<DiskRecord> {
-  const encodeRow = createEncoder(definition, columns)
-  const record = () => `{"type":"load","load":0,"table":${JSON.stringify(name)},"rows":[${piece.join()}]}`
-  let piece: string[] = []
-  let characters = 0
-  for (const row of rows.values()) {
-    const text = JSON.stringify(encodeRow(row))
-    piece.push(text)
-    characters += text.length
-    if (characters < charactersMax) continue
-    yield record()
-    piece = []
-    characters = 0
-  }
-  if (piece.length > 0) yield record()
 }

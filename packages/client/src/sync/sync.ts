@@ -25,6 +25,8 @@ export interface Sync {
   stop(): void
   /** There may be something to send. */
   wanted(): void
+  /** True from a welcome on, as long as there is a connection. */
+  isTalking(): boolean
   /** `loading`: from a welcome that is followed by a first load until that is there. */
   phase(): Status['phase']
   problem(): Problem
@@ -246,6 +248,7 @@ export function createSync(deps: SyncDeps): Sync {
     const scopes = holds.takeWanted()
     if (scopes.length > 0) send({ type: 'hold', scopes })
     if (state.phase === 'live') checks.talk()
+    outbox.number()
     const entries = outbox.sendable(sentUpTo)
     for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
       say(push.frame)
@@ -290,6 +293,7 @@ export function createSync(deps: SyncDeps): Sync {
       dispatch('stop')
     },
     wanted: want,
+    isTalking: () => state.phase === 'live' || state.phase === 'levelling',
     phase: () => phaseOf(state.phase, store.isLoaded() && welcome?.resumed === true),
     problem: () => problem,
     welcome: () => welcome,
