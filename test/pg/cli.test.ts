@@ -82,6 +82,21 @@ describe('with a running app', () => {
     expect(headwater('status', '--app', app, '--data', join(data, 'app')).out).toContain(running.url)
   })
 
+  test('doctor finds nothing wrong with an app that runs, and says what is wrong with a database', async () => {
+    const ran = headwater('doctor', '--json', '--app', app, '--data', join(data, 'app'))
+    const findings: readonly { about: string; state: string; says: string }[] = JSON.parse(ran.out)
+    expect(findings.filter(({ state }) => state === 'bad')).toEqual([])
+    expect(findings.find(({ about }) => about === 'server')).toMatchObject({ state: 'good', says: expect.stringContaining(running.url) })
+    expect(findings.map(({ about }) => about)).toEqual(
+      expect.arrayContaining(['node', 'disk', 'configuration', 'database', 'clock', 'transactions', 'identity', 'log']),
+    )
+    expect(ran.code).toBe(0)
+    const none = headwater('doctor', '--app', app, '--database', 'postgres://127.0.0.1:1/none')
+    expect(none).toMatchObject({ code: 1, out: expect.stringMatching(/✗ database +127\.0\.0\.1:1 does not answer|✗ database .*does not answer/) })
+    const bare = inject('nativeUrl')
+    expect(headwater('doctor', '--app', app, '--database', bare)).toMatchObject({ code: 1, out: expect.stringContaining('not installed') })
+  })
+
   test('tail shows what is committed, by whom, what it was and what it became', async () => {
     const sql = postgres(running.sqlUrl, { max: 1, fetch_types: false })
     await sql.unsafe(`update users set name = 'Ada the First' where id = 'ada'`)

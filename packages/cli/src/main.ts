@@ -2,6 +2,7 @@ import { HeadwaterError } from '@headwater/protocol'
 import { type CommandDef, defineCommand, renderUsage, runCommand } from 'citty'
 import { can } from './command/can.ts'
 import { dev } from './command/dev.ts'
+import { doctor } from './command/doctor.ts'
 import { identity } from './command/identity.ts'
 import { init } from './command/init.ts'
 import { migrate } from './command/migrate.ts'
@@ -14,7 +15,9 @@ import { explain } from './explain.ts'
 import { version } from './version.ts'
 
 // Each has arguments of its own; the command line only needs their names.
-const commands = { init, dev, start, migrate, tail, status, identity, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<Record<string, CommandDef>>
+const commands = { init, dev, start, migrate, tail, status, doctor, identity, can, 'who-sees': whoSees, uninstall } as unknown as Readonly<
+  Record<string, CommandDef>
+>
 const headwater = defineCommand({
   meta: { name: 'headwater', version, description: 'One truth in PostgreSQL, an instant copy on every device.' },
   subCommands: commands,
