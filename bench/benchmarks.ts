@@ -2,6 +2,7 @@ import { accessRules } from './benchmark/access.ts'
 import { bulkInsert } from './benchmark/bulk-insert.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
+import { drift } from './benchmark/drift.ts'
 import { durableWriteNode } from './benchmark/durable-write.ts'
 import { fanOut } from './benchmark/fan-out.ts'
 import { firstLoad } from './benchmark/first-load.ts'
@@ -32,6 +33,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'durable-write-node': durableWriteNode,
   'bulk-insert': bulkInsert,
   'test-app': testApp,
+  drift: drift,
   memory: memory,
   size: size,
 }

@@ -27,7 +27,7 @@ export function openDevice({ url, user, disks = createMemoryDisks(), onSocket }:
 }
 
 /** Resolves when the device is level and nothing is pending. */
-export function untilLevel(device: Device): Promise<void> {
+export function untilLevel(device: Pick<Device, 'status'>): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {
       const { phase, pending } = device.status.get()

@@ -5,6 +5,7 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf
 
 test.each([
   ['testing.md', 'page.test.ts', 1],
+  ['migrations.md', 'migrations-page.test.ts', 3],
   ['scopes.md', 'scopes-page.test.ts', 10],
 ])('what docs/%s shows is part of %s, which runs here', (page, tests, count) => {
   const blocks = [...read(`../../../docs/${page}`).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => block)
