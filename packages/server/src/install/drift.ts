@@ -36,6 +36,8 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
   let troubles: ReadonlyMap<string, string> = new Map()
   let looking: Promise<void> | null = null
   let isStopped = false
+  // What the catalogue was like when there was nothing to put right.
+  let judged: string | null = null
   let failedBefore: string | null = null
   let cancel = clock.timer(limits.driftMs, turn)
 
@@ -62,8 +64,14 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
   }
 
   async function lookOnce(): Promise<void> {
+    const rows = await database.query('select headwater.catalogue_mark(array(select json_array_elements_text($1::text::json))) as mark', [names])
+    const mark = String(rows[0]?.mark)
+    if (mark === judged) return
     const first = await compare()
-    if (first.moved.length === 0) return report(first.found)
+    if (first.moved.length === 0) {
+      judged = mark
+      return report(first.found)
+    }
     const mended = await define(database, (transaction) =>
       putCaptures(
         transaction,

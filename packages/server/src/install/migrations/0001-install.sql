@@ -166,6 +166,24 @@ create function headwater.catalogue(names text[]) returns table (name text, form
     from part p left join fired f on f.id = p.id group by p.name, p.root
 $$;
 
+-- The same while headwater.catalogue() and headwater.captures say the same, at a seventh of the cost: which transactions wrote the rows of the
+-- catalogue that these are made of.
+create function headwater.catalogue_mark(names text[]) returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive part as (
+    select c.oid as id, 0::numeric as link
+      from pg_class c where c.relnamespace = (select oid from pg_namespace where nspname = 'public') and c.relkind in ('r', 'p') and c.relname = any (names)
+    union all
+    select i.inhrelid, hashtextextended(i.xmin::text || ' ' || (select c.relfilenode from pg_class c where c.oid = i.inhrelid), 0)
+      from part p join pg_inherits i on i.inhparent = p.id
+  )
+  select concat_ws(' ',
+    (select sum(hashoidextended(id, 0) + link) from part),
+    (select sum(hashtextextended(a.attrelid || ' ' || a.attnum || ' ' || a.xmin::text, 0)) from pg_attribute a where a.attrelid = any (array(select id from part)) and a.attnum > 0),
+    (select sum(hashtextextended(t.oid || ' ' || t.xmin::text || ' ' || p.xmin::text, 0)) from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+      where t.tgrelid = any (array(select id from part))),
+    (select sum(hashtextextended(c.name || ' ' || c.xmin::text, 0)) from headwater.captures c))
+$$;
+
 -- What was done once on this database: its seed, and the form in which the last start found everything installed.
 create table headwater.marks (
   name text primary key,
