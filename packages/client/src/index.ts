@@ -29,3 +29,5 @@ export type { Chance, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Po
 export { avg, count, max, min, sum } from './store/group.ts'
 export { many, one } from './store/related.ts'
 export { leastRecentlyUsed } from './sync/eviction.ts'
+export { createTrace, type Inspected, type Trace, type TraceEntry, type TraceOptions } from './trace/trace.ts'
+export type { TraceKind } from './trace/words.ts'
