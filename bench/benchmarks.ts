@@ -1,5 +1,6 @@
 import { accessRules } from './benchmark/access.ts'
 import { bulkInsert } from './benchmark/bulk-insert.ts'
+import { catchUp } from './benchmark/catch-up.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
 import { drift } from './benchmark/drift.ts'
@@ -25,6 +26,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   access: accessRules,
   'flushed-commits': flushedCommits,
   'first-load': firstLoad,
+  'catch-up': catchUp,
   'fan-out': fanOut,
   grants: grants,
   'many-scopes': manyScopes,

@@ -1,7 +1,7 @@
 /** What a benchmark found: a figure, and the limit that was measured beside it in the same run. */
 export interface Figure {
   readonly name: string
-  readonly unit: 'ms' | 'per second' | 'MB' | 'KB'
+  readonly unit: 'ms' | 'per second' | 'MB' | 'KB' | 'statements'
   readonly value: number
   /** What the same machine does at best, or the least that the thing could cost. */
   readonly limit: number

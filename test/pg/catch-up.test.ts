@@ -3,6 +3,7 @@ import type { Database, Transaction } from '@headwater/server'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { keys, startServer, type TestServer } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
+import { lowerLimits } from '../harness/limits.ts'
 import { connectWire, openWire, type WireDevice } from '../harness/wire-device.ts'
 
 /** What greetings and loads ask the log. */
@@ -107,6 +108,32 @@ describe.each(databases)('catching up on $name', ({ open }) => {
       expect(titles(await resume(first, server.url))).toEqual(['missed', ...Array.from({ length: 5 }, (_, i) => `later ${i}`)])
       expect(asked).toContain('log')
       await servers.pop()?.close()
+    }
+  })
+
+  test('who is far behind loads again, and is not told row by row', async () => {
+    const restoreLimits = lowerLimits({ stepRowsFirst: 20, behindRowsMin: 60 })
+    try {
+      const server = await start(0)
+      const first = await away(server)
+      await database.query(`insert into projects (id, owner_id, title) select gen_random_uuid(), 'bob', 'many' from generate_series(1, 50)`)
+      await server.level()
+      // Not so far: of what concerns bob nothing is read.
+      expect(titles(await resume(first, server.url))).toEqual(['missed'])
+      await database.query(`insert into projects (id, owner_id, title) select gen_random_uuid(), 'bob', 'more' from generate_series(1, 20)`)
+      await server.level()
+      const device = await resume(first, server.url)
+      expect(titles(device)).toEqual([])
+      expect(device.messages.some(({ type }) => type === 'load')).toBe(true)
+      const held = await database.query(`select id::text as id from projects where owner_id = 'ada' order by 1`)
+      expect(
+        device
+          .rows('projects')
+          .map(({ id }) => id)
+          .sort(),
+      ).toEqual(held.map(({ id }) => id))
+    } finally {
+      restoreLimits()
     }
   })
 

@@ -16,6 +16,8 @@ export const limits = {
   /** What a device is told as changes, row by row, of what it has missed. Scopes in which more has changed are loaded again. */
   toldRowsMax: 20_000,
   toldBytesMax: 8_388_608,
+  /** Who is behind by more rows than this, and than a tenth of the log, loads again. */
+  behindRowsMin: 50_000,
   /** Waiting before the log is opened again after its session was lost. */
   reopenMsMin: 100,
   reopenMsMax: 5_000,

@@ -104,7 +104,7 @@ export async function readWhole(transaction: Transaction, since: Snapshot, bytes
   return (await readStep(transaction, since, limits.stepRowsMax)).rows
 }
 
-const bytesOf = (rows: readonly LogRow[]) => rows.reduce((sum, row) => sum + (row.key?.length ?? 0) + (row.new?.length ?? 0) + (row.old?.length ?? 0), 0)
+export const bytesOf = (rows: readonly LogRow[]) => rows.reduce((sum, row) => sum + (row.key?.length ?? 0) + (row.new?.length ?? 0) + (row.old?.length ?? 0), 0)
 
 /** The fingerprint of the log between two snapshots: rows visible in `upTo` and not in `since`. */
 export function fingerprintStatement(since: Snapshot, upTo: Snapshot): Statement {

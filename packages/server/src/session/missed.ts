@@ -24,7 +24,7 @@ export async function missedSince(
   streams: ReadonlySet<StreamKey>,
   isLoading = false,
 ): Promise<Missed> {
-  const tail = await readTail(transaction, encoders, since, streams)
+  const tail = await readTail(transaction, encoders, since, streams, true)
   const net = await settled(transaction, schema, encoders, tail)
   if (net.barriers.size === 0 && tail.heavy.size === 0 && !isLoading) return { missed: net, stale: [] }
   const tables = new Set([...net.barriers, ...net.cleared.map(({ table }) => table)])

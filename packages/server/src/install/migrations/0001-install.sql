@@ -242,7 +242,7 @@ end $$;
 
 -- The greeting: makes the device's row, and hands out a nonce. Answers `ok`, or `forked` for a store that was copied or a row that was lost. With
 -- p_is_older the device continues a past that the database has lost the end of, and with it maybe the row or its newest nonce.
-create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text, p_confirmed bigint, p_is_older boolean default false) returns table (answer text, last_number bigint) language plpgsql as $$
+create function headwater.greet(p_device text, p_user text, p_nonce text, p_new_nonce text, p_confirmed bigint default 0, p_is_older boolean default false) returns table (answer text, last_number bigint) language plpgsql as $$
 declare
   known headwater.devices;
 begin
