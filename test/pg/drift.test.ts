@@ -5,6 +5,7 @@ import { defineSchema, holdersMayWrite, table, text, uuid } from '@headwater/sch
 import { createServer, type Database, sql } from '@headwater/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { limits } from '../../packages/server/src/limits.ts'
 import { startServer, type TestServer } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
 import { type Device, openDevice, untilLevel } from '../harness/device.ts'
@@ -138,6 +139,31 @@ describe.each(databases)('foreign DDL on $name', ({ open }) => {
     await expect.poll(troubles, soon).toEqual({})
     await database.execute(`update projects set title = 'back'`)
     await expect.poll(() => titles(online), soon).toEqual(['back'])
+  })
+})
+
+describe.each(databases)('before anybody has looked, on $name', ({ open }) => {
+  test('whoever loads a table that was just changed gets nothing of it, and then what is right', async () => {
+    const opened = await open()
+    const { database } = opened
+    // A clock on which the second never comes after which a server looks by itself.
+    const timer = (afterMs: number, run: () => void) => {
+      const set = afterMs === limits.driftMs ? undefined : setTimeout(run, afterMs)
+      return () => clearTimeout(set)
+    }
+    const server = await startServer({ ...database, close: async () => {} }, { ports: { clock: { now: () => Date.now(), timer } } })
+    await database.query(`insert into projects (id, owner_id, title) values (gen_random_uuid(), 'ada', 'first')`)
+    await database.execute(`alter table projects alter column visits type text using 'wrong'`)
+    const device = openDevice({ url: server.url, user: 'ada' })
+    await expect.poll(() => device.status.get().problem, soon).toMatchObject({ code: 'unavailable' })
+    expect((await server.status()).troubles).toEqual({ projects: expect.stringContaining('visits is text') })
+    expect(device.query.projects.all()).toEqual([])
+    await database.execute(`alter table projects alter column visits type integer using 3`)
+    // A load that comes by something else looks as well.
+    await expect.poll(() => device.query.projects.all().map(({ visits }) => visits), soon).toEqual([3])
+    await device.close()
+    await server.close()
+    await opened.close()
   })
 })
 

@@ -95,6 +95,7 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     sets: createColumnSets(schema),
     slots,
     troubles: drift.troubles,
+    look: drift.look,
     identity,
     ...createMemory({ feed, schema, bytesMax: deps.logLimits.recentBytes }),
   })

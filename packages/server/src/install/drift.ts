@@ -11,7 +11,7 @@ import { covers, emptyForm, putCaptures, type Shape, wantedOf } from './captures
 import { define } from './define.ts'
 
 export interface Drift {
-  /** Looks now. Resolves when what was found is put right, or known to be wrong. Rejects if the database cannot be asked. */
+  /** Looks now: what was committed before the call is seen. Resolves when what was found is put right, or known to be wrong; rejects if the database cannot be asked. */
   look(): Promise<void>
   /** Why tables of the schema, by their names there, cannot be served now. */
   troubles(): ReadonlyMap<string, string>
@@ -35,6 +35,7 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
   let reported: ReadonlyMap<string, string> = new Map()
   let troubles: ReadonlyMap<string, string> = new Map()
   let looking: Promise<void> | null = null
+  let next: Promise<void> | null = null
   let isStopped = false
   // What the catalogue was like when there was nothing to put right.
   let judged: string | null = null
@@ -57,7 +58,19 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
   }
 
   function look(): Promise<void> {
-    looking ??= lookOnce().finally(() => {
+    if (looking === null) return begin()
+    // What is under way may have asked already.
+    next ??= looking
+      .catch(() => {})
+      .then(() => {
+        next = null
+        return begin()
+      })
+    return next
+  }
+
+  function begin(): Promise<void> {
+    looking = lookOnce().finally(() => {
       looking = null
     })
     return looking
@@ -78,7 +91,11 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
         wanted.filter(({ name }) => first.moved.includes(name)),
         { made: new Set(), isExact: false, onMisfit: () => {} },
       ),
-    )
+    ).catch((error: unknown) => {
+      const found = first.moved.map((name) => [name, 'it was changed, and this server cannot put back what captures it'] as const)
+      report(new Map([...first.found, ...found]))
+      throw error
+    })
     for (const name of mended) onTrouble(mendedTrouble(name))
     report((await compare()).found)
   }
@@ -115,7 +132,7 @@ export function createDrift({ database, clock, schema, relations, onTrouble }: D
     stop: async () => {
       isStopped = true
       cancel()
-      await looking?.catch(() => {})
+      await (next ?? looking)?.catch(() => {})
     },
   }
 }

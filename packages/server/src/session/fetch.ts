@@ -92,9 +92,16 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
   }
 
   return async (load, onEnd) => {
-    for (let isDone = false; !isDone; ) {
-      await deps.drained()
-      isDone = await deps.slots.run(() => deps.database.transaction('read', (transaction) => turn(transaction, load, onEnd)))
+    try {
+      for (let isDone = false; !isDone; ) {
+        await deps.drained()
+        isDone = await deps.slots.run(() => deps.database.transaction('read', (transaction) => turn(transaction, load, onEnd)))
+      }
+    } finally {
+      // What was read after somebody's DDL may be wrong, or nothing that can be read. It is not revealed: either the table is among the
+      // troubles now, or its barrier ends the connection first.
+      await deps.look().catch(() => {})
+      refuseMisfits(tablesOf(schema, load.held ?? new Map()), deps.troubles())
     }
   }
 }

@@ -34,6 +34,8 @@ export interface SubscriberDeps {
   readonly sets: ColumnSets
   /** Why tables cannot be served now, by name. */
   readonly troubles: () => ReadonlyMap<string, string>
+  /** Looks whether tables have changed: what was committed before the call is in the log, or among the troubles, when it resolves. */
+  readonly look: () => Promise<void>
   readonly identity: Identity
   readonly recent: Recent
   readonly fingerprints: Fingerprints
