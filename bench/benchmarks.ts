@@ -1,4 +1,5 @@
 import { accessRules } from './benchmark/access.ts'
+import { bigTransaction } from './benchmark/big-transaction.ts'
 import { bulkInsert } from './benchmark/bulk-insert.ts'
 import { catchUp } from './benchmark/catch-up.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
@@ -34,6 +35,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   chromium: coldStartChromium,
   'durable-write-node': durableWriteNode,
   'bulk-insert': bulkInsert,
+  'big-transaction': bigTransaction,
   'test-app': testApp,
   drift: drift,
   memory: memory,

@@ -27,6 +27,8 @@ process.on('message', async (question) => {
     await new Promise((resolve) => setTimeout(resolve, 500))
     globalThis.gc?.()
     process.send?.({ rssBytes: process.memoryUsage.rss() })
+  } else if (question === 'peakBytes') {
+    process.send?.({ peakBytes: process.resourceUsage().maxRSS * 1_024 })
   } else if (question === 'cpuMs') {
     const { user, system } = process.cpuUsage()
     process.send?.({ cpuMs: (user + system) / 1_000 })

@@ -14,6 +14,8 @@ export interface ServerProcess {
   readonly url: string
   /** Resident memory after a garbage collection. */
   rssBytes(): Promise<number>
+  /** Resident memory at its highest. */
+  peakBytes(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -26,13 +28,15 @@ export async function startServerProcess(where: Where, options: ServerOptions = 
   child.send(options)
   const url = String(await listening)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ask = async (question: string) => {
+    const answer = answerOf(child, question)
+    child.send(question)
+    return Number(await answer)
+  }
   return {
     url,
-    rssBytes: async () => {
-      const answer = answerOf(child, 'rssBytes')
-      child.send('rssBytes')
-      return Number(await answer)
-    },
+    rssBytes: () => ask('rssBytes'),
+    peakBytes: () => ask('peakBytes'),
     stop: async () => {
       if (child.connected) child.send('stop')
       await ended
