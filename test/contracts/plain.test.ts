@@ -7,7 +7,7 @@ import WebSocket from 'ws'
 import { openPlainWith } from '../../packages/client/src/plain.ts'
 import { createOpenSocket } from '../../packages/client/src/socket.ts'
 import { createTestClock } from '../../packages/client/src/testClock.ts'
-import { clock, eventually, openAt, openGround, type SocketGround } from './socket.ts'
+import { type Accepted, clock, eventually, type Opened, openAt, openGround, type SocketGround } from './socket.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -190,6 +190,23 @@ describe("answers that are nobody's", () => {
   })
 })
 
+async function welcomed(device: Opened, accepted: readonly Accepted[]): Promise<void> {
+  const before = accepted.length
+  await eventually(() => device.opens, 1)
+  device.send('hello')
+  await eventually(() => accepted.length, before + 1)
+  accepted.at(-1)?.connection.send('welcome')
+  await eventually(() => device.heard, ['welcome'])
+}
+
+/** The socket that it asked for is answered, and it ends; of the answer it hears nothing. */
+async function givesWay(device: Opened, accepted: readonly Accepted[]): Promise<void> {
+  await eventually(() => accepted.at(-1)?.heard, ['{"type":"ping"}'])
+  accepted.at(-1)?.connection.send('{"type":"pong"}')
+  await eventually(() => [device.closes, ...accepted.map(({ closes }) => closes)].every((closes) => closes === 1), true)
+  expect(device.heard).toEqual(['welcome'])
+}
+
 describe('a device', () => {
   /** Counts what it opens. */
   async function roads() {
@@ -226,15 +243,22 @@ describe('a device', () => {
     return { ...at, open, running, asked, tryOnce }
   }
 
-  test.each([200, 400, 426, 502])('whose upgrades are answered with %d goes on without after two tries, and tries again later', async (status) => {
-    const { proxy, running, asked, tryOnce } = await roads()
+  test.each([200, 400, 426, 502])('whose upgrades are answered with %d goes on without after two tries, and asks again while it lasts', async (status) => {
+    const { accepted, proxy, url, open, running, asked, tryOnce } = await roads()
     proxy.refuseUpgrades(status)
     expect([await tryOnce(), await tryOnce(), await tryOnce(), await tryOnce()]).toEqual([false, false, true, true])
     expect(asked).toEqual(['socket', 'socket', 'plain', 'plain'])
-    await running.advance(600_001)
+    const device = openAt(url, open)
+    await welcomed(device, accepted)
+    await running.advance(5_001)
+    await eventually(() => asked.slice(4), ['plain', 'socket'])
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(device.closes).toBe(0)
     proxy.refuseUpgrades(null)
+    await running.advance(600_001)
+    await givesWay(device, accepted)
     expect(await tryOnce()).toBe(true)
-    expect(asked.slice(4)).toEqual(['socket'])
+    expect(asked.slice(6)).toEqual(['socket', 'socket'])
   })
 
   test('whose upgrades are accepted by what then says nothing goes on without', async () => {
@@ -242,7 +266,7 @@ describe('a device', () => {
     proxy.swallowAnswers()
     const device = openAt(url, open)
     await eventually(() => accepted.length, 1)
-    // The engine gives up after ten seconds. A second time, and there is another way; from then on once is enough.
+    // The engine gives up after ten seconds.
     await running.advance(10_000)
     device.close()
     await eventually(() => device.closes, 1)
@@ -251,30 +275,23 @@ describe('a device', () => {
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect([await tryOnce(), await tryOnce()]).toEqual([false, true])
     expect(asked).toEqual(['socket', 'socket', 'plain'])
-    await running.advance(600_001)
-    proxy.refuseUpgrades(null)
-    proxy.swallowAnswers()
-    const count = accepted.length
-    const again = openAt(url, open)
-    await eventually(() => accepted.length, count + 1)
-    await running.advance(10_000)
-    again.close()
-    await eventually(() => again.closes, 1)
-    proxy.heal()
-    // What was pooled is gone by then.
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(await tryOnce()).toBe(true)
-    expect(asked.slice(3)).toEqual(['socket', 'plain'])
   })
 
   test('whose server is away tries both in turn, and takes the socket when it is back', async () => {
-    const { proxy, asked, tryOnce } = await roads()
+    const { accepted, proxy, url, open, running, asked, tryOnce } = await roads()
     proxy.cut()
     for (let i = 0; i < 6; i++) expect(await tryOnce()).toBe(false)
-    expect(asked).toEqual(['socket', 'socket', 'plain', 'socket', 'socket', 'plain'])
+    expect(asked).toEqual(['socket', 'socket', 'plain', 'socket', 'plain', 'socket'])
     proxy.heal()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    // It is the turn of plain HTTP: then a socket is asked for, and taken.
+    const device = openAt(url, open)
+    await welcomed(device, accepted)
+    expect(asked.at(-1)).toBe('plain')
+    await running.advance(5_001)
+    await givesWay(device, accepted)
     expect(await tryOnce()).toBe(true)
-    expect(asked.at(-1)).toBe('socket')
+    expect(asked.slice(-2)).toEqual(['socket', 'socket'])
   })
 
   test('without a WebSocket, or one that the page may not open, has the other road', async () => {
@@ -301,4 +318,27 @@ describe('a device', () => {
       await eventually(() => [device.closes, at.accepted.at(-1)?.closes], [1, 1])
     }
   })
+})
+
+test("an app's own HTTP server answers what is its own, and connections are taken from it", async () => {
+  const at = await ground()
+  const server = createServer((request, response) => response.end(`the app's ${request.url}`))
+  at.transport.attach(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  // A listening TCP server has an address of this form.
+  const { port } = server.address() as AddressInfo
+  expect(await (await fetch(`http://127.0.0.1:${port}/page`)).text()).toBe("the app's /page")
+  expect(await (await fetch(`http://127.0.0.1:${port}/headwater/other`)).text()).toBe("the app's /headwater/other")
+  for (const open of [openPlainWith(fetch, clock), createOpenSocket(WebSocket as unknown as typeof globalThis.WebSocket, fetch, clock)]) {
+    const device = openAt(`ws://127.0.0.1:${port}/headwater/socket`, open)
+    closing.push(device.close)
+    await eventually(() => device.opens, 1)
+    device.send('hello')
+    await eventually(() => at.accepted.at(-1)?.heard, ['hello'])
+  }
+  expect(at.accepted).toHaveLength(2)
 })

@@ -110,6 +110,22 @@ describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain
     await untilTitled(other.page(), 'Without a network')
   })
 
+  test.runIf(road === 'plain')('F15 what goes without sockets cannot be fetched: the app works on, and fetches it when it can be', async () => {
+    const browser = await openBrowser()
+    let tries = 0
+    await browser.page().route(/\/plain-[^/]*\.js$/, (route) => {
+      tries++
+      return route.abort()
+    })
+    await browser.page().goto(ground.proxies[0]?.url ?? '')
+    await browser.page().getByTestId('sign-in-ada').click()
+    await expect.poll(() => tries, { timeout: 20_000 }).toBeGreaterThan(1)
+    expect(await browser.page().getByTestId('sync-status').getAttribute('data-online')).toBe('false')
+    await browser.page().unroute(/\/plain-[^/]*\.js$/)
+    await browser.page().getByTestId('project-card').first().waitFor()
+    await browser.close()
+  })
+
   test('S1 somebody else sees nothing of it', async () => {
     const stranger = await openBrowser()
     const proxy = await startSilentProxy(ground.apps[0]?.port ?? 0)

@@ -2,7 +2,7 @@
 // up. What is said first goes along with the request that opens it.
 //
 // Invariant: requests up are numbered and go one at a time. So frames arrive in their order, and once, though a request may be repeated.
-import type { Clock, OpenSocket } from './ports.ts'
+import type { Clock, OpenSocket, Socket, SocketEvents } from './ports.ts'
 
 /** A request up is tried so often: one that a server beside ours got may find ours the next time. */
 const triesMax = 6
@@ -17,33 +17,74 @@ const openMsMax = 10_000
 /** After so many sockets in a row of which nothing was heard, or one that took this long to fail, the next connection is a plain one. */
 const silentMax = 2
 const silentMs = 5_000
-/** After a connection over plain HTTP that worked, so long no other is tried. */
-const plainMs = 600_000
+/** While a plain connection lives, sockets are asked after once it is settled, and again after so long. */
+const settledMs = 5_000
+const askAgainMs = 600_000
 
-/** Of either kind, as the network lets them through. It begins where sockets have just failed, and what is learnt is remembered while the page is open. */
+/**
+ * Of either kind, as the network lets them through. It begins where sockets have just failed, and what is learnt is remembered while the page is
+ * open. Sockets may have failed because the server was away: so a plain connection that works asks for one, and gives way where it is answered.
+ */
 export function createRoads(openUpgraded: OpenSocket, fetch: typeof globalThis.fetch, clock: Clock): OpenSocket {
   const openPlain = openPlainWith(fetch, clock)
   let silent = silentMax
-  let workedAt = Number.NEGATIVE_INFINITY
-  return (url, events) => {
+
+  function upgraded(url: string, events: SocketEvents): Socket {
     const openedAt = clock.now()
-    const isPlain = silent >= silentMax || Math.abs(openedAt - workedAt) < plainMs
     let isHeard = false
-    const open = isPlain ? openPlain : openUpgraded
-    return open(url, {
+    return openUpgraded(url, {
       ...events,
       onMessage: (frame) => {
         isHeard = true
         events.onMessage(frame)
       },
       onClose: () => {
-        if (isPlain) workedAt = isHeard ? clock.now() : Number.NEGATIVE_INFINITY
         // One that is cut off later says nothing of the way there.
-        silent = isPlain || isHeard ? 0 : silent + (clock.now() - openedAt < silentMs ? 1 : silentMax)
+        silent = isHeard ? 0 : silent + (clock.now() - openedAt < silentMs ? 1 : silentMax)
         events.onClose()
       },
     })
   }
+
+  function plain(url: string, events: SocketEvents): Socket {
+    let isHeard = false
+    let probe: Socket | null = null
+    let cancel = () => {}
+    const askAfter = (ms: number) => {
+      cancel = clock.timer(ms, () => {
+        probe?.close()
+        askAfter(askAgainMs)
+        const asked = openUpgraded(url, {
+          // A server answers it before any greeting.
+          onOpen: () => asked.send('{"type":"ping"}'),
+          onMessage: () => {
+            silent = 0
+            socket.close()
+          },
+          onClose: () => {},
+        })
+        probe = asked
+      })
+    }
+    const socket = openPlain(url, {
+      ...events,
+      onMessage: (frame) => {
+        if (!isHeard) askAfter(settledMs)
+        isHeard = true
+        events.onMessage(frame)
+      },
+      onClose: () => {
+        cancel()
+        probe?.close()
+        // Where neither is heard of, they take turns.
+        if (!isHeard) silent = silentMax - 1
+        events.onClose()
+      },
+    })
+    return socket
+  }
+
+  return (url, events) => (silent >= silentMax ? plain : upgraded)(url, events)
 }
 
 export function openPlainWith(fetch: typeof globalThis.fetch, clock: Clock): OpenSocket {

@@ -149,3 +149,25 @@ test('a question that cannot be asked is for the error boundary, and the rest of
   expect(page.textContent).toContain('complete Title 1;')
   expect(errors.length).toBeGreaterThan(0)
 })
+
+test('StrictMode, mounting again and leaving in flight hold a scope once and let go of it once', async () => {
+  fixture.peer.grant([scopeKey('user', 'ada'), scopeKey('project', 'p1'), scopeKey('project', 'p2')])
+  const asked = () => fixture.network.frames.flatMap(({ frame }) => (/^{"type":"(hold|release)"/.test(frame) ? [JSON.parse(frame)] : []))
+  function Held({ id }: { readonly id: string }) {
+    return <p>{useScope('project', id)}</p>
+  }
+  await advance(100)
+  await render(
+    <>
+      <Held id="p1" />
+      <Held id="p1" />
+    </>,
+  )
+  // Gone before it was answered.
+  await render(<Held id="p2" />)
+  await render('nothing')
+  await advance(100)
+  expect(asked().map(({ type }) => type)).not.toContain('release')
+  await advance(130_000)
+  for (const said of ['hold', 'release']) expect(asked().flatMap(({ type, scopes }) => (type === said ? scopes : []))).toEqual(['project:p1', 'project:p2'])
+})
