@@ -1,4 +1,4 @@
--- Everything of Headwater's own lives in the schema headwater. Never edited once released.
+-- Everything of Headwater's own lives in the schema headwater. Never edited once released; before that, with scripts/fixture.ts run again.
 create schema headwater;
 revoke all on schema headwater from public;
 
