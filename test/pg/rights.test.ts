@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startServer } from '../harness/app.ts'
 import { native, type OpenedDatabase } from '../harness/databases.ts'
 import { openDevice, untilLevel } from '../harness/device.ts'
+import { startNative } from '../harness/native.ts'
 
 describe('a role without rights beyond its own', () => {
   let opened: OpenedDatabase
@@ -94,21 +95,30 @@ describe('a role without rights beyond its own', () => {
       { op: 'u', who: expect.not.stringContaining(role) },
     ])
   })
+})
 
-  test('HC34 what captures belongs to a role that nobody logs in as, where one may be made, and nobody else runs it', async () => {
-    await opened.database.execute(`alter database ${name()} owner to ${role}; alter schema public owner to ${role}; alter role ${role} createrole`)
-    await connect()
-    await tried()
-    const owners = await database.query(
-      `select distinct r.rolname as owner, r.rolcanlogin as login, r.rolsuper as super from pg_proc p join pg_roles r on r.oid = p.proowner
-        where p.pronamespace = 'headwater'::regnamespace and p.prosecdef`,
-    )
-    const canGive = await database.query(`select pg_has_role('headwater_capture', 'MEMBER') as is`)
-    // Where the tests' superuser made the role before, this one is no member of it, and goes without.
-    expect(owners).toEqual([canGive[0]?.is === true ? { owner: 'headwater_capture', login: false, super: false } : { owner: role, login: true, super: false }])
-    await opened.database.execute(`create role ${role}_other; grant usage on schema public to ${role}_other; grant create on schema public to ${role}_other`)
-    const forged = `set local role ${role}_other; create temp table projects (id uuid); create trigger t after insert on projects for each row execute function headwater.capture_projects()`
-    await expect(opened.database.execute(forged)).rejects.toMatchObject({ details: { sqlstate: '42501' } })
-    await opened.database.execute(`drop owned by ${role}_other; drop role ${role}_other`)
-  })
+test('HC34 what captures belongs to a role that nobody logs in as, where one may be made; nobody else runs it, and it goes with the last database', async () => {
+  // Of its own: roles are a server's, and the other tests' databases have made this one.
+  const server = await startNative({ durable: false })
+  const name = await server.createDatabase()
+  const admin = await openPostgres(server.url(name))
+  await admin.execute(
+    `create role maker login nosuperuser createrole; alter database ${name} owner to maker; alter schema public owner to maker; create role other`,
+  )
+  const url = new URL(server.url(name))
+  url.username = 'maker'
+  const database = await openPostgres(url.href)
+  const running = await startServer({ ...database, close: async () => {} })
+  await database.query(`insert into projects (id, owner_id, title) values (gen_random_uuid(), 'ada', 'captured')`)
+  expect(await database.query('select table_name as name from headwater.log')).toEqual([{ name: 'projects' }])
+  const owners = `select distinct r.rolname as owner, r.rolcanlogin as login, r.rolsuper as super from pg_proc p join pg_roles r on r.oid = p.proowner
+    where p.pronamespace = 'headwater'::regnamespace and p.prosecdef`
+  expect(await database.query(owners)).toEqual([{ owner: 'headwater_capture', login: false, super: false }])
+  const forged = `set local role other; create temp table projects (id uuid); create trigger t after insert on projects for each row execute function headwater.capture_projects()`
+  await expect(admin.execute(forged)).rejects.toMatchObject({ details: { sqlstate: '42501' } })
+  await running.close()
+  await uninstall(database)
+  expect(await database.query(`select count(*)::int as n from pg_roles where rolname = 'headwater_capture'`)).toEqual([{ n: 0 }])
+  await Promise.all([database.close(), admin.close()])
+  await server.stop()
 })
