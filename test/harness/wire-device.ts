@@ -45,6 +45,8 @@ export interface WireOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Key columns by table: how a row is told from another. */
   readonly keys: Readonly<Record<string, readonly string[]>>
+  /** Told how many bytes came over the network, with every message. */
+  readonly onBytes?: (count: number) => void
   /** Continues what another connection of the same device has. */
   readonly from?: WireDevice
 }
@@ -61,7 +63,7 @@ export async function connectWire(options: WireOptions): Promise<WireDevice> {
   return device
 }
 
-export function openWire({ url, user, id = deviceId(crypto.randomUUID()), headers = {}, keys, from }: WireOptions): WireDevice {
+export function openWire({ url, user, id = deviceId(crypto.randomUUID()), headers = {}, keys, from, onBytes }: WireOptions): WireDevice {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/headwater/socket`, { headers: { 'x-user': user, ...headers } })
   const frames: string[] = []
   const messages: Down[] = []
@@ -96,6 +98,13 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
   }
 
   socket.on('open', () => device.hello())
+  socket.on('upgrade', ({ socket: network }) => {
+    let bytes = network.bytesRead
+    socket.on('message', () => {
+      onBytes?.(network.bytesRead - bytes)
+      bytes = network.bytesRead
+    })
+  })
   socket.on('message', (data) => {
     frames.push(data.toString())
     const message = decodeDown(data.toString())

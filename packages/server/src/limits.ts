@@ -88,6 +88,9 @@ export const limits = {
   loadAgainBytes: 2_097_152,
   /** Turns of loads at once, greetings among them: mutations have the other connections. An embedded database has one for everything. */
   loadTurnsMax: { postgres: 6, embedded: 1 },
+  /** Messages of at least this size are compressed for devices on other machines, so many at once. */
+  compressedBytesMin: 32_768,
+  compressionsMax: 4,
   /** A device that does not read is waited for up to this many bytes, and cut off after this long. */
   bufferedBytesMax: 8_388_608,
   /** With this much unread it is cut off at once. */

@@ -1,8 +1,9 @@
 // Frames in, frames out. Nothing here knows what they mean.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { limits } from '@headwater/protocol'
+import { limits as wire } from '@headwater/protocol'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { limits } from '../limits.ts'
 import type { Connection, ConnectionEvents } from '../ports.ts'
 
 export interface Sockets {
@@ -16,17 +17,36 @@ export interface Sockets {
 const payloadMargin = 4
 
 export function createSockets(): Sockets {
-  // No permessage-deflate: a small frame could unfold into a very large one.
-  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limits.upBytesMax * payloadMargin, clientTracking: true })
+  const options = { noServer: true, maxPayload: wire.upBytesMax * payloadMargin, clientTracking: true }
+  const near = new WebSocketServer({ ...options, perMessageDeflate: false })
+  // What a device sends unfolds to `maxPayload` at most. Nothing is kept between messages: no memory of a connection's own, and no message says anything of another.
+  const far = new WebSocketServer({
+    ...options,
+    perMessageDeflate: {
+      serverNoContextTakeover: true,
+      clientNoContextTakeover: true,
+      zlibDeflateOptions: { level: 1 },
+      concurrencyLimit: limits.compressionsMax,
+      threshold: limits.compressedBytesMin,
+    },
+  })
+  const servers = [near, far]
   return {
-    accept: (request, socket, head, onConnection) => server.handleUpgrade(request, socket, head, (opened) => serve(opened, onConnection)),
-    count: () => server.clients.size,
+    accept: (request, socket, head, onConnection) =>
+      (isNear(request) ? near : far).handleUpgrade(request, socket, head, (opened) => serve(opened, onConnection)),
+    count: () => servers.reduce((sum, { clients }) => sum + clients.size, 0),
     close: () => {
-      for (const client of server.clients) client.terminate()
-      server.close()
+      for (const server of servers) {
+        for (const client of server.clients) client.terminate()
+        server.close()
+      }
     },
   }
 }
+
+/** On the same machine, and not behind a proxy there: between the two, compressing only costs. */
+const isNear = ({ socket, headers }: IncomingMessage) =>
+  /^(::1|(::ffff:)?127\.)/.test(socket.remoteAddress ?? '') && headers['x-forwarded-for'] === undefined && headers.forwarded === undefined
 
 function serve(socket: WebSocket, onConnection: (connection: Connection) => ConnectionEvents): void {
   const events = onConnection({
