@@ -1,7 +1,7 @@
 // The log does not grow for ever, and nobody notices: what is pruned is needed by nobody, and who was away for too long loads again.
 import { createMemoryDisks } from '@headwater/client/node'
 import { type Down, decodeDown } from '@headwater/protocol'
-import { createServer, type Database, readStatus } from '@headwater/server'
+import { createServer, type Database, readStatus, type Transaction } from '@headwater/server'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openPostgres } from '../../packages/server/src/database/postgres.ts'
@@ -271,6 +271,33 @@ describe.each(kinds)('pruning on $name', ({ open }) => {
     expect(await pruneTo(database, 1)).toBe(null)
     expect(await log()).toMatchObject({ rows: 1, heldBy: null })
     await sql.end()
+  })
+
+  test('a step reads the index, whatever the planner believes of a log that was empty, filled at once, or pruned', async () => {
+    /** How often somebody read all of the log for what `run` asks. */
+    const scansBy = (run: (transaction: Transaction) => Promise<unknown>) =>
+      database.transaction('read', async (transaction) => {
+        const count = async () => Number((await transaction.query(`select pg_stat_get_xact_numscans('headwater.log'::regclass)::int as n`))[0]?.n)
+        const before = await count()
+        await run(transaction)
+        return (await count()) - before
+      })
+    const step = (since: string) => scansBy((transaction) => readStep(transaction, snapshotOf(since), 1_000))
+    const now = async () => String((await database.query('select pg_current_snapshot()::text as s'))[0]?.s)
+    const before = await now()
+    await database.query('analyze headwater.log')
+    // In one transaction, as an import is, before anybody has looked at the log again.
+    await write(6_000)
+    await writeOneByOne(5)
+    await server.level()
+    expect([await step(before), await step(await now())]).toEqual([0, 0])
+    await pruneTo(database, 20)
+    expect(await step(await now())).toBe(0)
+    await database.query('analyze headwater.log')
+    await writeOneByOne(5)
+    expect(await step(await now())).toBe(0)
+    // The count counts: who asks without the index is seen.
+    expect(await scansBy((transaction) => transaction.query('select count(*) from headwater.log where depth = 77'))).toBe(1)
   })
 
   test('F12: ended at any point, what it left is whole from its floor on, and going on completes it', { timeout: 60_000 }, async () => {

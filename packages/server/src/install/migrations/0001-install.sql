@@ -61,6 +61,13 @@ create table headwater.log (
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_scale_factor = 0,
   autovacuum_vacuum_insert_threshold = 100000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000);
 
+-- The log from a transaction on, in its order, so many rows of it. By its index in any case: a step must not read all of the log because it was empty
+-- when the planner last heard of it.
+create function headwater.log_from(p_xid xid8, p_rows integer) returns setof headwater.log language sql stable
+  set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+  select * from headwater.log where xid >= p_xid order by xid, seq limit p_rows
+$$;
+
 -- Who else reads the log, and from which transaction on it needs it. Nothing from there on is pruned while the hold lasts.
 create table headwater.log_holds (
   name text primary key,
