@@ -152,9 +152,25 @@ export interface LiveValue<T> {
   subscribe(run: () => void): () => void
 }
 
+type AnyRow = Readonly<Record<string, unknown>>
+
+/** The confirmed rows of a table, by key: a Map, or what `packedRows()` makes. */
+export interface Rows extends Pick<Map<string, AnyRow>, 'get' | 'has' | 'delete' | 'keys' | 'size'> {
+  set(key: string, row: AnyRow): unknown
+  /** With a query, `run` may get no more of a row than the query looks at. With null it gets all of it, and keeps nothing. */
+  forEach(run: (row: AnyRow, key: string) => void, asked?: QueryDefinition | null): void
+}
+
+/** Where confirmed rows lie: `packedRows()`. */
+export interface RowsOption {
+  create(table: TableDefinition, report: (error: unknown) => void): Rows
+  /** Hears a record of the disk. False: it is not one of these. */
+  hear(record: DiskRecord, tables: ReadonlyMap<string, { readonly rows: Rows }>): boolean
+}
+
 /** What an eviction looks at: confirmed rows by table, and the on-demand scopes whose rows are here. */
 export interface HeldRows {
-  readonly tables: ReadonlyMap<string, { readonly definition: TableDefinition; readonly rows: ReadonlyMap<string, Readonly<Record<string, unknown>>> }>
+  readonly tables: ReadonlyMap<string, { readonly definition: TableDefinition; readonly rows: Rows }>
   scopes(): { readonly held: ReadonlySet<ScopeKey> }
 }
 
@@ -283,6 +299,8 @@ export interface ClientOptions<S extends Schema, M extends Mutators<S>> {
    * asked for what is in use, kept or written by a pending mutation, and nothing goes while the device is offline.
    */
   readonly eviction?: Eviction
+  /** Where rows lie in memory, for large stores: `packedRows()`. Without it as objects. A store that lies packed on the disk is loaded again by an app without it. */
+  readonly rows?: RowsOption
   /** For tests, services and the simulation: browsers need none of it. */
   readonly ports?: Partial<Ports>
 }

@@ -2,7 +2,7 @@
 import { asError, deviceId, HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
-import type { Eviction, LiveValue, PendingMutation, SetAside, Status } from './api.ts'
+import type { Eviction, LiveValue, PendingMutation, RowsOption, SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
 import { createOutbox, type Later, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
@@ -34,6 +34,7 @@ export interface EngineOptions {
   readonly url: string
   readonly user: string
   readonly eviction?: Eviction | undefined
+  readonly rows?: RowsOption | undefined
   readonly ports: Ports
   /** The address of the page, which `url` may be relative to. */
   readonly page: string | undefined
@@ -108,7 +109,7 @@ export function createEngine(options: EngineOptions): Engine {
       disk = null
       onTrouble(toError(error))
     }
-    const restored = restore(records, store, report)
+    const restored = restore(records, store, report, options.rows)
     const device = restored.isWhole && restored.heard.identity().device
     const rows = async () => {
       const welcome = () => sync.welcome() ?? restored.welcome

@@ -27,6 +27,7 @@ export type {
 export { createClient } from './client.ts'
 export type { Chance, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents } from './ports.ts'
 export { avg, count, max, min, sum } from './store/group.ts'
+export { packedRows } from './store/packed.ts'
 export { many, one } from './store/related.ts'
 export { leastRecentlyUsed } from './sync/eviction.ts'
 export { createTrace, type Inspected, type Trace, type TraceEntry, type TraceOptions } from './trace/trace.ts'

@@ -3,8 +3,10 @@ import { type Checkpoint, cursor, databaseId, historyId, type Json, type ScopeKe
 import { bigint, defineSchema, ne, queryOf, shownBy, table, text } from '@headwater/schema'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { RowsOption } from '../src/api.ts'
 import { createDraft } from '../src/outbox/draft.ts'
 import { restore } from '../src/outbox/restore.ts'
+import { packedRows } from '../src/store/packed.ts'
 import { emptyCheckpoint } from '../src/store/record.ts'
 import { snapshotRecords } from '../src/store/snapshot.ts'
 import { createStore, type Store } from '../src/store/store.ts'
@@ -45,8 +47,9 @@ type Rows = ReadonlyMap<string, Encoded>
 /** Scope to the roles by which it is held; a desk is held on demand. */
 type Held = ReadonlyMap<ScopeKey, readonly string[]>
 
-function openStore(): Store {
+function openStore(rows?: RowsOption): Store {
   const store = createStore({
+    rows,
     schema,
     clock: createClock(),
     report: (error) => {
@@ -119,7 +122,11 @@ function move(store: Store, [was, before]: [Rows, Held], [is, after]: [Rows, Hel
   })
 }
 
-const held = (store: Store): Rows => new Map([...(store.tables.get('campaigns')?.rows ?? [])].map(([key, row]) => [key, encodedOf(row)]))
+function held(store: Store): Rows {
+  const rows = new Map<string, Encoded>()
+  store.tables.get('campaigns')?.rows.forEach((row, key) => rows.set(key, encodedOf(row)))
+  return rows
+}
 // Of all columns only the bigint is encoded as something else.
 const encodedOf = (row: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(
@@ -140,31 +147,38 @@ const scopes = fc
   .map((all): Held => new Map(all.map(([kind, of, by]) => [scopeKey(kind, of), by])))
 
 describe('column sets', () => {
-  test('after any sequence of put, parts, left, joined and grants, and after restarts, the device holds what its scopes and roles show, and nothing else', () => {
-    const step = fc.record({ rows, scopes, keeps: fc.constantFrom('rows', 'scopes', 'neither'), isAnew: fc.boolean(), isRestarted: fc.boolean() })
-    fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
-        let store = openStore()
-        let state: [Rows, Held] = [new Map(), new Map()]
-        for (const { rows: next, scopes: after, keeps, isAnew, isRestarted } of steps) {
-          const to: [Rows, Held] = [keeps === 'rows' ? state[0] : next, keeps === 'scopes' ? state[1] : after]
-          move(store, state, to, isAnew)
-          state = to
-          expect(sorted(held(store))).toEqual(sorted(expected(...state)))
-          expect([...store.roles().keys()].sort()).toEqual([...state[1].keys()].sort())
-          if (!isRestarted) continue
-          const records = [...snapshotRecords(store, welcome)]
-          store = openStore()
-          restore(records, store, (error) => {
-            throw error
-          })
-          expect(sorted(held(store))).toEqual(sorted(expected(...state)))
-          expect(store.scopes().tag).toBe(`t${loads}`)
-        }
-      }),
-      { numRuns: 400 },
-    )
-  })
+  test.each([
+    ['in objects', undefined],
+    ['packed', packedRows()],
+  ])(
+    'after any sequence of put, parts, left, joined and grants, and after restarts, the device holds what its scopes and roles show, and nothing else, %s',
+    (_, option) => {
+      const step = fc.record({ rows, scopes, keeps: fc.constantFrom('rows', 'scopes', 'neither'), isAnew: fc.boolean(), isRestarted: fc.boolean() })
+      fc.assert(
+        fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+          let store = openStore(option)
+          let state: [Rows, Held] = [new Map(), new Map()]
+          for (const { rows: next, scopes: after, keeps, isAnew, isRestarted } of steps) {
+            const to: [Rows, Held] = [keeps === 'rows' ? state[0] : next, keeps === 'scopes' ? state[1] : after]
+            move(store, state, to, isAnew)
+            state = to
+            expect(sorted(held(store))).toEqual(sorted(expected(...state)))
+            expect([...store.roles().keys()].sort()).toEqual([...state[1].keys()].sort())
+            if (!isRestarted) continue
+            const records = [...snapshotRecords(store, welcome)]
+            store = openStore(option)
+            const fail = (error: unknown) => {
+              throw error
+            }
+            restore(records, store, fail, option)
+            expect(sorted(held(store))).toEqual(sorted(expected(...state)))
+            expect(store.scopes().tag).toBe(`t${loads}`)
+          }
+        }),
+        { numRuns: 200 },
+      )
+    },
+  )
 
   test('what is not held is unknown: no filter matches it, not even one for null, and it comes last', () => {
     const store = openStore()

@@ -4,6 +4,7 @@ import { limits, scopeKey } from '@headwater/protocol'
 import { bigint, boolean, defineMutators, defineSchema, integer, json, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
 import { expect } from 'vitest'
 import { z } from 'zod'
+import type { RowsOption } from '../src/api.ts'
 import { createClient } from '../src/client.ts'
 import type { Ports } from '../src/ports.ts'
 import { createPeer, type Handler, type PeerOptions } from './peer.ts'
@@ -95,8 +96,8 @@ export function createFixture(options: Partial<PeerOptions> = {}) {
   const peer = createPeer({ schema, handlers, ...options })
   const world: World = createWorld(peer.accept)
   let seed = 1
-  const device = (user = 'ada', name = '/', ports: Partial<ReturnType<World['ports']>> = {}) => {
-    const client = createClient({ schema, mutators, url: `http://server${name}`, user, ports: { ...world.ports(seed++), ...ports } })
+  const device = (user = 'ada', name = '/', ports: Partial<ReturnType<World['ports']>> = {}, rows?: RowsOption) => {
+    const client = createClient({ ...(rows && { rows }), schema, mutators, url: `http://server${name}`, user, ports: { ...world.ports(seed++), ...ports } })
     client.onError((error) => world.errors.push(error))
     return client
   }

@@ -1,6 +1,7 @@
 // Invariant: whatever has happened to a store, every mutation that can still be read is kept. Rows and cursor are given up as
 // soon as anything is not as it was written: they are loaded again.
 import { HeadwaterError, type Welcome } from '@headwater/protocol'
+import type { RowsOption } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { type Entry, parseRecord, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
@@ -17,7 +18,7 @@ export interface Restored {
 }
 
 /** Hears the records of a disk into an empty store. Throws `store-version` for a store that a newer app wrote, before anything is changed. */
-export function restore(records: readonly DiskRecord[], store: Store, report: (error: unknown) => void): Restored {
+export function restore(records: readonly DiskRecord[], store: Store, report: (error: unknown) => void, rows?: RowsOption): Restored {
   const heard = createHeard()
   let welcome: Welcome | null = null
   let isWhole = true
@@ -52,7 +53,7 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
 
   for (const record of records) {
     try {
-      hear(parseRecord(record))
+      if (!rows?.hear(record, store.tables)) hear(parseRecord(record))
     } catch (error) {
       if (error instanceof HeadwaterError && error.code === 'store-version') throw error
       isWhole = false

@@ -2,6 +2,7 @@
 // inside it is fixed: scopes left and roles, `replace`, scopes joined with their loads, then per table cleared, gone, put and parts.
 import type { Checkpoint, Cursor, Load } from '@headwater/protocol'
 import type { TableDefinition } from '@headwater/schema'
+import type { Rows } from '../api.ts'
 import { type Layer, over, rowsIn, setIn, type View } from './layer.ts'
 import { keyOfRow, keyOfTuple, type Places, type Row, type Tuple } from './row.ts'
 import { changed, concerns, narrowed, remaining, type Scopes } from './scopes.ts'
@@ -10,7 +11,7 @@ export interface StoredTable {
   readonly name: string
   readonly definition: TableDefinition
   /** Confirmed rows by key. */
-  readonly rows: Map<string, Row>
+  readonly rows: Rows
 }
 
 /** What a checkpoint makes of the confirmed rows. */
@@ -69,9 +70,9 @@ function leave(base: Base, checkpoint: Checkpoint, scopes: Scopes, layer: Layer)
   for (const { name, definition, rows } of base.tables.values()) {
     if (!concerns(definition, checkpoint)) continue
     const next = rowsIn(layer, name)
-    for (const [key, row] of rows) {
+    rows.forEach((row, key) => {
       const kept = narrowed(definition, row, scopes)
       if (kept !== row) next.set(key, kept)
-    }
+    })
   }
 }

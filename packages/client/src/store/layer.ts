@@ -1,4 +1,5 @@
 // Layers lie above rows and hide them: the overlay above the confirmed rows, a draft above the overlay.
+import type { QueryDefinition } from '@headwater/schema'
 import type { Row } from './row.ts'
 
 /** Rows whose column has one of the values. */
@@ -10,7 +11,8 @@ export interface Among {
 /** What can be read: by key, or all rows of a table in no order, or those among them. */
 export interface View {
   get(table: string, key: string): Row | undefined
-  each(table: string, run: (row: Row, key: string) => void, among?: Among | null): void
+  /** With a query, no more of a row may be there than it looks at: `whole` has the row. */
+  each(table: string, run: (row: Row, key: string) => void, among?: Among | null, asked?: QueryDefinition): void
 }
 
 /** Per table and key the row above, or null where the row below is deleted. */
@@ -25,10 +27,10 @@ export function over(below: View, layer: () => Layer, reads?: string[]): View {
       reads?.push(rowName(table, key))
       return below.get(table, key)
     },
-    each: (table, run, among) => {
+    each: (table, run, among, asked) => {
       reads?.push(table)
       const rows = layer().get(table)
-      below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run, among)
+      below.each(table, rows?.size ? (row, key) => !rows.has(key) && run(row, key) : run, among, asked)
       rows?.forEach((row, key) => row && (!among || among.values.has(row[among.column])) && run(row, key))
     },
   }

@@ -1,7 +1,7 @@
 // Rows in memory: immutable plain objects in their JavaScript form, all of one table with the same members in the same order. Only
 // columns that the person may not see are absent.
 import { HeadwaterError, type Json } from '@headwater/protocol'
-import { decodeValue, encodeValue, equalJson, isPlain, type TableDefinition } from '@headwater/schema'
+import { decodeValue, equalJson, isPlain, type TableDefinition } from '@headwater/schema'
 
 export type Row = Readonly<Record<string, unknown>>
 export type Tuple = readonly Json[]
@@ -39,16 +39,8 @@ export function createDecoder(table: TableDefinition, wire: readonly string[], p
   }
 }
 
-/** Makes the encoded form of rows that were decoded before, for the disk. Values are not checked again. */
-export function createEncoder(table: TableDefinition, names: readonly string[]): (row: Row) => Tuple {
-  const parts = names.map((name) => ({ name, column: table.columns[name] }))
-  return (row) =>
-    parts.map(({ name, column }) => {
-      const value = row[name] ?? null
-      // A plain value is its own encoding.
-      return value === null || column === undefined || isPlain(column) ? (value as Json) : encodeValue(column, value, name)
-    })
-}
+/** The row of which a view has given a part. Only packed rows have something under this name. */
+export const whole = (row: Row): Row => (row[''] as ((part: Row) => Row) | undefined)?.(row) ?? row
 
 export function areEqualRows(a: Row, b: Row): boolean {
   // What is absent on one side is not equal to anything on the other, a null included.

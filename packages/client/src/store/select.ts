@@ -13,6 +13,7 @@ export interface Question {
   readonly onlyKey: string | null
   /** The rows that can match, where the question names the value of a column that rows are looked up by. */
   readonly among: Among | null
+  readonly definition: QueryDefinition
 }
 
 export function questionOf(table: TableDefinition, definition: QueryDefinition): Question {
@@ -24,11 +25,13 @@ export function questionOf(table: TableDefinition, definition: QueryDefinition):
     compare: compareRows(table, fullOrder(table, definition.orderBy)),
     onlyKey: onlyKeyOf(table, definition.where),
     among: amongOf(table, definition.where),
+    definition,
   }
 }
 
-export function eachCandidate(view: View, { table, onlyKey, among }: Question, run: (row: Row) => void): void {
-  if (onlyKey === null) return view.each(table, run, among)
+/** With `asked`, no more of each row may be there than that looks at. */
+export function eachCandidate(view: View, { table, onlyKey, among }: Question, run: (row: Row) => void, asked?: QueryDefinition): void {
+  if (onlyKey === null) return view.each(table, run, among, asked)
   const row = view.get(table, onlyKey)
   if (row) run(row)
 }

@@ -2,8 +2,11 @@
 import { encode, type Welcome } from '@headwater/protocol'
 import type { DiskRecord } from '../ports.ts'
 import type { StoredTable } from './delta.ts'
+import { createEncoder } from './encode.ts'
+import { isPacked, type PackedRows } from './packed.ts'
+import { encoded, pageRecord, pagesOf } from './pages.ts'
 import { emptyCheckpoint } from './record.ts'
-import { createEncoder } from './row.ts'
+import type { Row } from './row.ts'
 import type { Store, WireColumns } from './store.ts'
 
 /** Characters in a record at which the next begins, some two thousand rows: the disk and `JSON.parse` take them piece by piece. */
@@ -23,8 +26,9 @@ export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterabl
     const joined = { granted: [...scopes.granted], held: [...scopes.held] }
     const grants = scopes.tag === null ? null : { tag: scopes.tag, replace: true, roles: scopes.roles }
     yield encode({ ...welcome, columns })
-    for (const table of held) yield* loadRecords(table, columns.get(table.name) ?? [])
+    for (const table of held) if (!isPacked(table.rows)) yield* loadRecords(table, columns.get(table.name) ?? [])
     yield encode({ ...emptyCheckpoint(cursor), replace: true, loads: [0], joined, grants, more: scopes.more })
+    for (const table of held) if (isPacked(table.rows)) yield* packedRecords(table, table.rows, columns.get(table.name) ?? [])
   }
   // Frames that follow have the columns of the last welcome.
   yield encode(welcome)
@@ -37,7 +41,9 @@ function* loadRecords({ name, definition, rows }: StoredTable, columns: readonly
   const record = () => `{"type":"load","load":0,"table":${JSON.stringify(name)},"rows":[${piece.join()}]}`
   let piece: string[] = []
   let characters = 0
-  for (const row of rows.values()) {
+  const all: Row[] = []
+  rows.forEach((row, _key) => all.push(row))
+  for (const row of all) {
     const text = JSON.stringify(encodeRow(row))
     piece.push(text)
     characters += text.length
@@ -47,4 +53,10 @@ function* loadRecords({ name, definition, rows }: StoredTable, columns: readonly
     characters = 0
   }
   if (piece.length > 0) yield record()
+}
+
+function* packedRecords({ name, definition }: StoredTable, { pages, made }: PackedRows, columns: readonly string[]): Iterable<DiskRecord> {
+  const rows: Row[] = []
+  made((row) => rows.push(row))
+  for (const page of [...pages.filter((page) => page !== null), ...pagesOf(name, columns, encoded(definition, columns, rows))]) yield pageRecord(page)
 }

@@ -2,7 +2,7 @@
 // live query has followed. A row that did not change keeps its object.
 import { type Checkpoint, type Cursor, HeadwaterError, type Load } from '@headwater/protocol'
 import { type QueryDefinition, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
-import type { LiveQuery, ResultState } from '../api.ts'
+import type { LiveQuery, ResultState, Rows, RowsOption } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Change } from './change.ts'
 import { clear, type Delta, deltaOf, type StoredTable } from './delta.ts'
@@ -63,21 +63,25 @@ export interface StoreDeps {
   readonly clock: Clock
   readonly report: (error: unknown) => void
   readonly stateOf: (table: TableDefinition) => ResultState
+  readonly rows?: RowsOption | undefined
 }
 
 export function createStore(deps: StoreDeps): Store {
   const tables = new Map<string, StoredTable>(
-    Object.entries(deps.schema.definitions).map(([name, definition]) => [name, { name, definition, rows: new Map() }]),
+    Object.entries(deps.schema.definitions).map(([name, definition]) => [
+      name,
+      { name, definition, rows: deps.rows?.create(definition, deps.report) ?? new Map() },
+    ]),
   )
   const stored: Pick<View, 'get' | 'each'> = {
     get: (table, key) => tables.get(table)?.rows.get(key),
-    each: (table, run) => tables.get(table)?.rows.forEach(run),
+    each: (table, run, _, asked) => tables.get(table)?.rows.forEach(run, asked),
   }
   const lookups = createLookups(stored)
   const confirmed: View = {
     ...stored,
-    each: (table, run, among) => {
-      if (!among) return stored.each(table, run)
+    each: (table, run, among, asked) => {
+      if (!among) return stored.each(table, run, among, asked)
       for (const key of lookups.keysOf(table, among)) {
         const row = stored.get(table, key)
         if (row) run(row, key)
@@ -179,7 +183,7 @@ export function createStore(deps: StoreDeps): Store {
   }
 }
 
-function settle(changes: ReadonlyMap<string, Row | null>, rows?: Map<string, Row>): void {
+function settle(changes: ReadonlyMap<string, Row | null>, rows?: Rows): void {
   changes.forEach((row, key) => (row ? rows?.set(key, row) : rows?.delete(key)))
 }
 

@@ -6,7 +6,7 @@ import { development } from '@headwater/protocol/development'
 import type { Batch, Change } from './change.ts'
 import { counters } from './counters.ts'
 import type { View } from './layer.ts'
-import type { Row } from './row.ts'
+import { type Row, whole } from './row.ts'
 import { eachCandidate, type Question } from './select.ts'
 import { createTop, positionOf } from './top.ts'
 
@@ -31,6 +31,7 @@ export interface Window {
 export function createWindow(question: Question, view: View): Window {
   const { matches, compare, limit } = question
   const capacity = limit + slack
+  // They may be parts: what tells where a row stands.
   let rows: Row[] = []
   let end: Row | null = null
 
@@ -46,10 +47,11 @@ export function createWindow(question: Question, view: View): Window {
     end = null
     // One row more than there is room for tells that there are more.
     const top = createTop(capacity + 1, compare)
-    eachCandidate(view, question, (row) => {
+    const add = (row: Row) => {
       development(() => counters.setUp++)
       if (matches(row)) top.add(row)
-    })
+    }
+    eachCandidate(view, question, add, question.definition)
     rows = top.rows()
     cut()
   }
@@ -92,6 +94,6 @@ export function createWindow(question: Question, view: View): Window {
       fill()
       return true
     },
-    shown: () => rows.slice(0, limit),
+    shown: () => rows.slice(0, limit).map(whole),
   }
 }

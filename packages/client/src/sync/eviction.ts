@@ -107,9 +107,9 @@ function countRows({ tables }: HeldRows): ReadonlyMap<ScopeKey, number> {
   for (const { definition, rows } of tables.values())
     for (const { kind, column, load } of definition.memberships)
       if (load === 'onDemand')
-        for (const row of rows.values()) {
+        rows.forEach((row, _key) => {
           const scope = scopeKey(kind, String(row[column]))
           rowsByScope.set(scope, (rowsByScope.get(scope) ?? 0) + 1)
-        }
+        }, null)
   return rowsByScope
 }

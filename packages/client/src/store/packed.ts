@@ -1,0 +1,169 @@
+// Invariant: a row is made when it is first needed, with all of its page, and is the same object from then on until it changes. Before that it lies
+// in its page, none of whose rows was changed or made.
+import { assert, HeadwaterError, type Json } from '@headwater/protocol'
+import { decodeValue, fullOrder, isPlain, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
+import type { Rows, RowsOption } from '../api.ts'
+import { keyOfRow, type Row } from './row.ts'
+
+/** Rows of one table that have the same columns, as they lie on the disk: of each column the values as JSON, so that one is read without the others. */
+export interface Page {
+  readonly table: string
+  readonly size: number
+  /** The columns that its rows have. */
+  readonly columns: readonly string[]
+  /** Those that the server had for the table: a column that is not among them is null, one that is and that rows have not is absent. */
+  readonly wire: readonly string[]
+  /** The JSON of each column's encoded values, in the order of `columns`. */
+  readonly texts: readonly string[]
+}
+
+export interface PackedRows extends Rows {
+  /** Those of which no row was made; null in the place of the others. */
+  readonly pages: readonly (Page | null)[]
+  /** The other rows. */
+  made(run: (row: Row, key: string) => void): void
+  /** Takes in rows that are not among these. */
+  add(page: Page): void
+}
+
+export const isPacked = (rows: Rows): rows is PackedRows => 'pages' in rows
+
+/**
+ * For stores of tens of thousands of rows and more: rows lie in memory as they lie on the disk, column by column, and are made when somebody needs them. A start reads
+ * the columns that its first query names in `where` and `orderBy`, and what nobody asked for stays packed. Smaller stores gain nothing by it.
+ *
+ *     createClient({ schema, mutators, url: '/', user, rows: packedRows() })
+ */
+export const packedRows = (): RowsOption => ({
+  create,
+  hear: (record, tables) => {
+    if (!record.startsWith('{"page":')) return false
+    const [head = '', ...texts] = record.split('\n')
+    const { page } = JSON.parse(head)
+    if (texts.length !== page.columns.length) throw new HeadwaterError('malformed', 'A page lacks columns.')
+    const rows = tables.get(page.table)?.rows
+    if (rows) {
+      assert(isPacked(rows), 'rows were made by the same option')
+      rows.add({ ...page, texts })
+    }
+    return true
+  },
+})
+
+function create(definition: TableDefinition, report: (error: unknown) => void): PackedRows {
+  // A row, or in which of the pages it lies.
+  const byKey = new Map<string, Row | number>()
+  const pages: (Page | null)[] = []
+  // The keys of pages before this one are in the map.
+  let keyed = 0
+  const read = (at: number, asked: readonly string[] | null, run: (row: Record<string, unknown>, key: string) => void) => {
+    const page = pages[at]
+    if (page) readPage(definition, page, asked, report, run)
+  }
+
+  function get(key: string): Row | undefined {
+    for (; keyed < pages.length; keyed++) read(keyed, [], (_, one) => byKey.set(one, keyed))
+    return madeOf(key)
+  }
+
+  function madeOf(key: string): Row | undefined {
+    const row = byKey.get(key)
+    if (typeof row !== 'number') return row
+    // One that cannot be read is none.
+    byKey.delete(key)
+    unpack(row)
+    return madeOf(key)
+  }
+
+  function unpack(at: number): void {
+    read(at, null, (row, key) => byKey.set(key, row))
+    pages[at] = null
+  }
+
+  function made(run: (row: Row, key: string) => void): void {
+    byKey.forEach((row, key) => {
+      if (typeof row !== 'number') run(row, key)
+    })
+  }
+
+  return {
+    pages,
+    made,
+    add: (page) => pages.push(page),
+    get size() {
+      get('')
+      return byKey.size
+    },
+    get,
+    has: (key) => get(key) !== undefined,
+    set: (key, row) => {
+      get(key)
+      byKey.set(key, row)
+    },
+    delete: (key) => get(key) !== undefined && byKey.delete(key),
+    keys: () => {
+      get('')
+      return byKey.keys()
+    },
+    forEach: (run, asked) => {
+      const columns = asked && columnsAsked(definition, asked)
+      for (const at of pages.keys()) {
+        const whole = (part: Row) => {
+          unpack(at)
+          return madeOf(keyOfRow(definition, part)) ?? part
+        }
+        if (columns === undefined) unpack(at)
+        else
+          read(at, columns, (row, key) => {
+            // No column has this name.
+            row[''] = whole
+            run(row, key)
+          })
+      }
+      made(run)
+    },
+  }
+}
+
+/** What tells whether a row matches a query, and where it stands; undefined: all rows are wanted. */
+function columnsAsked(table: TableDefinition, { where, orderBy, limit }: QueryDefinition): readonly string[] | undefined {
+  const asked = columnsOf(where)
+  return asked.length > 0 || limit ? [...fullOrder(table, orderBy).map(({ column }) => column), ...asked] : undefined
+}
+
+function columnsOf(where: Predicate): readonly string[] {
+  if ('parts' in where) return where.parts.flatMap(columnsOf)
+  return 'part' in where ? columnsOf(where.part) : [where.column]
+}
+
+/** Columns are matched by name: one that this build does not know is ignored. What is not a row of the table is left out, and reported as `corrupt`. */
+function readPage(
+  table: TableDefinition,
+  { columns, wire, texts, size }: Page,
+  asked: readonly string[] | null,
+  report: (error: unknown) => void,
+  run: (row: Record<string, unknown>, key: string) => void,
+): void {
+  const parts = Object.entries(table.columns)
+    .filter(([name]) => (columns.includes(name) || !wire.includes(name)) && (!asked || asked.includes(name) || table.key.includes(name)))
+    .map(([name, column]) => {
+      const values: readonly Json[] = JSON.parse(texts[columns.indexOf(name)] ?? '[]')
+      return { name, column: isPlain(column) ? null : column, values }
+    })
+  // One loop with nothing in it that need not be: a cold start spends its time here, before anything is compiled.
+  for (let i = 0; i < size; i++) {
+    const row: Record<string, unknown> = {}
+    let key: string
+    try {
+      for (const { name, column, values } of parts) {
+        const value = values[i] ?? null
+        row[name] = column && value !== null ? decodeValue(column, value) : value
+      }
+      key = keyOfRow(table, row)
+    } catch (error) {
+      report(error)
+      continue
+    }
+    run(row, key)
+  }
+}
