@@ -51,9 +51,12 @@ export function createLife({ keeper, clock, begin, onTrouble }: LifeDeps): Life 
     running = null
     cancelLook()
     if (left === null) return
-    if (finding) await left.end('held', 'The database is not the one that it was.', serverHint)
-    else await left.end('unavailable', 'The database is served anew.', 'The device connects again by itself.')
-    await keeper.leave()
+    try {
+      if (finding) await left.end('held', 'The database is not the one that it was.', serverHint)
+      else await left.end('unavailable', 'The database is served anew.', 'The device connects again by itself.')
+    } finally {
+      await keeper.leave()
+    }
   }
 
   async function untilBegun(): Promise<void> {

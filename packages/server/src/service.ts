@@ -130,13 +130,9 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     end: async (code, message, hint) => {
       operations.drain()
       regranting.stop()
-      await drift.stop()
-      await sessions.close(code, message, hint)
-      await http.close()
-      await worker.stop()
-      await pruner.stop()
-      await operations.stop()
-      await feed.stop()
+      const steps = [drift.stop, () => sessions.close(code, message, hint), http.close, worker.stop, pruner.stop, operations.stop, feed.stop]
+      // Whatever becomes of one of them: nothing of a service may live on beside the next one.
+      for (const stop of steps) await stop().catch(deps.onTrouble)
     },
   }
 }
