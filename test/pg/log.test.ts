@@ -3,6 +3,8 @@ import type { Database } from '@headwater/server'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Batch, createFeed } from '../../packages/server/src/feed/feed.ts'
+import { readStep } from '../../packages/server/src/feed/log.ts'
+import { snapshotOf } from '../../packages/server/src/feed/snapshot.ts'
 import { install } from '../../packages/server/src/install/install.ts'
 import { grants, prepare, schema } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
@@ -162,6 +164,35 @@ describe('R7 the tail on native 18', () => {
     await feed.reach()
     expect(follower.seqs.size).toBe(before + 2)
     await feed.stop()
+    await sql.end()
+  })
+
+  test('F10 F11 where most of the log is one transaction, a step reads its index and not the log, with transactions open and without', async () => {
+    await install(database, { schema, serverSchema: schema, needs: [] }, grants)
+    const sql = postgres(url, { max: 3, onnotice: () => {} })
+    await sql`insert into headwater.log (table_name, op, key) select 'nothing', 'd', '[' || i || ']' from generate_series(1, 30000) i`
+    await sql`analyze headwater.log`
+    const open = await sql.reserve()
+    const scans = async () => {
+      const [row] = await sql`select seq_scan::int as seq, idx_scan::int as index from pg_stat_user_tables where schemaname = 'headwater' and relname = 'log'`
+      return { seq: Number(row?.seq), index: Number(row?.index) }
+    }
+    const tail = await database.openTail()
+    for (const isOpen of [false, true]) {
+      if (isOpen) await open`begin`
+      if (isOpen) await open`insert into projects (id, owner_id, title, visits) values (gen_random_uuid(), 'ada', 'slow', 0)`
+      const [now] = await sql`select pg_current_snapshot()::text as s`
+      const before = await scans()
+      const look = async () => expect((await readStep(tail, snapshotOf(String(now?.s)), 1_000)).rows).toEqual([])
+      for (let i = 0; i < 20; i++) await look()
+      // A session tells the statistics after a statement, once in a second.
+      const counted = () => look().then(async () => (await scans()).index)
+      await expect.poll(counted, { timeout: 20_000, interval: 200 }).toBeGreaterThanOrEqual(before.index + 20)
+      expect((await scans()).seq).toBe(before.seq)
+    }
+    await open`rollback`
+    open.release()
+    await tail.close()
     await sql.end()
   })
 
