@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [name] = process.argv.slice(2)
 const outfile = `${root}test/fixtures/client-${name}.txt`
-if (!name) throw new Error('Say what it is called: npm run freeze-client 0.1')
+if (!name) throw new Error('Say what it is called: npm run freeze-client 0.1.0')
 if (existsSync(outfile)) throw new Error(`${outfile} is there: delete it first, if no device has it.`)
 
 await build({
