@@ -83,7 +83,7 @@ describe.each(databases)('a barrier on $name', ({ open }) => {
     await back.scope('project', held).ready
     await untilLevel(back)
     expect(back.query.projects.all().map(({ title }) => title)).toEqual(['Seen by nobody'])
-    await expect.poll(() => back.query.messages.all().map(({ content }) => content)).toEqual(['new'])
+    await expect.poll(() => back.query.messages.all().map(({ content }) => content), { timeout: 15_000 }).toEqual(['new'])
     await back.close()
   })
 })

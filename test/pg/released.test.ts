@@ -41,7 +41,7 @@ test.each(versions)('W10 a database and a device of %s are opened: rows, log, de
   expect(await server.database.query('select visits from projects')).toEqual([{ visits: 2 }])
   expect(await server.database.query('select content from messages order by content')).toEqual([{ content: 'Made away' }, { content: 'Typed' }])
   await server.database.query(`update projects set title = 'By this version'`)
-  await expect.poll(() => device.query.projects.all().map(({ title }) => title)).toEqual(['By this version'])
+  await expect.poll(() => device.query.projects.all().map(({ title }) => title), { timeout: 15_000 }).toEqual(['By this version'])
   await device.close()
   await server.close()
   await rm(folder, { recursive: true })

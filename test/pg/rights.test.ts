@@ -44,7 +44,7 @@ describe('a role without rights beyond its own', () => {
     const id = crypto.randomUUID()
     expect(await device.mutate.projects.insert({ id, ownerId: 'ada', title: 'made' }).confirmed).toEqual({ type: 'applied' })
     await database.query(`update projects set title = 'typed' where id = $1::text::uuid`, [id])
-    await expect.poll(() => device.query.projects.all().map(({ title }) => title)).toEqual(['typed'])
+    await expect.poll(() => device.query.projects.all().map(({ title }) => title), { timeout: 15_000 }).toEqual(['typed'])
     await device.close()
   }
 

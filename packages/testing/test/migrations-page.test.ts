@@ -33,7 +33,7 @@ test('a file is run once, and what it wrote is loaded again', async () => {
 
   const migrated = await migrate(app.server.database, { schema, access, grants }, { folder: migrations })
   expect(migrated).toMatchObject({ files: ['0001-stars.sql'], loadedAgain: ['notes'] })
-  await expect.poll(() => ada.query.notes.all()).toMatchObject([{ title: 'first', stars: 10 }])
+  await expect.poll(() => ada.query.notes.all(), { timeout: 10_000 }).toMatchObject([{ title: 'first', stars: 10 }])
 
   expect(await migrate(app.server.database, { schema, access, grants }, { folder: migrations })).toMatchObject({ files: [], loadedAgain: [] })
 })
