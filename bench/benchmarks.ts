@@ -13,6 +13,7 @@ import { grants } from './benchmark/grants.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
+import { queries } from './benchmark/queries.ts'
 import { manyScopes } from './benchmark/scopes.ts'
 import { size } from './benchmark/size.ts'
 import { testApp } from './benchmark/test-app.ts'
@@ -22,6 +23,7 @@ import type { Figure } from './figure.ts'
 export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'commit-to-visible': commitToVisible,
   'live-query': liveQuery,
+  queries: queries,
   'mutations-native': mutationsNative,
   'mutations-embedded': mutationsEmbedded,
   access: accessRules,

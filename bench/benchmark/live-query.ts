@@ -1,5 +1,5 @@
 // What a live query costs on a device that holds many rows: to set one up, and to hear of a change that this device made. The limits
-// are one pass over the same rows with the same condition, and the least that a change can cost: a row in a map and in a sorted array.
+// are the same rows filtered, sorted by the plainest comparison and cut, as one would write it by hand, and the least that a change can cost: a row in a map and in a sorted array.
 import { eq, gt } from '@headwater/schema'
 import { type BenchClient, type Item, itemId, itemOf } from '../app.ts'
 import { withDatabase } from '../database.ts'
@@ -44,9 +44,10 @@ async function setUp(device: BenchClient): Promise<Figure> {
   })
   let found = 0
   const limits = await timed(setUps, (round) => {
-    for (const row of rows) if (row.status === 'open' && row.rank > round) found++
+    const matching = rows.filter((row) => row.status === 'open' && row.rank > round)
+    found += matching.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1)).slice(0, 50).length
   })
-  if (found === 0) throw new Error('The pass over the rows found none.')
+  if (found !== 50 * (setUps + 1)) throw new Error('The rows sorted by hand are not fifty.')
   return { name: 'live query set-up, top 50 of 100k', unit: 'ms', value: median(figures), limit: median(limits) }
 }
 
