@@ -63,19 +63,26 @@ export function createWindow(question: Question, view: View): Window {
   }
 
   function splice({ before, after }: Change): boolean {
-    let isShown = false
+    let first = Infinity
     if (isInside(before)) {
-      const at = placeOf(before)
-      rows.splice(at, 1)
-      isShown = at < limit
+      first = placeOf(before)
+      rows.splice(first, 1)
     }
     if (isInside(after)) {
       const at = placeOf(after)
       rows.splice(at, 0, after)
-      isShown ||= at < limit
+      first = Math.min(first, at)
       cut()
     }
-    return isShown
+    return first < limit
+  }
+
+  /** Where much of a result changes, sorting it once costs less than moving its rows about for each. */
+  function merge(changes: readonly Change[]): void {
+    const gone = new Set(changes.map(({ before }) => before))
+    const come = changes.map(({ after }) => after)
+    rows = [...rows.filter((row) => !gone.has(row)), ...come.filter(isInside)].sort(compare)
+    cut()
   }
 
   return {
@@ -83,13 +90,10 @@ export function createWindow(question: Question, view: View): Window {
     fill,
     apply: (batch) => {
       const changes = batch && (batch.get(question.table) ?? [])
-      let isShown = false
-      // Where most of a long result changes, answering anew costs less than moving its rows about.
-      if (changes === null || (capacity === Infinity && changes.length > Math.max(spliceMin, rows.length / 8))) {
-        fill()
-        return true
-      }
-      for (const change of changes) isShown = splice(change) || isShown
+      let isShown = changes === null || changes.length > spliceMin + rows.length / 8
+      if (changes === null) fill()
+      else if (isShown) merge(changes)
+      else for (const change of changes) isShown = splice(change) || isShown
       if (rows.length >= limit || end === null) return isShown
       fill()
       return true
