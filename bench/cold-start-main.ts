@@ -8,7 +8,7 @@ import { openDevice } from './device.ts'
 
 const [directory = '', url = ''] = process.argv.slice(2)
 const openDisk = createFileDisks(directory)
-const { firstMs, allMs, device } = await startCold(() => openDevice({ url, openDisk }))
+const { firstMs, allMs, device } = await startCold(() => openDevice({ url, openDisk, isPacked: true }))
 await device.close()
 const start = performance.now()
 const disk = await openDisk(diskName(person, url))

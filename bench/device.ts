@@ -1,6 +1,6 @@
 // A device of the benchmarks: the real client on the real ports of Node.
 import { tmpdir } from 'node:os'
-import { createClient, type OpenDisk } from '@headwater/client'
+import { createClient, type OpenDisk, packedRows } from '@headwater/client'
 import { createMemoryDisks, nodePorts } from '@headwater/client/node'
 import WebSocket from 'ws'
 import { type BenchClient, mutators, person, schema } from './app.ts'
@@ -10,11 +10,13 @@ export interface DeviceOptions {
   /** Default: a disk in memory of its own. */
   readonly openDisk?: OpenDisk
   readonly user?: string
+  /** Rows lie packed. */
+  readonly isPacked?: boolean
 }
 
-export function openDevice({ url, openDisk = createMemoryDisks().open, user = person }: DeviceOptions): BenchClient {
+export function openDevice({ url, openDisk = createMemoryDisks().open, user = person, isPacked = false }: DeviceOptions): BenchClient {
   const ports = { ...nodePorts({ directory: tmpdir(), WebSocket: socketOf(user) }), openDisk }
-  return createClient({ schema, mutators, url, user, ports })
+  return createClient({ schema, mutators, url, user, ports, ...(isPacked && { rows: packedRows() }) })
 }
 
 /** A WebSocket that says who it is: the header takes the place of a browser's cookie. */

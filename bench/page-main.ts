@@ -1,18 +1,20 @@
 // What a page of the benchmarks can be asked, as globals. The store lies in IndexedDB; the server is the page's own.
-import { createClient } from '@headwater/client'
+import { createClient, packedRows } from '@headwater/client'
 import { diskName } from '../packages/client/src/address.ts'
 import { openIndexedDbDisk } from '../packages/client/src/disk/indexeddb.ts'
 import { mutators, person, schema } from './app.ts'
 import { type ColdStart, startCold } from './cold-start.ts'
-import { untilLive } from './wait.ts'
+import { pause, untilLive } from './wait.ts'
 import { measureWrites, type Writes } from './writes.ts'
 
-const open = () => createClient({ schema, mutators, url: '/', user: person })
+const open = () => createClient({ schema, mutators, url: '/', user: person, rows: packedRows() })
 
 /** Fills the store, and leaves it closed. */
 async function load(): Promise<void> {
   const device = open()
   await untilLive(device)
+  // It writes its log anew, when nobody waits.
+  await pause(5_000)
   await device.close()
 }
 

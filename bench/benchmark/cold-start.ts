@@ -13,12 +13,14 @@ import { withDatabase } from '../database.ts'
 import { openDevice } from '../device.ts'
 import { type Figure, median } from '../figure.ts'
 import { fillSql } from '../server-app.ts'
-import { untilLive } from '../wait.ts'
+import { pause, untilLive } from '../wait.ts'
 import type { Writes } from '../writes.ts'
 import { durableWrites } from './durable-write.ts'
 
 const rows = 100_000
 const rounds = 5
+/** A device that has loaded writes its log anew, when nobody waits: so long it stays open. */
+const untilPackedMs = 5_000
 const program = fileURLToPath(new URL('./cold-start-main.mjs', import.meta.url))
 
 /** Each start is a process of its own, in which nothing has been compiled. */
@@ -27,8 +29,9 @@ export const coldStartNode = (): Promise<readonly Figure[]> =>
     await bed.fill(fillSql(rows))
     const server = await bed.startServer()
     const directory = await mkdtemp(join(tmpdir(), 'hw-bench-'))
-    const device = openDevice({ ...server, openDisk: createFileDisks(directory) })
+    const device = openDevice({ ...server, openDisk: createFileDisks(directory), isPacked: true })
     await untilLive(device)
+    await pause(untilPackedMs)
     await device.close()
     const starts: ColdStart[] = []
     for (let round = 0; round < rounds; round++) starts.push(await startNode(directory, server.url))

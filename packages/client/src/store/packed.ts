@@ -38,11 +38,13 @@ export const packedRows = (): RowsOption => ({
   create,
   hear: (record, tables) => {
     if (!record.startsWith('{"page":')) return false
-    const [head = '', ...texts] = record.split('\n')
-    const { page } = JSON.parse(head)
-    if (texts.length !== page.columns.length) throw new HeadwaterError('malformed', 'A page lacks columns.')
-    const rows = tables.get(page.table)?.rows
-    if (rows) {
+    // A record has several pages, between which is an empty line.
+    for (const one of record.split('\n\n')) {
+      const [head = '', ...texts] = one.split('\n')
+      const { page } = JSON.parse(head)
+      if (texts.length !== page.columns.length) throw new HeadwaterError('malformed', 'A page lacks columns.')
+      const rows = tables.get(page.table)?.rows
+      if (!rows) continue
       assert(isPacked(rows), 'rows were made by the same option')
       rows.add({ ...page, texts })
     }

@@ -58,5 +58,16 @@ function* loadRecords({ name, definition, rows }: StoredTable, columns: readonly
 function* packedRecords({ name, definition }: StoredTable, { pages, made }: PackedRows, columns: readonly string[]): Iterable<DiskRecord> {
   const rows: Row[] = []
   made((row) => rows.push(row))
-  for (const page of [...pages.filter((page) => page !== null), ...pagesOf(name, columns, encoded(definition, columns, rows))]) yield pageRecord(page)
+  let record: string[] = []
+  let characters = 0
+  for (const page of [...pages.filter((page) => page !== null), ...pagesOf(name, columns, encoded(definition, columns, rows))]) {
+    const text = pageRecord(page)
+    record.push(text)
+    characters += text.length
+    if (characters < charactersMax) continue
+    yield record.join('\n\n')
+    record = []
+    characters = 0
+  }
+  if (record.length > 0) yield record.join('\n\n')
 }
