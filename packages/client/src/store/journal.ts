@@ -62,7 +62,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
 
   async function work(): Promise<void> {
     while (waiting.length > 0) {
-      const jobs = waiting
+      let jobs = waiting
       waiting = []
       const wasBroken = broken !== null
       const isAnew = jobs.some(({ type }) => type === 'anew')
@@ -70,6 +70,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
       if (!broken) await append(jobs).catch(toTrouble)
       if (!broken) {
         for (const { done } of jobs) done(null)
+        jobs = []
         if (isAnew) await compactNow().catch(toTrouble)
         if (!broken) continue
       }
