@@ -33,7 +33,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     const opened = await settled(request)
     opened.onversionchange = () => {
       opened.close()
-      failure = new HeadwaterError('disk-blocked', 'Another tab removed this store.', 'Reload the page.')
+      failure = new HeadwaterError('disk-blocked', 'This store is closed.', 'Reload the page.')
     }
     database = opened
   }
@@ -194,7 +194,7 @@ const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'close
 function failureOf(error: unknown): HeadwaterError {
   if (error instanceof HeadwaterError) return error
   const what = nameOf(error)
-  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'There is no room for this store.', 'Free some space.')
+  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'The disk is full.', 'Free some space.')
   // Not to be had at all: no IndexedDB (Reference, Type), or none in this mode (the others).
   const isBlocked = /^(Reference|Type|Security|InvalidState|NotAllowed|Version)Error$/.test(what)
   return new HeadwaterError(isBlocked ? 'disk-blocked' : 'disk', `IndexedDB: ${what}`, 'Reload the page.')
