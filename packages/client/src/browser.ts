@@ -1,11 +1,11 @@
 // The real ports of a browser. Nothing here is touched before it is used, so that a server may load the module too.
 import { HeadwaterError } from '@headwater/protocol'
 import { openIndexedDbDisk } from './disk/indexeddb.ts'
-import type { Chance, Clock, Network, OpenDisk, Ports } from './ports.ts'
+import type { Chance, Clock, Network, Note, OpenDisk, Ports } from './ports.ts'
 import { createOpenSocket } from './socket.ts'
 
 export function browserPorts(): Ports {
-  return { clock, chance, openSocket: createOpenSocket(globalThis.WebSocket, globalThis.fetch, clock), network, openDisk }
+  return { clock, chance, openSocket: createOpenSocket(globalThis.WebSocket, globalThis.fetch, clock), network, note, openDisk }
 }
 
 /** The address of the page, where there is one. */
@@ -24,14 +24,26 @@ export const chance: Chance = {
   fraction: () => Math.random(),
 }
 
+const listen =
+  (...types: readonly string[]) =>
+  (run: () => void) => {
+    const following = new AbortController()
+    for (const type of types) globalThis.addEventListener?.(type, run, { signal: following.signal })
+    return () => following.abort()
+  }
+
 const network: Network = {
   isOnline: () => globalThis.navigator?.onLine ?? true,
-  onChange: (run) => {
-    const following = new AbortController()
-    // A page that is looked at again was maybe frozen.
-    for (const type of ['online', 'offline', 'visibilitychange']) globalThis.addEventListener?.(type, run, { signal: following.signal })
-    return () => following.abort()
+  // A page that is looked at again was maybe frozen.
+  onChange: listen('online', 'offline', 'visibilitychange'),
+}
+
+const note: Note = {
+  read: (name) => globalThis.localStorage?.getItem(name),
+  write: (name, text) => {
+    globalThis.localStorage?.[text ? 'setItem' : 'removeItem'](name, text)
   },
+  onLeave: listen('pagehide', 'visibilitychange'),
 }
 
 /** One tab at a time writes a store: another works in memory, and says so. A page that is being reloaded gives way within the wait. */
@@ -55,7 +67,7 @@ function takeLock(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const held = () => new Promise<void>((release) => resolve(() => release()))
     locks.request(name, { signal: AbortSignal.timeout(lockMsMax) }, held).catch(() => {
-      reject(new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Close that tab and reload this one.'))
+      reject(new HeadwaterError('disk-blocked', 'Another tab has this store open.', 'Reload the page.'))
     })
   })
 }

@@ -42,7 +42,9 @@ export interface EngineOptions {
 
 export function createEngine(options: EngineOptions): Engine {
   const { url, user, ports, page } = options
-  const { clock } = ports
+  const { clock, note } = ports
+  const name = diskName(user, url)
+  let stopListening = () => {}
   const newId = createIds(ports)
   // Nobody is left to tell of a listener that throws.
   const listeners = createSubscribers<[HeadwaterError]>(() => {})
@@ -69,7 +71,7 @@ export function createEngine(options: EngineOptions): Engine {
     obstacle: () => obstacle,
     onWritten: () => sync.wanted(),
   })
-  const sync: Sync = createSync({ ...shared, url: socketUrl(url, page), store, outbox, journal: () => journal })
+  const sync: Sync = createSync({ ...shared, later, url: socketUrl(url, page), store, outbox, journal: () => journal })
 
   const rowsHeld = () =>
     [...store.tables.values()].reduce(
@@ -91,6 +93,9 @@ export function createEngine(options: EngineOptions): Engine {
     changes.run()
   }
 
+  /** What is not on the disk when the page goes away is found by the next one; what is by now, is not. */
+  const leave = () => journal && note?.write(name, outbox.unsaved())
+
   function onTrouble(error: HeadwaterError | null): void {
     trouble = error
     if (error) report(error)
@@ -98,18 +103,21 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   async function start(): Promise<void> {
-    const open = () => ports.openDisk(diskName(user, url))
+    const open = () => ports.openDisk(name)
+    let left: string | null | undefined = null
     let disk: Disk | null = null
     let records: readonly DiskRecord[] = []
     try {
       disk = await open()
       records = await disk.read()
+      left = note?.read(name)
     } catch (error) {
       // A device without a disk works in memory, and says that it does.
       disk = null
       onTrouble(toError(error))
     }
-    const restored = restore(records, store, report, options.rows)
+    // What lies on the disk as well is heard once.
+    const restored = restore(left ? [...records, left] : records, store, report, options.rows)
     const device = restored.isWhole && restored.heard.identity().device
     const rows = async () => {
       const welcome = () => sync.welcome() ?? restored.welcome
@@ -119,13 +127,15 @@ export function createEngine(options: EngineOptions): Engine {
     }
     const { eviction } = sync.holds
     const kept = () => [...outbox.records(), ...(eviction?.records() ?? [])]
-    if (disk) journal = createJournal({ open, clock, onTrouble, outbox: kept, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    if (disk) journal = createJournal({ open, onTrouble, outbox: kept, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
     eviction?.restore(records)
     outbox.open(restored, deviceId(device || newId()))
     store.startAnew()
     // A device that is new, or whose store was damaged, begins its log.
     if (!device) void journal?.restart()
+    if (left) journal?.keep(left, leave)
     isStarting = false
+    if (note) stopListening = note.onLeave(leave)
     sync.start()
   }
 
@@ -135,6 +145,7 @@ export function createEngine(options: EngineOptions): Engine {
     sync.stop()
     await outbox.settled()
     await journal?.close().catch(report)
+    stopListening()
     refresh()
   }
 
@@ -160,11 +171,16 @@ export function createEngine(options: EngineOptions): Engine {
     close,
     wipe: async () => {
       await close()
+      leave()
       await journal?.wipe()
     },
   }
 }
 
-const later = () => import('./later.ts')
+/** What could not be fetched is fetched again when it is needed again. */
+const later = () =>
+  import('./later.ts').catch((error) => {
+    throw asError(error, 'not-fetched')
+  })
 
 const toError = (error: unknown) => asError(error, 'internal')

@@ -23,6 +23,7 @@ export function nodePorts({ directory, WebSocket = globalThis.WebSocket, fetch =
     // `ws` and Node's own have the members of a browser's WebSocket that createOpenSocket uses.
     openSocket: createOpenSocket(WebSocket as typeof globalThis.WebSocket | undefined, fetch, clock),
     network: { isOnline: () => true, onChange: () => () => {} },
+    note: undefined,
     openDisk: createFileDisks(directory),
   }
 }

@@ -84,7 +84,18 @@ export interface AppendOptions {
 /** Opens the disk of one store. `name` is made of the person and the app's URL: any text. */
 export type OpenDisk = (name: string) => Promise<Disk>
 
+/** A text of at most some megabytes per store, which is written at once: what a page that goes away has not got to its disk yet. */
+export interface Note {
+  read(name: string): string | null
+  /** '' removes it. Throws where there is no room. */
+  write(name: string, text: string): void
+  /** Runs whenever the page may go away from now on, with nothing awaited afterwards. The answer unsubscribes. */
+  onLeave(run: () => void): () => void
+}
+
 export interface Ports {
+  /** Absent where a process ends by itself. */
+  readonly note?: Note | undefined
   readonly clock: Clock
   readonly chance: Chance
   readonly openSocket: OpenSocket

@@ -28,7 +28,7 @@ describe('HC20 what waits can be seen and given up', () => {
     ])
     await second.discard()
     expect(titles(client)).toEqual(['One', 'Two', 'p3', 'p4'])
-    expect(await second.confirmed).toEqual({ type: 'refused', code: 'void', reason: 'It was discarded.' })
+    expect(await second.confirmed).toEqual({ type: 'refused', code: 'void', reason: 'Discarded.' })
     expect(client.pending.get().map(({ id }) => id)).toEqual([first.id, third.id])
     expect(client.setAside.list()).toEqual([])
     // Twice, and of what is not there: nothing.

@@ -16,7 +16,7 @@ const readMax = 100
 const firstKey = () => Math.ceil(Math.random() * 1e12)
 
 const behindCode = 'disk-behind'
-const behind = () => new HeadwaterError(behindCode, 'Another tab wrote.')
+const behind = () => new HeadwaterError(behindCode, 'Another tab has this store open.')
 
 /** Opens a disk in IndexedDB: one database per name. Throws `disk-blocked` where the browser allows none, as in some private modes. */
 export async function openIndexedDbDisk(name: string): Promise<Disk> {

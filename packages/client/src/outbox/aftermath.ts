@@ -1,12 +1,13 @@
 // What a refusal or a loss entails. Few devices ever meet one: it is a chunk that is fetched then.
 //
 // Invariant: a mutation is after another only if it was made later and both wrote the same row, when each last ran on this device.
-import { HeadwaterError, type MutationId, type Welcome } from '@headwater/protocol'
+import { type DeviceId, HeadwaterError, type MutationId, type Welcome } from '@headwater/protocol'
 import type { Mutators } from '@headwater/schema'
 import type { Edited, PendingMutation, SetAside } from '../api.ts'
 import { rowNames } from '../store/layer.ts'
 import { type Made, type OutboxRecord, setAsideOf } from '../store/record.ts'
 import { type Entry, voidName } from './entry.ts'
+import type { Heard } from './heard.ts'
 import type { Outbox } from './outbox.ts'
 
 /** It is after a refused one, and the server cannot have heard of it: it goes with it. */
@@ -35,8 +36,15 @@ export function dependantsOf(entries: readonly Pick<Entry, 'mutation' | 'wrote'>
 
 const lost = { code: 'dependency', reason: 'What it builds on was refused.' }
 
+/** What the outbox of another device is made of: everything that has a number, behind what the database has lost of what was confirmed and wants again. */
+export function forkOf(heard: Heard, mutators: Mutators, device: DeviceId, isForgotten: boolean, welcome?: Welcome): OutboxRecord {
+  const identity = heard.identity()
+  const forked = { ...identity, device, nonce: null, confirmed: 0, database: isForgotten ? null : identity.database }
+  return { forked, ...(welcome?.offer != null && lostOf(heard.past.made, welcome, mutators)) }
+}
+
 /** What the database has lost of what was confirmed: what to offer again, and what is for the person to decide. */
-export function lostOf(past: readonly Made[], { offer, last }: Welcome, mutators: Mutators): OutboxRecord {
+function lostOf(past: readonly Made[], { offer, last }: Welcome, mutators: Mutators): OutboxRecord {
   const setAside: SetAside[] = []
   const made = past.filter((one) => {
     if (one.number <= last) return false

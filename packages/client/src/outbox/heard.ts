@@ -11,8 +11,6 @@ export interface Heard {
   identity(): Identity
   /** Not settled, in order. */
   readonly made: Map<MutationId, Made>
-  /** How many of them do nothing. */
-  voids(): number
   /** In the order they were made, so that what builds on another stands behind it. */
   setAside(): readonly SetAside[]
   /** The highest number given. */
@@ -33,7 +31,6 @@ export interface Heard {
 export function createHeard(): Heard {
   let identity: Identity = { device: '', database: null, nonce: null, confirmed: 0 }
   let last = 0
-  let voids = 0
   let sorted: readonly SetAside[] | null = null
   const made = new Map<MutationId, Made>()
   const setAside = new Map<string, SetAside>()
@@ -43,10 +40,8 @@ export function createHeard(): Heard {
   function giveUp(id: MutationId): void {
     const one = made.get(id)
     if (setAside.delete(id) || !one) return
-    if (one.number > 0) {
-      if (one.name !== voidName) voids++
-      Object.assign(one, { name: voidName, args: null })
-    } else made.delete(id)
+    if (one.number > 0) Object.assign(one, { name: voidName, args: null })
+    else made.delete(id)
   }
 
   function begin(whose: Identity, record: OutboxRecord): void {
@@ -57,12 +52,8 @@ export function createHeard(): Heard {
     for (const one of record.made ?? []) made.set(one.id, one)
     past.clear()
     record.past?.forEach(past.add)
-    voids = 0
     last = identity.confirmed
-    for (const { number, name } of made.values()) {
-      if (name === voidName) voids++
-      last = Math.max(last, number)
-    }
+    for (const { number } of made.values()) last = Math.max(last, number)
   }
 
   /** Numbers of the device before say nothing of this one. */
@@ -80,7 +71,6 @@ export function createHeard(): Heard {
   return {
     identity: () => identity,
     made,
-    voids: () => voids,
     setAside: () => {
       sorted ??= [...setAside.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
       return sorted
@@ -119,8 +109,7 @@ export function createHeard(): Heard {
         if (one.number < number) continue
         made.delete(one.id)
         past.add(pastOf(one, type))
-        if (one.name === voidName) voids--
-        else if (type === 'refused') setAside.set(one.id, setAsideOf(one, outcome))
+        if (type === 'refused' && one.name !== voidName) setAside.set(one.id, setAsideOf(one, outcome))
       }
     },
     past,
@@ -129,7 +118,7 @@ export function createHeard(): Heard {
       if (aside) return { type: 'refused', code: aside.code, reason: aside.reason }
       const known = past.made.findLast((one) => one.id === id)
       // Who was away for so long that it is not remembered has heard of no refusal either.
-      return (known ? known.name === voidName : number === 0) ? { type: 'refused', code: voidName, reason: 'It was discarded.' } : { type: 'applied' }
+      return (known ? known.name === voidName : number === 0) ? { type: 'refused', code: voidName, reason: 'Discarded.' } : { type: 'applied' }
     },
     whole: () => ({ identity, past: past.made, made: [...made.values()], setAside: [...setAside.values()] }),
     isContiguous: () => {

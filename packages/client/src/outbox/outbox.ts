@@ -58,6 +58,8 @@ export interface Outbox {
   setAside(): readonly SetAside[]
   /** Gives up a mutation that is pending or set aside. Resolves when that is on the disk; without effect for one that is neither. */
   discard(id: MutationId): Promise<void>
+  /** What was made and is not on the disk yet, as a record; '' if all is. */
+  unsaved(): DiskRecord
   /** The whole outbox, for a disk that is written anew. */
   records(): readonly DiskRecord[]
   /** Refuses what was made before the disk was read: it cannot be. */
@@ -233,6 +235,22 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     })
   }
 
+  /** They stand before those without a number. */
+  function numbered(after: number): readonly Entry[] {
+    const found: Entry[] = []
+    for (const entry of line.entries()) {
+      if (!entry.mutation.number) break
+      found.push(entry)
+    }
+    return found.filter(({ mutation }) => mutation.number > after)
+  }
+
+  const unsaved = () =>
+    line
+      .entries()
+      .filter(({ isQueued, isWritten }) => isQueued && !isWritten)
+      .map(({ mutation }) => mutation)
+
   function waitingNow(): readonly PendingMutation[] {
     waiting ??= line
       .entries()
@@ -304,31 +322,22 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     identity: () => heard.identity(),
     welcomed: (welcome) => heard.welcomed(welcome),
     fork: async (device, isForgotten, welcome) => {
-      const identity = heard.identity()
-      const forked = { ...identity, device, nonce: null, confirmed: 0, database: isForgotten ? null : identity.database }
-      const lost = welcome?.offer != null ? (await deps.later()).lostOf(heard.past.made, welcome, deps.mutators) : {}
-      await new Promise<void>((resolve) => lead({ forked, ...lost }, () => void follow().then(changed).then(resolve)))
+      const record = (await deps.later()).forkOf(heard, deps.mutators, device, isForgotten, welcome)
+      await new Promise<void>((resolve) => lead(record, () => void follow().then(changed).then(resolve)))
     },
     number,
-    sendable: (after) => {
-      const found: Entry[] = []
-      for (const entry of line.entries()) {
-        const { number } = entry.mutation
-        if (number > after) found.push(entry)
-        else if (!number) break
-      }
-      return found
-    },
+    sendable: numbered,
     last: () => heard.last(),
-    pending: () => line.entries().length - heard.voids(),
+    // Only what has a number can be void.
+    pending: () => line.entries().length - numbered(0).filter(isVoid).length,
     waiting: waitingNow,
     setAside: () => heard.setAside(),
     discard,
+    unsaved: () => (writing > 0 ? outboxRecord({ made: unsaved() }) : ''),
     records: () => {
       const whole = heard.whole()
       // What is on its way to the disk may find it written anew.
-      const own = line.entries().filter(({ isQueued, isWritten }) => isQueued && !isWritten)
-      return [headerRecord, outboxRecord({ ...whole, made: [...(whole.made ?? []), ...own.map(({ mutation }) => mutation)] })]
+      return [headerRecord, outboxRecord({ ...whole, made: [...(whole.made ?? []), ...unsaved()] })]
     },
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)

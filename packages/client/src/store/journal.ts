@@ -2,7 +2,7 @@
 // none that follows is, until the disk has been written anew. A record may be read twice, never in another order: writing the
 // store anew takes in what still waits to be appended.
 import { asError, type HeadwaterError } from '@headwater/protocol'
-import type { Clock, Disk, DiskRecord } from '../ports.ts'
+import type { Disk, DiskRecord } from '../ports.ts'
 
 export interface Journal {
   /** Writes what can be loaded again: a frame with this many rows. Resolves also if it could not be written. */
@@ -13,7 +13,7 @@ export interface Journal {
   lead(record: DiskRecord, done: () => void): void
   /** Writes everything anew, as it is now. */
   restart(): Promise<void>
-  /** Writes everything anew, a little later, if the log has outgrown it. */
+  /** Writes everything anew if the log has outgrown it. */
   compact(): void
   close(): Promise<void>
   wipe(): Promise<void>
@@ -21,7 +21,6 @@ export interface Journal {
 
 export interface JournalDeps {
   readonly open: () => Promise<Disk>
-  readonly clock: Clock
   /** What the disk said: an error, or null when it works again. */
   readonly onTrouble: (error: HeadwaterError | null) => void
   /** The header and the whole outbox, as of now. */
@@ -40,7 +39,6 @@ interface Job {
 
 /** A log shorter than this is never rewritten. */
 const weightMin = 2_000
-const pauseMs = 200
 
 /** The disk was opened and read by the caller, and holds `count` records that weigh `weight` rows. */
 export function createJournal(deps: JournalDeps, opened: Disk, opening: { readonly count: number; readonly weight: number }): Journal {
@@ -51,8 +49,6 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   let hasRows = true
   let waiting: Job[] = []
   let working: Promise<void> | null = null
-  let isCompacting = false
-  let isClosed = false
 
   /** What is called in one turn, or while the disk is at work, goes to the disk together. */
   function put(type: Job['type'], record: DiskRecord, done: Job['done']): void {
@@ -64,7 +60,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     while (waiting.length > 0) {
       let jobs = waiting
       waiting = []
-      const wasBroken = broken !== null
+      const before = broken
       const isAnew = jobs.some(({ type }) => type === 'anew')
       // What a record says is known before everything is written anew, which therefore says it too.
       if (!broken) await append(jobs).catch(toTrouble)
@@ -76,7 +72,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
       }
       const kept = jobs.filter(({ type }) => type === 'keep')
       for (const { type, done } of jobs) if (type !== 'keep') done(null)
-      if (!wasBroken || kept.length > 0) await mend().catch(toTrouble)
+      if (!before || kept.length > 0) await mend().catch(toTrouble)
       if (broken) deps.onTrouble(broken)
       for (const { done } of kept) done(broken)
     }
@@ -96,12 +92,12 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   async function replace(records: readonly DiskRecord[]): Promise<void> {
     await disk.replace(records)
     count = records.length
-    weight = 0
     hasRows = true
   }
 
   async function compactNow(): Promise<void> {
     const rows = await deps.rows().catch(() => null)
+    weight = 0
     if (rows) await replace([...deps.outbox(), ...rows()])
   }
 
@@ -126,12 +122,10 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   const anew = () => new Promise<void>((resolve) => put('anew', '', () => resolve()))
 
   function compact(): void {
-    if (isCompacting || weight <= Math.max(weightMin, deps.rowsHeld())) return
-    isCompacting = true
-    deps.clock.timer(pauseMs, () => {
-      isCompacting = false
-      if (!isClosed) void anew()
-    })
+    if (weight <= Math.max(weightMin, deps.rowsHeld())) return
+    // Once, until it is done.
+    weight = -Infinity
+    void anew()
   }
 
   return {
@@ -150,7 +144,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     restart: anew,
     compact,
     close: async () => {
-      isClosed = true
+      weight = -Infinity
       while (working) await working
       await disk.close()
     },

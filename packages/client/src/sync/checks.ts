@@ -1,22 +1,16 @@
 // Checksums, which most devices are never asked for: what compares them is a chunk that is fetched when the first ones come.
-import { asError } from '@headwater/protocol'
+import type { Later } from '../outbox/outbox.ts'
 import type { Verifying, VerifyingDeps } from './verify.ts'
 
-export function createChecks(deps: VerifyingDeps): Verifying {
+export function createChecks(deps: VerifyingDeps & { readonly later: () => Promise<Later> }): Verifying {
   let verifying: Verifying | null = null
   let greetings = 0
 
-  /** What could not be fetched is fetched again when it is needed again. */
   const fetched = (): Promise<Verifying> =>
-    import('./verify.ts').then(
-      (chunk) => {
-        verifying ??= chunk.createVerifying(deps)
-        return verifying
-      },
-      (error) => {
-        throw asError(error, 'not-fetched')
-      },
-    )
+    deps.later().then(({ createVerifying }) => {
+      verifying ??= createVerifying(deps)
+      return verifying
+    })
 
   return {
     verify: () => fetched().then((one) => one.verify()),

@@ -4,7 +4,7 @@ import { type Checkpoint, type Down, decodeDown, deviceId, encode, protocolVersi
 import * as limits from '@headwater/protocol/limits'
 import type { Schema } from '@headwater/schema'
 import type { Eviction, Status } from '../api.ts'
-import type { Outbox } from '../outbox/outbox.ts'
+import type { Later, Outbox } from '../outbox/outbox.ts'
 import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
 import { emptyCheckpoint, weightOf } from '../store/record.ts'
@@ -45,6 +45,7 @@ export interface SyncDeps {
   /** null: this device has no disk that works. */
   readonly journal: () => Journal | null
   readonly newId: () => string
+  readonly later: () => Promise<Later>
   readonly onChange: () => void
   readonly report: (error: unknown) => void
 }
