@@ -67,6 +67,24 @@ describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain
     expect((await cardTitles(page)).toSorted()).toEqual([...before, 'Made offline'].toSorted())
   })
 
+  test('HC28 a page that is left in the very task of a mutation loses nothing', async () => {
+    const page = one.page()
+    await untilSynced(page)
+    const url = page.url()
+    await page.getByTestId('new-project').click()
+    await page.getByTestId('new-title').fill('Left at once')
+    await page.evaluate(() => {
+      document.querySelector<HTMLButtonElement>('[data-testid=create]')?.click()
+      location.replace('about:blank')
+    })
+    await page.waitForURL('about:blank')
+    await page.goto(url)
+    await untilTitled(page, 'Left at once')
+    await untilSynced(page)
+    expect(countOf('Left at once')).toBe('1')
+    expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('headwater ')))).toEqual([])
+  })
+
   test('W2 W4 W5 F1 kill -9 of the server between commit and answer: nothing acknowledged is lost, nothing is applied twice', async () => {
     await untilSynced(one.page())
     // Of plain HTTP, what is said after a request whose answer is lost waits: none may be on its way.

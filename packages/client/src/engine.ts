@@ -104,13 +104,13 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function start(): Promise<void> {
     const open = () => ports.openDisk(name)
-    let left: string | null | undefined = null
+    let left = ''
     let disk: Disk | null = null
     let records: readonly DiskRecord[] = []
     try {
       disk = await open()
       records = await disk.read()
-      left = note?.read(name)
+      left = note?.read(name) ?? ''
     } catch (error) {
       // A device without a disk works in memory, and says that it does.
       disk = null
@@ -132,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
     outbox.open(restored, deviceId(device || newId()))
     store.startAnew()
     // A device that is new, or whose store was damaged, begins its log.
-    if (!device) void journal?.restart()
+    if (!device) journal?.restart()
     if (left) journal?.keep(left, leave)
     isStarting = false
     if (note) stopListening = note.onLeave(leave)

@@ -87,12 +87,8 @@ export function createHeard(): Heard {
         if (known) known.after = one.after
         else if (one.number === 0 || one.number > identity.confirmed) made.set(one.id, one)
       }
-      for (const one of record.setAside ?? []) {
-        // What was given a number may have been sent: the server decides.
-        if (made.get(one.id)?.number !== 0) continue
-        made.delete(one.id)
-        setAside.set(one.id, one)
-      }
+      // What was given a number may have been sent: the server decides.
+      for (const one of record.setAside ?? []) if (made.get(one.id)?.number === 0 && made.delete(one.id)) setAside.set(one.id, one)
       let due = record.numbered ?? 0
       if (due > 0) number((one) => one.number === 0 && due-- > 0)
     },
@@ -118,7 +114,7 @@ export function createHeard(): Heard {
       if (aside) return { type: 'refused', code: aside.code, reason: aside.reason }
       const known = past.made.findLast((one) => one.id === id)
       // Who was away for so long that it is not remembered has heard of no refusal either.
-      return (known ? known.name === voidName : number === 0) ? { type: 'refused', code: voidName, reason: 'Discarded.' } : { type: 'applied' }
+      return (known ? known.name === voidName : !number) ? { type: 'refused', code: voidName, reason: 'Discarded.' } : { type: 'applied' }
     },
     whole: () => ({ identity, past: past.made, made: [...made.values()], setAside: [...setAside.values()] }),
     isContiguous: () => {

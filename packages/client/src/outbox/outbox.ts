@@ -239,10 +239,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   function numbered(after: number): readonly Entry[] {
     const found: Entry[] = []
     for (const entry of line.entries()) {
-      if (!entry.mutation.number) break
-      found.push(entry)
+      const { number } = entry.mutation
+      if (!number) break
+      if (number > after) found.push(entry)
     }
-    return found.filter(({ mutation }) => mutation.number > after)
+    return found
   }
 
   const unsaved = () =>

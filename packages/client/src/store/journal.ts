@@ -12,7 +12,7 @@ export interface Journal {
   /** The same for what only the tab may write that leads, and must not be lost with the process alone. */
   lead(record: DiskRecord, done: () => void): void
   /** Writes everything anew, as it is now. */
-  restart(): Promise<void>
+  restart(): void
   /** Writes everything anew if the log has outgrown it. */
   compact(): void
   close(): Promise<void>
@@ -119,13 +119,13 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     deps.onTrouble(null)
   }
 
-  const anew = () => new Promise<void>((resolve) => put('anew', '', () => resolve()))
+  const anew = () => put('anew', '', () => {})
 
   function compact(): void {
     if (weight <= Math.max(weightMin, deps.rowsHeld())) return
     // Once, until it is done.
     weight = -Infinity
-    void anew()
+    anew()
   }
 
   return {

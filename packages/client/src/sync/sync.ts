@@ -193,7 +193,7 @@ export function createSync(deps: SyncDeps): Sync {
     }
   }
 
-  const restart = () => void deps.journal()?.restart()
+  const restart = () => deps.journal()?.restart()
   // The record of a frame is the frame, as it came.
   const persist = (message: Down, frame = heard) => deps.journal()?.cache(frame, weightOf(message)) ?? Promise.resolve()
   function accept(message?: Down): void {
