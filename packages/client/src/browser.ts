@@ -67,7 +67,7 @@ function takeLock(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const held = () => new Promise<void>((release) => resolve(() => release()))
     locks.request(name, { signal: AbortSignal.timeout(lockMsMax) }, held).catch(() => {
-      reject(new HeadwaterError('disk-blocked', 'This store is open in another tab.', 'Reload the page.'))
+      reject(new HeadwaterError('disk-blocked', 'It is open in another tab.', 'Reload the page.'))
     })
   })
 }

@@ -16,7 +16,7 @@ const readMax = 100
 const firstKey = () => Math.ceil(Math.random() * 1e12)
 
 const behindCode = 'disk-behind'
-const behind = () => new HeadwaterError(behindCode, 'This store is open in another tab.')
+const behind = () => new HeadwaterError(behindCode, 'Another tab wrote.')
 
 /** Opens a disk in IndexedDB: one database per name. Throws `disk-blocked` where the browser allows none, as in some private modes. */
 export async function openIndexedDbDisk(name: string): Promise<Disk> {
@@ -194,7 +194,7 @@ const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'close
 function failureOf(error: unknown): HeadwaterError {
   if (error instanceof HeadwaterError) return error
   const what = nameOf(error)
-  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'The disk is full.', 'Make room.')
+  if (what === 'QuotaExceededError') return new HeadwaterError('disk-full', 'The disk is full.')
   // Not to be had at all: no IndexedDB (Reference, Type), or none in this mode (the others).
   const isBlocked = /^(Reference|Type|Security|InvalidState|NotAllowed|Version)Error$/.test(what)
   return new HeadwaterError(isBlocked ? 'disk-blocked' : 'disk', `IndexedDB: ${what}`, 'Reload the page.')

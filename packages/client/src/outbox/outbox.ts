@@ -235,23 +235,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     })
   }
 
-  /** They stand before those without a number. */
-  function numbered(after: number): readonly Entry[] {
-    const found: Entry[] = []
-    for (const entry of line.entries()) {
-      const { number } = entry.mutation
-      if (!number) break
-      if (number > after) found.push(entry)
-    }
-    return found
-  }
-
-  const unsaved = () =>
-    line
-      .entries()
-      .filter(({ isQueued, isWritten }) => isQueued && !isWritten)
-      .map(({ mutation }) => mutation)
-
   function waitingNow(): readonly PendingMutation[] {
     waiting ??= line
       .entries()
@@ -260,12 +243,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     return waiting
   }
 
-  const owner = {
-    discard,
-    onSent: () => {
-      waiting = null
-    },
+  function onSent(): void {
+    waiting = null
   }
+
+  const owner = { discard, onSent }
 
   return {
     make: (name, argsOf, retried) => {
@@ -284,8 +266,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const mutation = { number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }
-      const entry = createEntry(mutation, false, owner, retried)
+      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }, false, owner, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending
@@ -327,18 +308,18 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       await new Promise<void>((resolve) => lead(record, () => void follow().then(changed).then(resolve)))
     },
     number,
-    sendable: numbered,
+    sendable: (after) => numbered(line.entries(), after),
     last: () => heard.last(),
     // Only what has a number can be void.
-    pending: () => line.entries().length - numbered(0).filter(isVoid).length,
+    pending: () => line.entries().length - numbered(line.entries(), 0).filter(isVoid).length,
     waiting: waitingNow,
     setAside: () => heard.setAside(),
     discard,
-    unsaved: () => (writing > 0 ? outboxRecord({ made: unsaved() }) : ''),
+    unsaved: () => (writing > 0 ? outboxRecord({ made: unsaved(line.entries()) }) : ''),
     records: () => {
       const whole = heard.whole()
       // What is on its way to the disk may find it written anew.
-      return [headerRecord, outboxRecord({ ...whole, made: [...(whole.made ?? []), ...unsaved()] })]
+      return [headerRecord, outboxRecord({ ...whole, made: [...(whole.made ?? []), ...unsaved(line.entries())] })]
     },
     abandon: (error) => {
       for (const entry of line.abandon()) refuse(entry, error)
@@ -348,6 +329,20 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 }
 
 const applied = { type: 'applied' } as const
+
+/** They stand before those without a number. */
+function numbered(entries: readonly Entry[], after: number): readonly Entry[] {
+  const found: Entry[] = []
+  for (const entry of entries) {
+    const { number } = entry.mutation
+    if (number > after) found.push(entry)
+    else if (!number) break
+  }
+  return found
+}
+
+const unsaved = (entries: readonly Entry[]): readonly Made[] =>
+  entries.filter(({ isQueued, isWritten }) => isQueued && !isWritten).map(({ mutation }) => mutation)
 
 /** Advisory, and to the microsecond only by its form. */
 const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')

@@ -117,7 +117,7 @@ export function parseRecord(record: DiskRecord): Entry {
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
   if (headwater === formatVersion) return null
-  throw new HeadwaterError('store-version', `This store has format ${headwater}.`, 'Reload the page.')
+  throw new HeadwaterError('store-version', `Store format ${headwater}.`, 'Reload the page.')
 }
 
 const none = { granted: [], held: [] }
