@@ -63,6 +63,6 @@ export function createDraft({ schema, assertHeld }: DraftDeps, below: View): Dra
 }
 
 /** A mutator that awaits anything but `tx` would change what is shown at some later time, on top of what it never saw. */
-export const waits = () => new HeadwaterError('mutator-waits', 'A mutator waits for something else than tx.')
+export const waits = () => new HeadwaterError('mutator-waits', 'A mutator waits for more than tx.')
 
 export const isNotHeld = (error: unknown): boolean => error instanceof HeadwaterError && error.code === 'not-held'
