@@ -33,10 +33,12 @@ export async function startApp({
   data,
   database,
   port = 0,
+  command = 'dev',
 }: {
   readonly data: string
   readonly database: string | null
   readonly port?: number
+  readonly command?: 'dev' | 'start'
 }): Promise<AppProcess> {
   const args = [
     '--conditions=@headwater/source',
@@ -46,7 +48,7 @@ export async function startApp({
     '--import',
     pathToFileURL(join(root, 'scripts/with-parent.mjs')).href,
     'packages/cli/src/run.ts',
-    'dev',
+    command,
     '--app',
     app,
     '--data',

@@ -231,6 +231,19 @@ describe('migrate and uninstall', () => {
   })
 })
 
+describe('start', () => {
+  test('serves without a seed, on the port that is given or none, and stops in order', async () => {
+    const started = await startApp({ data: join(data, 'start'), database: null, command: 'start' })
+    expect((await fetch(`${started.url}/headwater/ready`)).status).toBe(200)
+    const { code, err } = headwater('start', '--app', app, '--data', join(data, 'other'), '--port', String(started.port))
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(`Cannot listen on 127.0.0.1:${started.port}`) })
+    const status = JSON.parse(headwater('status', '--json', '--app', app, '--data', join(data, 'start')).out)
+    expect(status.tables).toMatchObject({ users: 0 })
+    await started.kill('SIGTERM')
+    expect(started.errors()).toBe('')
+  })
+})
+
 describe('with a native database', () => {
   const folder = () => join(data, 'native')
   const statusOf = () => JSON.parse(headwater('status', '--json', '--app', app, '--data', folder()).out)

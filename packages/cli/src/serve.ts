@@ -49,7 +49,8 @@ export interface DevArgs {
 /** Runs an app until a signal comes. Where somebody watches it, they are told when it listens, or that it could not, and of what it is made. */
 export async function serve(args: DevArgs, { isProduction }: Mode): Promise<void> {
   const loaded = watchLoading()
-  const tell = (url: string | null) => process.send?.({ url, files: ownFiles(loaded) } satisfies Told)
+  const isWatched = process.env[watchedVariable] !== undefined
+  const tell = (url: string | null) => isWatched && process.send?.({ url, files: ownFiles(loaded) } satisfies Told)
   try {
     await run(args, { isProduction, tell })
   } catch (error) {
