@@ -229,15 +229,15 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     const id = uuid()
     await database.execute(`insert into samples (id, owner_id, text) select gen_random_uuid(), 'bob', repeat('x', 2000) from generate_series(1, 12000)`)
     await database.execute(
-      project(id, 'ada', 'Brief') + pass('bob', 'user:bob') + pass('bob', `project:${id}`, `'viewer', clock_timestamp() + interval '4 seconds'`),
+      project(id, 'ada', 'Brief') + pass('bob', 'user:bob') + pass('bob', `project:${id}`, `'viewer', clock_timestamp() + interval '3 seconds'`),
     )
-    // More than sockets buffer, read only when the grant has ended. Nothing is written meanwhile: the snapshot stays the same.
+    // More than sockets buffer, read only when the grant has ended, and before the device takes the silence for a dead connection. Nothing is written meanwhile: the snapshot stays the same.
     const frames: string[] = []
     const onSocket = (socket: WebSocket) => {
       socket.on('message', (frame) => frames.push(String(frame)))
       socket.on('open', () => {
         socket.pause()
-        setTimeout(() => socket.resume(), 7_500)
+        setTimeout(() => socket.resume(), 5_500)
       })
     }
     const bob = openDevice({ url: server.url, user: 'bob', onSocket })
