@@ -51,8 +51,8 @@ async function expectHeld(server: TestServer, kind: string): Promise<void> {
 }
 
 async function untilServed(server: TestServer): Promise<void> {
-  for (const giveUpAt = performance.now() + 15_000; server.held() !== null || (await fetch(`${server.url}/headwater/ready`)).status !== 200; ) {
-    if (performance.now() > giveUpAt) throw new Error(`still held: ${server.held()?.message}`)
+  for (const giveUpAt = performance.now() + 40_000; server.held() !== null || (await fetch(`${server.url}/headwater/ready`)).status !== 200; ) {
+    if (performance.now() > giveUpAt) throw new Error(`not served: ${server.held()?.message ?? 'not ready'}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
