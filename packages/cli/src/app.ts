@@ -7,6 +7,13 @@ import { type Config, type Database, openEmbedded, openNative, openPostgres } fr
 
 const configNames = ['headwater.config.ts', 'headwater.config.js', 'headwater.config.mjs']
 
+/** Which app and which database a command is about. */
+export const appArgs = {
+  app: { type: 'string', description: 'folder of the app (default: this one)' },
+  data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
+  database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+} as const
+
 /** The folder of an app, and where things are in it. */
 export const appFolder = (given: string | undefined, data?: string) => {
   const folder = resolve(given ?? '.')

@@ -1,11 +1,9 @@
 import { type Config, type Explain, openExplain } from '@headwater/server'
-import { appFolder, loadConfig, openFor } from './app.ts'
+import { appArgs, appFolder, loadConfig, openFor } from './app.ts'
 
 /** Where the app is that is asked about, and how it is answered. */
 export const explainingArgs = {
-  app: { type: 'string', description: 'folder of the app (default: this one)' },
-  data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-  database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+  ...appArgs,
   json: { type: 'boolean', description: 'JSON instead of text' },
 } as const
 

@@ -1,14 +1,12 @@
 import { defineCommand } from 'citty'
-import { appFolder } from '../app.ts'
+import { appArgs, appFolder } from '../app.ts'
 import { diagnose, type Finding } from '../diagnose.ts'
 import { onLine, paint } from '../paint.ts'
 
 export const doctor = defineCommand({
   meta: { name: 'doctor', description: 'Looks for what is wrong with this machine, the app and its database, and says what to do. Exit code 1: something is.' },
   args: {
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+    ...appArgs,
     json: { type: 'boolean', description: 'JSON instead of text' },
   },
   run: async ({ args }) => {

@@ -1,7 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type Adopted, type Adoption, adoptDatabase, adoptions, type Database, type IdentityFound, identify } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { type AppFolder, appFolder, findRunning, loadConfig, openFor, type Running } from '../app.ts'
+import { type AppFolder, appArgs, appFolder, findRunning, loadConfig, openFor, type Running } from '../app.ts'
 import { paint } from '../paint.ts'
 
 export const identity = defineCommand({
@@ -14,9 +14,7 @@ export const identity = defineCommand({
     },
     insteadOf: { type: 'string', description: 'the id of the database that stood there before, if this is another one' },
     state: { type: 'string', description: 'folder in which the server remembers (default: stateDirectory of the app, or .headwater)' },
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+    ...appArgs,
     json: { type: 'boolean', description: 'JSON instead of text' },
   },
   run: async ({ args }) => {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { HeadwaterError } from '@headwater/protocol'
 import { type Config, type Database, type Migrated, type MigrateOptions, migrate as migrateDatabase } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { appFolder, loadConfig, openFor } from '../app.ts'
+import { appArgs, appFolder, loadConfig, openFor } from '../app.ts'
 import { confirmArgs, isConfirmed } from '../confirm.ts'
 import { onLine, paint } from '../paint.ts'
 import { createProgress } from '../progress.ts'
@@ -10,9 +10,7 @@ import { createProgress } from '../progress.ts'
 export const migrate = defineCommand({
   meta: { name: 'migrate', description: 'Brings the database to the app: its files in migrations/, what is missing of its schema, and what captures it.' },
   args: {
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+    ...appArgs,
     folder: { type: 'string', description: 'folder of the numbered SQL files (default: migrations in the app)' },
     'dry-run': { type: 'boolean', description: 'print the SQL; it is run and undone, with the locks that it takes' },
     ...confirmArgs,

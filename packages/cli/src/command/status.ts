@@ -1,14 +1,12 @@
 import { type DatabaseStatus, readStatus } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { appFolder, findRunning, openFor } from '../app.ts'
+import { appArgs, appFolder, findRunning, openFor } from '../app.ts'
 import { paint } from '../paint.ts'
 
 export const status = defineCommand({
   meta: { name: 'status', description: 'Tells which database this is and what it holds.' },
   args: {
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+    ...appArgs,
     json: { type: 'boolean', description: 'JSON instead of text' },
   },
   run: async ({ args }) => {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { HeadwaterError } from '@headwater/protocol'
 import { type LogRow, openLogReader } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { appFolder, openFor } from '../app.ts'
+import { appArgs, appFolder, openFor } from '../app.ts'
 import { paint } from '../paint.ts'
 
 const pollMs = 150
@@ -10,9 +10,7 @@ const pollMs = 150
 export const tail = defineCommand({
   meta: { name: 'tail', description: 'Shows what is committed, as it is committed: every change, by whom, from where.' },
   args: {
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the running app)' },
+    ...appArgs,
     last: { type: 'string', default: '10', description: 'how many earlier rows to show first' },
     table: { type: 'string', description: 'only this table, by its SQL name' },
     once: { type: 'boolean', description: 'show the earlier rows and stop' },

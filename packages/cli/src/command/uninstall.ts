@@ -1,16 +1,14 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { uninstall as uninstallFrom } from '@headwater/server'
 import { defineCommand } from 'citty'
-import { appFolder, findRunning, openFor } from '../app.ts'
+import { appArgs, appFolder, findRunning, openFor } from '../app.ts'
 import { confirmArgs, isConfirmed } from '../confirm.ts'
 import { paint } from '../paint.ts'
 
 export const uninstall = defineCommand({
   meta: { name: 'uninstall', description: 'Takes Headwater out of a database: triggers, functions and its schema. The tables of the app stay as they are.' },
   args: {
-    app: { type: 'string', description: 'folder of the app (default: this one)' },
-    data: { type: 'string', description: 'folder of the embedded database (default: .headwater in the app)' },
-    database: { type: 'string', description: 'URL of the database (default: that of the app)' },
+    ...appArgs,
     ...confirmArgs,
     json: { type: 'boolean', description: 'JSON instead of text' },
   },

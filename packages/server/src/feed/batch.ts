@@ -3,7 +3,7 @@ import type { Schema } from '@headwater/schema'
 import { limits } from '../limits.ts'
 import type { TailSession, Transaction } from '../ports.ts'
 import { readSummary, type Summary } from './large.ts'
-import { type LogRow, readStep, readWhole } from './log.ts'
+import { blankLogRow, type LogRow, readStep, readWhole } from './log.ts'
 import { nestedKeys, settleNested } from './nested.ts'
 import { type Encoders, type Net, netOf } from './net.ts'
 import { type Snapshot, snapshotIn } from './snapshot.ts'
@@ -92,21 +92,6 @@ async function readLarge<Along>(
 
 /** For those who work out grants: that the tables have changed, and not what. */
 const changedSomehow = ({ tables, emptied }: Pick<Summary, 'tables' | 'emptied'>): readonly LogRow[] =>
-  [...new Set([...tables, ...emptied])].map((table) => ({
-    seq: 0n,
-    xid: 0n,
-    table,
-    op: 'g',
-    key: null,
-    before: [],
-    after: [],
-    old: null,
-    new: null,
-    depth: 1,
-    actor: null,
-    at: '',
-    sessionUser: null,
-    hash: 0n,
-  }))
+  [...new Set([...tables, ...emptied])].map((table) => ({ ...blankLogRow, table, op: 'g' }))
 
 const namesOf = (tables: Iterable<string>, encoders: Encoders): ReadonlySet<string> => new Set([...tables].flatMap((table) => encoders.get(table)?.table ?? []))

@@ -25,6 +25,22 @@ export interface LogRow {
   readonly hash: bigint
 }
 
+/** One that says nothing yet. */
+export const blankLogRow: Omit<LogRow, 'op' | 'table'> = {
+  seq: 0n,
+  xid: 0n,
+  key: null,
+  before: [],
+  after: [],
+  old: null,
+  new: null,
+  depth: 1,
+  actor: null,
+  at: '',
+  sessionUser: null,
+  hash: 0n,
+}
+
 export const rowHash = 'hash_record_extended(row(l.seq, l.xid, l.at), 0)'
 
 /** About what a row weighs in memory and on the wire. */
