@@ -1,7 +1,6 @@
 // `headwater dev` while an app is written: the server starts again with its configuration, and Vite's own server gives the pages.
 import { appFolder } from './app.ts'
 import { paint } from './paint.ts'
-import { freePort } from './port.ts'
 import { type DevArgs, portOf } from './serve.ts'
 import { startVite } from './vite.ts'
 import { runWatched, type Told } from './watched.ts'
@@ -13,8 +12,6 @@ interface Args extends DevArgs {
 /** `rawArgs`: as they were given; the server's process gets them without what is done here. */
 export async function developed(args: Args, rawArgs: readonly string[]): Promise<void> {
   const port = portOf(args.port)
-  // The server's port stays the same over its starts: pages and Vite know it.
-  const serverPort = args.vite || port === null ? await freePort() : port
   const vites: ReturnType<typeof startVite>[] = []
 
   async function show({ url }: Told): Promise<void> {
@@ -28,7 +25,8 @@ export async function developed(args: Args, rawArgs: readonly string[]): Promise
 
   const failed = new AbortController()
   const onTold = (told: Told) => void show(told).catch((error) => failed.abort(error))
-  await runWatched(['dev', ...withoutOwn(rawArgs), '--port', String(serverPort)], { isBehindVite: args.vite === true, onTold, signal: failed.signal })
+  const isBehindVite = args.vite === true
+  await runWatched(['dev', ...withoutOwn(rawArgs)], { port: isBehindVite ? 0 : port, isBehindVite, onTold, signal: failed.signal })
   // One that could not be started has nothing to close.
   for (const vite of vites) await vite.then(({ close }) => close()).catch(() => {})
   failed.signal.throwIfAborted()

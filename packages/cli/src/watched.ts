@@ -19,6 +19,8 @@ export const watchedVariable = 'HEADWATER_WATCHED'
 const settleMs = 60
 
 interface Watching {
+  /** Of the first start; null: as without one. It stays the same over the others: pages and Vite know it. */
+  readonly port: number | null
   readonly isBehindVite: boolean
   /** Each start. */
   readonly onTold: (told: Told) => void
@@ -27,11 +29,12 @@ interface Watching {
 }
 
 /** Runs until a signal comes; resolves then, with the server stopped. */
-export async function runWatched(args: readonly string[], { isBehindVite, onTold, signal: ended }: Watching): Promise<void> {
+export async function runWatched(args: readonly string[], { port: firstPort, isBehindVite, onTold, signal: ended }: Watching): Promise<void> {
   const watchers = new Map<string, FSWatcher>()
   const stopping = new AbortController()
   let child: ChildProcess | null = null
   let files: ReadonlySet<string> = new Set()
+  let port = firstPort === null ? null : String(firstPort)
   let changed = () => {}
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stopping.signal.aborted ? process.exit(1) : stopping.abort()))
@@ -53,12 +56,13 @@ export async function runWatched(args: readonly string[], { isBehindVite, onTold
 
   function start(): void {
     const [, script = ''] = process.argv
-    child = fork(script, [...args], {
+    child = fork(script, [...args, ...(port === null ? [] : ['--port', port])], {
       env: { ...process.env, [watchedVariable]: isBehindVite ? 'vite' : 'server' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     child.on('message', (told: Told) => {
       follow(told.files)
+      if (told.url !== null) port = new URL(told.url).port
       onTold(told)
     })
   }
