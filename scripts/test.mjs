@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -12,6 +12,8 @@ const projects = ['unit', 'contracts', 'pg', 'e2e']
 const versions = 'test/versions'
 /** What older versions of PostgreSQL could make differ: the log and its order, what is durable, the port of the database. All of it: npm run versions. */
 const filesPerVersion = ['test/pg/log.test.ts', 'test/pg/durable-step.test.ts', 'test/pg/convergence.test.ts', 'test/contracts/database.test.ts']
+/** More failures than this are not tried again. */
+const unsteadyMax = 10
 /** Where Debian has programs that not everybody's PATH leads to. */
 process.env.PATH += ':/usr/sbin'
 
@@ -68,37 +70,92 @@ async function installSystemPackages() {
   return (await apt('install', '-q', '-y', '--no-install-recommends', ...missing)) === 0
 }
 
-/** The tests of some projects. Counts are read from vitest's own report; no report at all counts as one failure. */
-async function runTests(folder, projects, files = [], env = {}) {
+/**
+ * Runs tests of some projects. Answers how many passed, and which failed: its file, its name and what it said. A failure that belongs to no file (an error
+ * outside of tests, no report at all) has none.
+ */
+async function runTests(folder, projects, files = [], env = {}, options = []) {
   const report = join(folder, `${[...projects, ...Object.values(env)].join('-')}.json`)
+  rmSync(report, { force: true })
   const chosen = projects.flatMap((project) => ['--project', project])
-  const vitest = ['run', ...chosen, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files]
+  const vitest = ['run', ...chosen, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...options, ...files]
   const code = await run(join(root, 'node_modules/.bin/vitest'), vitest, env)
-  if (!existsSync(report)) return { passed: 0, failed: code === 0 ? 0 : 1 }
-  const { numPassedTests, numFailedTests, success } = JSON.parse(readFileSync(report, 'utf8'))
-  // A file that does not load has no tests that could fail, and an error outside of tests belongs to none.
-  const isBroken = numFailedTests === 0 && (code !== 0 || !success)
-  return { passed: numPassedTests, failed: numFailedTests + (isBroken ? 1 : 0) }
+  const suite = { projects, env }
+  const isReported = existsSync(report)
+  if (!isReported && code === 0) return { passed: 0, failures: [] }
+  const { numPassedTests, testResults, success } = isReported
+    ? JSON.parse(readFileSync(report, 'utf8'))
+    : { numPassedTests: 0, testResults: [], success: false }
+  const failures = testResults.flatMap(({ name: file, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((one) => one.status === 'failed').map((one) => ({ name: one.fullName, said: one.failureMessages.join('\n') }))
+    if (status === 'failed' && failed.length === 0) failed.push({ name: 'does not load, or what its tests share could not be set up', said: message })
+    return failed.map((one) => ({ suite, file, ...one }))
+  })
+  const isBroken = failures.length === 0 && (code !== 0 || !success)
+  const broken = { suite, file: null, name: `${projects.join(', ')}: see "Unhandled", "FAIL" or the last lines of this run above`, said: '' }
+  return { passed: numPassedTests, failures: isBroken ? [broken] : failures }
 }
+
+/**
+ * Files with a failure are run once more, with nothing beside them: machines of CI are slow at times. What passes then is counted as passed, and named: a test
+ * that is not steady is a defect of its own.
+ */
+async function runAgain(folder, failures) {
+  const suites = new Map()
+  for (const failure of failures) {
+    if (failure.file === null) continue
+    const key = JSON.stringify(failure.suite)
+    suites.set(key, [...(suites.get(key) ?? []), failure])
+  }
+  const still = failures.filter(({ file }) => file === null)
+  const unsteady = []
+  for (const [key, before] of suites) {
+    const { projects, env } = JSON.parse(key)
+    const files = [...new Set(before.map(({ file }) => file))]
+    const { failures: after } = await runTests(folder, projects, files, env, ['--no-file-parallelism'])
+    still.push(...after)
+    if (after.some(({ file }) => file === null)) still.push(...before)
+    else unsteady.push(...before.filter((one) => !after.some(({ file, name }) => file === one.file && name === one.name)))
+  }
+  return { still, unsteady }
+}
+
+const described = ({ suite, file, name }) =>
+  `  ${[...Object.entries(suite.env).map((pair) => pair.join('=')), ...(file === null ? [] : [relative(root, file)])].join(' ')} ${name}`
+const linesShown = 15
+const indented = (text) =>
+  text
+    .split('\n')
+    .filter((line) => !line.includes('/node_modules/'))
+    .slice(0, linesShown)
+    .map((line) => `      ${line}`)
+    .join('\n')
 
 async function main() {
   if (!(await installDependencies()) || !(await installSystemPackages())) return 1
   const checkCode = await run('npm', ['run', '--silent', 'check:static'])
   const folder = mkdtempSync(join(tmpdir(), 'headwater-test-'))
-  const total = { passed: 0, failed: 0 }
-  const add = ({ passed, failed }) => {
-    total.passed += passed
-    total.failed += failed
+  let passed = 0
+  const failures = []
+  const add = (result) => {
+    passed += result.passed
+    failures.push(...result.failures)
   }
   const isWhole = process.argv.includes('--versions')
   if (!isWhole) for (const project of projects) add(await runTests(folder, [project]))
   for (const version of versionsInstalled()) {
     add(await runTests(folder, ['contracts', 'pg'], isWhole ? [] : filesPerVersion, { HEADWATER_POSTGRES: version }))
   }
+  // Many failures are no accident of timing.
+  const { still, unsteady } = failures.length > unsteadyMax ? { still: failures, unsteady: [] } : await runAgain(folder, failures)
   rmSync(folder, { recursive: true, force: true })
-  if (checkCode !== 0) console.error('\nThe checks failed before the tests: see above.')
-  console.log(`\n${total.passed} passed, ${total.failed} failed`)
-  return checkCode !== 0 || total.failed > 0 || total.passed === 0 ? 1 : 0
+  // What failed is said at the very end: logs of CI are cut in front.
+  if (checkCode !== 0) console.log('\nThe checks failed before the tests: see above.')
+  const list = (title, these) => these.length > 0 && console.log(`\n${title}:\n${these.map((one) => `${described(one)}\n${indented(one.said)}`).join('\n')}`)
+  list('Failed at first, and passed when run again; each is a defect to be mended', unsteady)
+  list('Failed', still)
+  console.log(`\n${passed + unsteady.length} passed, ${still.length} failed`)
+  return checkCode !== 0 || still.length > 0 || passed === 0 ? 1 : 0
 }
 
 process.exitCode = await main()
