@@ -25,7 +25,7 @@ export type {
   WithRelated,
 } from './api.ts'
 export { createClient } from './client.ts'
-export type { Chance, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents } from './ports.ts'
+export type { Chance, Channel, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents, Tabs } from './ports.ts'
 export { avg, count, max, min, sum } from './store/group.ts'
 export { packedRows } from './store/packed.ts'
 export { many, one } from './store/related.ts'

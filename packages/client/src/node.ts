@@ -5,6 +5,7 @@ import type { Ports } from './ports.ts'
 import { createOpenSocket } from './socket.ts'
 
 export { createMemoryDisks, type MemoryDisks } from './disk/memory.ts'
+export { createMemoryTabs, type MemoryTab, type MemoryTabs } from './tabs/memory.ts'
 export { breathe, createTestClock, type TestClock } from './testClock.ts'
 
 export interface NodeOptions {
@@ -24,6 +25,7 @@ export function nodePorts({ directory, WebSocket = globalThis.WebSocket, fetch =
     openSocket: createOpenSocket(WebSocket as typeof globalThis.WebSocket | undefined, fetch, clock),
     network: { isOnline: () => true, onChange: () => () => {} },
     note: undefined,
+    tabs: undefined,
     openDisk: createFileDisks(directory),
   }
 }

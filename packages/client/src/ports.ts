@@ -93,7 +93,25 @@ export interface Note {
   onLeave(run: () => void): () => void
 }
 
+/** What the tabs of a browser have in common besides the disk. Of what is frozen nothing runs: it finds out when it wakes. */
+export interface Tabs {
+  /**
+   * Asks for the lock of this name, which one of all tabs has, in the order they asked. Who dies lets go of it. `wait`: until it is free, however long; `try`: null
+   * at once if it is not; `steal`: now, whoever has it. `onLost` runs once if another stole it, maybe long after. The answer lets go of it; twice is fine.
+   */
+  lock(name: string, how: 'wait' | 'try' | 'steal', onLost: () => void): Promise<(() => void) | null>
+  /** Hears what other tabs say under this name, from each in its order. Nothing reaches who opens later, and nobody is told that nobody hears. */
+  open(name: string, onMessage: (message: string) => void): Channel
+}
+export interface Channel {
+  say(message: string): void
+  /** Nothing is heard afterwards. */
+  close(): void
+}
+
 export interface Ports {
+  /** Absent where nobody else can open the disk: a process that is alone with it, or a browser that lacks what it takes. */
+  readonly tabs?: Tabs | undefined
   /** Absent where a process ends by itself. */
   readonly note?: Note | undefined
   readonly clock: Clock
