@@ -31,7 +31,7 @@ export const access = defineAccess(
     },
     files: {
       insert: editors,
-      update: { columns: { path: editors, content: editors, language: editors, updatedAt: editors } },
+      update: { columns: { path: editors, content: editors, language: editors, updatedAt: editors, conflictOf: editors, conflictBy: editors } },
       delete: editors,
     },
   },

@@ -1,6 +1,7 @@
 // Every change of codecraft that touches more than one row. Each runs on the device at once and in the database for good.
 import { defineMutators, mutator, refuse } from '@headwater/schema'
 import { z } from 'zod'
+import { editFile, resolveCopy } from './mutators/edit.ts'
 import { type CodecraftTx, claimPath, createBelow, moveTree, removeTree } from './mutators/files.ts'
 import { frameworks, memberRoles, type Project, schema } from './schema.ts'
 import { slugOf } from './slug.ts'
@@ -10,6 +11,9 @@ const path = z.string().max(500)
 const moving = z.object({ id: z.uuid(), path })
 const newProject = z.object({ id: z.uuid(), title: z.string().trim().min(1).max(200), description: z.string().trim().max(500), framework: z.enum(frameworks) })
 const newFile = z.object({ id: z.uuid(), projectId: z.uuid(), path, type: z.enum(['file', 'directory']) })
+/** Both texts of an edit, and what else it says, fit into the largest mutation. */
+const content = z.string().max(200_000, 'A file of more than 200,000 characters cannot be edited here.')
+const edit = z.object({ id: z.uuid(), projectId: z.uuid(), path, base: content, content })
 const newMessage = z.object({ id: z.uuid(), projectId: z.uuid(), content: z.string().trim().min(1).max(100_000) })
 
 export const mutators = defineMutators(schema, {
@@ -47,6 +51,12 @@ export const mutators = defineMutators(schema, {
     await createBelow(tx, args)
     await tx.projects.update({ id: args.projectId, updatedAt: tx.now() })
   }),
+
+  /** What a person made of a file's text. It is merged with what others made of it; what cannot be becomes a copy beside the file. */
+  editFile: mutator(edit, editFile),
+
+  /** The end of such a copy. */
+  resolveCopy: mutator(z.object({ id: z.uuid(), base: content, content }), resolveCopy),
 
   renameFile: mutator(moving, async (tx, args) => moveTree(tx, args.id, args.path)),
 

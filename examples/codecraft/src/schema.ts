@@ -59,6 +59,9 @@ export const schema = defineSchema({
     content: text().default(''),
     language: text().max(40).nullable(),
     updatedAt: timestamp(),
+    /** Of a copy that could not be merged: the file that it was written in, which may be gone, and by whom. */
+    conflictOf: uuid().nullable(),
+    conflictBy: ref('users', { onDelete: 'setNull' }).nullable(),
   })
     .unique('projectId', 'path')
     .in('project', 'projectId', { load: 'onDemand' }),

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { createDraft, writeDelayMs } from '../src/web/project/editor/draft.ts'
 
 function setUp(initial = '') {
-  const written: string[] = []
+  const written: { base: string; text: string }[] = []
   const timers: { afterMs: number; run: () => void }[] = []
   const draft = createDraft(initial, {
-    write: (text) => written.push(text),
+    write: (base, text) => written.push({ base, text }),
     timer: (afterMs, run) => {
       const timer = { afterMs, run }
       timers.push(timer)
@@ -16,14 +16,17 @@ function setUp(initial = '') {
 }
 
 describe('a draft', () => {
-  test('writes once, a moment after the last key', () => {
-    const { draft, written, timers, elapse } = setUp()
+  test('writes once, a moment after the last key, with what it was made from', () => {
+    const { draft, written, timers, elapse } = setUp('old')
     draft.type('a')
     draft.type('ab')
     expect(timers.map((timer) => timer.afterMs)).toEqual([writeDelayMs])
     expect(written).toEqual([])
     elapse()
-    expect(written).toEqual(['ab'])
+    expect(written).toEqual([{ base: 'old', text: 'ab' }])
+    draft.type('abc')
+    elapse()
+    expect(written.at(-1)).toEqual({ base: 'ab', text: 'abc' })
   })
 
   test('writes at once when it is left, and not again', () => {
@@ -31,8 +34,16 @@ describe('a draft', () => {
     draft.type('a')
     draft.flush()
     draft.flush()
-    expect(written).toEqual(['a'])
+    expect(written).toEqual([{ base: '', text: 'a' }])
     expect(timers).toEqual([])
+  })
+
+  test('writes nothing where nothing changed in the end', () => {
+    const { draft, written, elapse } = setUp('a')
+    draft.type('ab')
+    draft.type('a')
+    elapse()
+    expect(written).toEqual([])
   })
 
   test('follows the store while nothing is typed', () => {
@@ -41,15 +52,26 @@ describe('a draft', () => {
     expect(draft.get()).toBe('from elsewhere')
   })
 
-  test('keeps what is being typed while the store changes', () => {
+  test('merges what is being typed with what others write', () => {
+    const { draft, written, elapse } = setUp('a\nb\nc\n')
+    draft.type('a\nb\nmine\n')
+    draft.follow('theirs\nb\nc\n')
+    expect(draft.get()).toBe('theirs\nb\nmine\n')
+    elapse()
+    expect(written).toEqual([{ base: 'theirs\nb\nc\n', text: 'theirs\nb\nmine\n' }])
+  })
+
+  test('keeps what cannot be merged until it is written, then shows the file', () => {
     const { draft, written, elapse } = setUp('old')
     draft.type('mine')
-    draft.follow('from elsewhere')
+    draft.follow('theirs')
     expect(draft.get()).toBe('mine')
     elapse()
-    expect(written).toEqual(['mine'])
-    draft.follow('from elsewhere')
-    expect(draft.get()).toBe('from elsewhere')
+    expect(written).toEqual([{ base: 'old', text: 'mine' }])
+    expect(draft.get()).toBe('theirs')
+    draft.type('theirs!')
+    elapse()
+    expect(written.at(-1)).toEqual({ base: 'theirs', text: 'theirs!' })
   })
 
   test('tells of a change, and of nothing else', () => {

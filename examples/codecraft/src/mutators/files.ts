@@ -18,6 +18,9 @@ interface NewFile {
   readonly projectId: string
   readonly path: string
   readonly type: ProjectFile['type']
+  readonly content?: string
+  readonly conflictOf?: string
+  readonly conflictBy?: string
 }
 
 /** Writes the row, and those of the directories above it that are missing. */

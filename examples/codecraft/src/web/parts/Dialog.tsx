@@ -7,10 +7,11 @@ export interface DialogProps {
   readonly onClose: () => void
   readonly children: ReactNode
   readonly testId?: string
+  readonly isWide?: boolean
 }
 
 /** A modal dialog, open for as long as it is rendered. The browser keeps the focus inside and gives it back after. */
-export function Dialog({ title, onClose, children, testId }: DialogProps) {
+export function Dialog({ title, onClose, children, testId, isWide = false }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   useEffect(() => {
@@ -31,7 +32,7 @@ export function Dialog({ title, onClose, children, testId }: DialogProps) {
         onClose()
       }}
       onClick={(event) => event.target === element.current && onClose()}
-      className="m-auto w-[calc(100vw-24px)] max-w-115 rounded-2xl border border-line bg-surface p-0 text-ink shadow-lifted open:animate-rise"
+      className={`m-auto w-[calc(100vw-24px)] ${isWide ? 'max-w-240' : 'max-w-115'} rounded-2xl border border-line bg-surface p-0 text-ink shadow-lifted open:animate-rise`}
     >
       <header className="flex items-center justify-between gap-4 px-5 pt-4">
         <h2 id={titleId} className="text-lg font-semibold tracking-tight">

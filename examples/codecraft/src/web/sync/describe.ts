@@ -38,6 +38,8 @@ const named: Readonly<Record<string, string>> = {
   renameFile: 'Rename a file',
   renameDirectory: 'Rename a directory',
   deleteFile: 'Delete a file',
+  editFile: 'Edit a file',
+  resolveCopy: 'Merge two versions',
   shareProject: 'Share a project',
   'projects.update': 'Change a project',
   'projectMembers.delete': 'Remove a member',

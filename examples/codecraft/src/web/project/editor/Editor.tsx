@@ -4,10 +4,19 @@ import type { ProjectFile } from '../../../schema.ts'
 import { useMutate } from '../../headwater.ts'
 import { useWrite } from '../../sync/WritesContext.ts'
 import { useMayEdit } from '../../useMayEdit.ts'
+import { CodeText } from './CodeText.tsx'
+import { Conflict } from './Conflict.tsx'
 import { createDraft, type Draft } from './draft.ts'
 
-/** A file as plain text. What is typed is written a moment after the last key, and when the file or the page is left. */
-export function Editor({ file, children }: { readonly file: ProjectFile; readonly children: ReactNode }) {
+export interface EditorProps {
+  readonly file: ProjectFile
+  /** All of the project. */
+  readonly files: readonly ProjectFile[]
+  readonly children: ReactNode
+}
+
+/** A file. What is typed is written a moment after the last key, and when the file or the page is left; what others type is merged while one types. */
+export function Editor({ file, files, children }: EditorProps) {
   const draft = useDraft(file)
   const mayEdit = useMayEdit(file.projectId)
   const text = useSyncExternalStore(draft.subscribe, draft.get)
@@ -22,45 +31,37 @@ export function Editor({ file, children }: { readonly file: ProjectFile; readonl
           <span className="font-medium">{nameOf(file.path)}</span>
         </h2>
         <span className="ml-auto shrink-0 text-xs text-faint tabular-nums">
+          {mayEdit ? '' : 'Read only · '}
           {file.language ?? 'Text'} · {lines} {lines === 1 ? 'line' : 'lines'}
         </span>
       </header>
-      <div className="scroll-quiet flex min-h-0 flex-1 overflow-y-auto font-mono text-sm leading-5.5">
-        <Gutter lines={lines} />
-        <textarea
-          aria-label={`Content of ${file.path}`}
-          data-testid="editor"
-          value={text}
-          rows={lines}
-          readOnly={!mayEdit}
-          spellCheck={false}
-          autoCapitalize="off"
-          autoCorrect="off"
-          wrap="off"
-          onChange={(event) => draft.type(event.target.value)}
-          onBlur={draft.flush}
-          className="scroll-quiet min-h-full min-w-0 flex-1 resize-none overflow-x-auto overflow-y-hidden bg-transparent py-3 pr-4 pl-3 whitespace-pre outline-none [tab-size:2]"
-        />
-      </div>
+      <Conflict file={file} files={files} mayEdit={mayEdit} />
+      <CodeText
+        text={text}
+        label={`Content of ${file.path}`}
+        language={file.language}
+        isReadOnly={!mayEdit}
+        onText={(next) => mayEdit && draft.type(next)}
+        onLeave={draft.flush}
+      />
     </>
   )
 }
 
 /** One draft for as long as the file is open; the store's text is followed, the last keys are written on the way out. */
-function useDraft(file: ProjectFile): Draft {
+function useDraft({ id, projectId, path, content }: ProjectFile): Draft {
   const mutate = useMutate()
   const write = useWrite()
-  const { id } = file
   const [draft] = useState(() =>
-    createDraft(file.content, {
-      write: (content) => write(`Edit ${file.path}`, mutate.files.update({ id, content, updatedAt: new Date() })),
+    createDraft(content, {
+      write: (base, text) => write(`Edit ${path}`, mutate.editFile({ id, projectId, path, base, content: text })),
       timer: (afterMs, run) => {
         const timer = setTimeout(run, afterMs)
         return () => clearTimeout(timer)
       },
     }),
   )
-  useEffect(() => draft.follow(file.content), [draft, file.content])
+  useEffect(() => draft.follow(content), [draft, content])
   useEffect(() => {
     addEventListener('pagehide', draft.flush)
     document.addEventListener('visibilitychange', draft.flush)
@@ -71,13 +72,4 @@ function useDraft(file: ProjectFile): Draft {
     }
   }, [draft])
   return draft
-}
-
-function Gutter({ lines }: { readonly lines: number }) {
-  const numbers = Array.from({ length: lines }, (_, i) => i + 1).join('\n')
-  return (
-    <pre aria-hidden="true" className="shrink-0 py-3 pl-4 text-right text-faint/70 select-none">
-      {numbers}
-    </pre>
-  )
 }

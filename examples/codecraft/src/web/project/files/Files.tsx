@@ -25,7 +25,7 @@ export function Files({ projectId, isLoading }: FilesProps) {
         <FileTree projectId={projectId} files={files} openId={shown?.id ?? null} isLoading={isLoading} onOpen={setOpenId} />
       </div>
       <div className={`min-h-0 min-w-0 flex-col bg-surface md:flex ${chosen ? 'flex' : 'hidden'}`}>
-        <OpenFile file={shown} onClose={() => setOpenId(null)} />
+        <OpenFile file={shown} files={files} onClose={() => setOpenId(null)} />
       </div>
     </section>
   )
@@ -40,7 +40,13 @@ function firstFile(files: readonly ProjectFile[]): ProjectFile | undefined {
   return found ?? readable[0]
 }
 
-function OpenFile({ file, onClose }: { readonly file: ProjectFile | undefined; readonly onClose: () => void }) {
+interface OpenFileProps {
+  readonly file: ProjectFile | undefined
+  readonly files: readonly ProjectFile[]
+  readonly onClose: () => void
+}
+
+function OpenFile({ file, files, onClose }: OpenFileProps) {
   if (!file)
     return (
       <EmptyState icon={<FileText aria-hidden size={20} />} title="No file is open">
@@ -48,7 +54,7 @@ function OpenFile({ file, onClose }: { readonly file: ProjectFile | undefined; r
       </EmptyState>
     )
   return (
-    <Editor key={file.id} file={file}>
+    <Editor key={file.id} file={file} files={files}>
       <IconButton label="Back to the files" onClick={onClose} className="-ml-1.5 md:hidden">
         <ArrowLeft aria-hidden size={16} />
       </IconButton>

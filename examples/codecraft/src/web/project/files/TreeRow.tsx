@@ -1,4 +1,4 @@
-import { ChevronRight, FileCode2, FilePlus2, FileText, Folder, FolderOpen, FolderPlus, Pencil, Trash2 } from 'lucide-react'
+import { ChevronRight, FileCode2, FilePlus2, FileText, Folder, FolderOpen, FolderPlus, GitMerge, Pencil, Trash2 } from 'lucide-react'
 import type { KeyboardEvent } from 'react'
 import { InlineName } from '../../parts/InlineName.tsx'
 import { Menu, type MenuItem } from '../../parts/Menu.tsx'
@@ -58,6 +58,7 @@ export function TreeRow({ node, isOpen, isChosen, isTabStop, isRenaming, mayEdit
         >
           <RowIcon node={node} isOpen={isOpen} />
           <span className="truncate">{node.name}</span>
+          {node.isCopy && <GitMerge aria-label="Not merged" size={14} className="shrink-0 text-warn" />}
         </button>
       )}
       {node.id !== null && !isRenaming && mayEdit && (

@@ -9,11 +9,13 @@ export interface TreeNode {
   readonly type: ProjectFile['type']
   /** null: a directory that only follows from the paths below it and has no row of its own. */
   readonly id: string | null
+  /** What somebody wrote that could not be merged. */
+  readonly isCopy: boolean
   readonly depth: number
   readonly children: readonly TreeNode[]
 }
 
-type Listed = Pick<ProjectFile, 'id' | 'path' | 'type'>
+type Listed = Pick<ProjectFile, 'id' | 'path' | 'type'> & { readonly conflictOf?: string | null }
 
 export function treeOf(files: readonly Listed[]): readonly TreeNode[] {
   const filesByDirectory = new Map<string, Listed[]>()
@@ -29,6 +31,7 @@ export function treeOf(files: readonly Listed[]): readonly TreeNode[] {
       name: nameOf(file.path),
       type: file.type,
       id: file.id === '' ? null : file.id,
+      isCopy: typeof file.conflictOf === 'string',
       depth,
       children: file.type === 'directory' ? below(file.path, depth + 1) : [],
     }))
