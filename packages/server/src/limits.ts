@@ -45,6 +45,9 @@ export const limits = {
   deviceDays: 400,
   /** A transaction that lost a race (40001, 40P01) is run again this often, then the mutation waits like any other trouble. */
   raceRetriesMax: 30,
+  /** After so many of them it locks the tables that it changes first, and waits for that so long at most. */
+  racesBeforeLocks: 4,
+  lockMsMax: 1_000,
   raceRetryMsMax: 40,
   /** A mutator that fails in a way nobody declared is run this often, then refused as `failed`. */
   failureRetriesMax: 3,

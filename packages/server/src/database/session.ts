@@ -36,9 +36,9 @@ const begin = mapped((text) => simpleQuery(text))
 const commit = simpleQuery('commit')
 const rollback = simpleQuery('rollback')
 
-/** With the settings that a session has for good where it is ours. */
-const settings = Object.entries(sameEverywhere).map(([name, value]) => `set_config('${name}', '${value}', true)`)
-const beginWithSettings = mapped((text) => simpleQuery(`${text}; select ${settings.join()}`))
+/** With the settings that a session has for good where it is ours. Not by a select, which would take the snapshot. */
+const settings = Object.entries(sameEverywhere).map(([name, value]) => `set local ${name} = '${value}'`)
+const beginWithSettings = mapped((text) => simpleQuery([text, ...settings].join('; ')))
 
 function mapped<T>(make: (text: string) => T): Readonly<Record<Start, T>> {
   return { write: make(starts.write), read: make(starts.read), define: make(starts.define) }
@@ -103,7 +103,7 @@ export function createSession(wire: Wire, shapes: Shapes, { prepared = createPre
 
   async function batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
     const answer = check(await sendFresh(() => pipelineOf(statements, [starting.write], [sync, commit])))
-    const answered = answer.statements.slice(isPooled ? 2 : 1, -1)
+    const answered = answer.statements.slice(isPooled ? 1 + settings.length : 1, -1)
     assert(answered.length === statements.length, 'every statement of a batch has an answer')
     return answered.map(({ rows }) => rows)
   }

@@ -2,11 +2,12 @@
 // was not answered is read from the record, never guessed.
 import { createHash } from 'node:crypto'
 import { type DeviceId, HeadwaterError, type Mutation, type UserId, limits as wire } from '@headwater/protocol'
-import { type Mutators, type Rules, type Schema, validate } from '@headwater/schema'
+import { type Mutators, type Rules, type Schema, validate, type WriteVerb } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import { limits } from '../limits.ts'
 import type { Measures } from '../operations/measures.ts'
 import type { Chance, Clock, Database, Statement } from '../ports.ts'
+import { tableName } from '../sql/name.ts'
 import { type Names, type Verdict, verdictOf } from './outcome.ts'
 import { builtinStatement, createServerTx } from './tx.ts'
 
@@ -64,8 +65,10 @@ async function tryUntilDone(deps: MutateDeps, sender: Sender, mutation: Mutation
   let races = 0
   let failures = 0
   let waitMs: number = limits.waitMsMin
+  const changing = new Set<string>()
   for (;;) {
-    const verdict = await attempt(deps, sender, mutation)
+    const locks = races < limits.racesBeforeLocks ? [] : locksOf(changing)
+    const verdict = await attempt(deps, sender, mutation, { locks, changing })
     if (verdict === null) return 'applied'
     if (verdict.type === 'refused') return settle(deps, sender, mutation, verdict.code, verdict.reason)
     if (verdict.type === 'misnumbered') return resolveNumber(deps, sender, mutation)
@@ -82,10 +85,27 @@ async function tryUntilDone(deps: MutateDeps, sender: Sender, mutation: Mutation
   }
 }
 
-async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<Verdict | null> {
+interface Try {
+  /** Statements that come before its snapshot is taken. */
+  readonly locks: readonly Statement[]
+  /** Gets the tables of which it changes rows, by their SQL names. */
+  readonly changing: Set<string>
+}
+
+/**
+ * A row that others write without a pause is never as a snapshot has it: who waited in line for the row has lost when its turn comes. A lock of the table is got in
+ * turn as well, and takes no snapshot; others' writes then wait for this one mutation. Where somebody has the table for long, nobody is to stand in line behind us.
+ */
+function locksOf(tables: ReadonlySet<string>): readonly Statement[] {
+  const locks = [...tables].sort().map((table) => `lock table ${table} in share row exclusive mode`)
+  const texts = locks.length === 0 ? [] : [`set local lock_timeout = ${limits.lockMsMax}`, ...locks, 'set local lock_timeout to default']
+  return texts.map((text) => ({ text, parameters: [] }))
+}
+
+async function attempt(deps: MutateDeps, sender: Sender, mutation: Mutation, one: Try): Promise<Verdict | null> {
   if (!deps.isLive()) return { type: 'wait' }
   try {
-    await carryOut(deps, sender, mutation)
+    await carryOut(deps, sender, mutation, one)
     return null
   } catch (error) {
     const verdict = await waitingFor(deps, error, verdictOf(error, deps.names))
@@ -100,17 +120,20 @@ async function waitingFor({ isFit }: MutateDeps, error: unknown, verdict: Verdic
   return isOfTables && !(await isFit()) ? { type: 'wait' } : verdict
 }
 
-async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): Promise<void> {
+async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation, { locks, changing }: Try): Promise<void> {
   const { schema, access, grants, database } = deps
   if (!uuidPattern.test(mutation.id)) throw new HeadwaterError('invalid', 'The id of a mutation is not a uuid.', 'Make it with client.id().')
   const begin = beginStatement(sender, mutation)
   const end = endStatement(sender, mutation, { outcome: 'applied', code: null, reason: null, isFirst: true })
   if (mutation.name === 'void') throw new HeadwaterError('refused', 'It was discarded on the device.', '', { code: 'void' })
-  const writer = { schema, access, grants, user: sender.user }
+  const onWrite = (name: string, verb: WriteVerb) => {
+    if (verb !== 'insert') changing.add(tableName(name))
+  }
+  const writer = { schema, access, grants, user: sender.user, onWrite }
   const dot = mutation.name.indexOf('.')
   const builtin = dot < 0 ? null : builtinStatement(writer, mutation.name.slice(0, dot), mutation.name.slice(dot + 1), mutation.args)
   if (builtin !== null) {
-    await database.batch([begin, builtin, end])
+    await database.batch([...locks, begin, builtin, end])
     return
   }
   const isOwn = Object.hasOwn(deps.serverMutators, mutation.name)
@@ -119,7 +142,7 @@ async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation): P
   if (mutator === undefined) throw unknownMutator(mutation.name)
   const args: unknown = validate(mutator.args, mutation.args, mutation.name)
   await database.transaction('write', async (transaction) => {
-    await transaction.query(begin.text, begin.parameters)
+    for (const { text, parameters } of [...locks, begin]) await transaction.query(text, parameters)
     await mutator.run(createServerTx(writer, mutation, transaction, isOwn ? deps.serverSchema : null), args)
     await transaction.query(end.text, end.parameters)
   })

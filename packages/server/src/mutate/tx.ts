@@ -21,6 +21,8 @@ import { uuidOf } from './id.ts'
 
 export interface Writer extends Guard {
   readonly user: UserId
+  /** Runs before every write. */
+  readonly onWrite?: (table: string, verb: WriteVerb) => void
 }
 
 /** The statement of a built-in mutation. `args` are as a device encoded them, and are checked here as the device should have. */
@@ -28,6 +30,7 @@ export function builtinStatement(writer: Writer, name: string, verb: string, arg
   const table = Object.hasOwn(writer.schema.definitions, name) ? writer.schema.definitions[name] : undefined
   if (table === undefined || (verb !== 'insert' && verb !== 'update' && verb !== 'delete')) return null
   const { row, expect } = partsOf(args)
+  writer.onWrite?.(name, verb)
   return writeStatement(writer, name, table, verb, checked(name, table, row), checked(name, table, expect))
 }
 
@@ -50,6 +53,7 @@ export function createServerTx(writer: Writer, mutation: Mutation, transaction: 
       const write = (verb: WriteVerb) => async (row: Values) => {
         const shown = guard === null ? (writer.schema.definitions[name] ?? null) : null
         const { text, parameters } = writeStatement(guard, name, table, verb, encoded(name, table, row, verb, shown), {})
+        writer.onWrite?.(name, verb)
         await mark(guard === null)
         await transaction.query(text, parameters)
       }
