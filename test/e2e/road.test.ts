@@ -85,6 +85,22 @@ describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain
     expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('headwater ')))).toEqual([])
   })
 
+  test('HC30 the last screen is painted where neither the disk nor a server ever answers', async () => {
+    const page = one.page()
+    await untilSynced(page)
+    const titles = await cardTitles(page)
+    await page.waitForFunction((title) => localStorage.getItem('headwater-screen /')?.includes(title), titles[0] ?? '?')
+    const stuck = await page.context().newPage()
+    await stuck.addInitScript(() => {
+      LockManager.prototype.request = () => new Promise(() => {})
+    })
+    await stuck.goto(page.url())
+    await stuck.getByTestId('project-card').first().waitFor()
+    expect((await cardTitles(stuck)).toSorted()).toEqual(titles.toSorted())
+    expect(await stuck.getByTestId('sync-status').getAttribute('data-phase')).toBe('starting')
+    await stuck.close()
+  })
+
   test('W2 W4 W5 F1 kill -9 of the server between commit and answer: nothing acknowledged is lost, nothing is applied twice', async () => {
     await untilSynced(one.page())
     // Of plain HTTP, what is said after a request whose answer is lost waits: none may be on its way.
@@ -157,6 +173,11 @@ describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain
     // Every byte that was sent, frames and pages.
     expect(proxy.said()).toMatch(/"type":"checkpoint"/)
     expect(proxy.said()).not.toMatch(/For Ada alone|Made offline|Typed into psql/)
+    // S7: who signs out leaves nothing that could be painted.
+    await stranger.page().waitForFunction(() => localStorage.getItem('headwater-screen /')?.includes('"linus"'))
+    await stranger.page().getByTestId('person').click()
+    await stranger.page().getByTestId('sign-out').click()
+    await stranger.page().waitForFunction(() => localStorage.getItem('headwater-screen /') === null)
     await stranger.close()
     await proxy.close()
   })

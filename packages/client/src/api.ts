@@ -168,6 +168,29 @@ export interface RowsOption {
   hear(record: DiskRecord, tables: ReadonlyMap<string, { readonly rows: Rows }>): boolean
 }
 
+export type PaintedResult = Result<AnyRow>
+
+/** What stands between an app and its engine until the store is read: `lastScreen()`. */
+export type FirstPaint = <E extends PaintedEngine>(
+  engine: E,
+  options: { readonly schema: Schema; readonly url: string; readonly user: string; readonly ports: Pick<Ports, 'clock' | 'note'> },
+) => E
+
+/** What a first paint needs of an engine, and what it stands in front of. */
+export interface PaintedEngine {
+  readonly store: {
+    live(definition: QueryDefinition): LiveQuery<AnyRow>
+    scopes(): { readonly granted: ReadonlySet<ScopeKey>; readonly held: ReadonlySet<ScopeKey>; readonly tag: string | null }
+  }
+  readonly outbox: { identity(): { readonly database: string | null } }
+  readonly status: LiveValue<Status>
+  readonly pending: LiveValue<readonly PendingMutation[]>
+  readonly ready: Promise<void>
+  settled(): Promise<void>
+  close(): Promise<void>
+  wipe(): Promise<void>
+}
+
 /** What an eviction looks at: confirmed rows by table, and the on-demand scopes whose rows are here. */
 export interface HeldRows {
   readonly tables: ReadonlyMap<string, { readonly definition: TableDefinition; readonly rows: Rows }>
@@ -301,6 +324,8 @@ export interface ClientOptions<S extends Schema, M extends Mutators<S>> {
   readonly eviction?: Eviction
   /** Where rows lie in memory, for large stores: `packedRows()`. Without it as objects. A store that lies packed on the disk is loaded again by an app without it. */
   readonly rows?: RowsOption
+  /** What is shown before the disk is read: `lastScreen()`. Without it, queries have no rows until then. */
+  readonly firstPaint?: FirstPaint
   /** For tests, services and the simulation: browsers need none of it. */
   readonly ports?: Partial<Ports>
 }

@@ -23,7 +23,9 @@ export function createClient<S extends Schema, const M extends Mutators<S> = Rec
 export function createClient<S extends Schema, M extends Mutators<S>>(options: ClientOptions<S, M>): Client<S, M> {
   const { schema } = options
   const mutators: Mutators = options.mutators ?? {}
-  const engine = createEngine({ ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() })
+  const all = { ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() }
+  const made = createEngine(all)
+  const engine = options.firstPaint?.(made, all) ?? made
   const { store, outbox, sync, status, pending, setAside } = engine
   return {
     query: asking(engine, schema),

@@ -24,6 +24,8 @@ export interface Engine {
   readonly newId: () => string
   readonly later: () => Promise<Later>
   onError(run: (error: HeadwaterError) => void): () => void
+  /** Resolves when everything that was said to the disk by now is there, or cannot be: `status` says so. */
+  settled(): Promise<void>
   close(): Promise<void>
   wipe(): Promise<void>
 }
@@ -73,11 +75,12 @@ export function createEngine(options: EngineOptions): Engine {
   })
   const sync: Sync = createSync({ ...shared, later, url: socketUrl(url, page), store, outbox, journal: () => journal })
 
-  const rowsHeld = () =>
-    [...store.tables.values()].reduce(
-      (sum, { rows }) => sum + rows.size,
-      store.staged().reduce((sum, { rows }) => sum + rows.length, 0),
-    )
+  function rowsHeld(): number {
+    let sum = 0
+    for (const { rows } of store.tables.values()) sum += rows.size
+    for (const { rows } of store.staged()) sum += rows.length
+    return sum
+  }
 
   function refresh(): void {
     const problem = obstacle ?? trouble ?? sync.problem()
@@ -168,6 +171,7 @@ export function createEngine(options: EngineOptions): Engine {
     newId,
     later,
     onError: listeners.add,
+    settled: async () => journal?.settled(),
     close,
     wipe: async () => {
       await close()

@@ -1,7 +1,5 @@
 import type { Ports } from './ports.ts'
 
-const hex = Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1))
-
 /** Makes uuids of version 7: by time of making, also within a millisecond and when the clock is set back. */
 export function createIds({ clock, chance }: Pick<Ports, 'clock' | 'chance'>): () => string {
   let lastMs = 0
@@ -14,7 +12,7 @@ export function createIds({ clock, chance }: Pick<Ports, 'clock' | 'chance'>): (
     lastMs = isLater ? nowMs : lastMs + Number(count === 0)
     const time = lastMs.toString(16).padStart(12, '0')
     // The variant takes the place of the first two random bits.
-    const random = Array.from(chance.bytes(8), (byte, at) => hex[at === 0 ? (byte & 0x3f) | 0x80 : byte]).join('')
+    const random = Array.from(chance.bytes(8), (byte, at) => (at === 0 ? (byte & 0x3f) | 0x180 : byte + 0x100).toString(16).slice(1)).join('')
     return `${time.slice(-12, -4)}-${time.slice(-4)}-7${(count + 4_096).toString(16).slice(1)}-${random.slice(0, 4)}-${random.slice(4)}`
   }
 }

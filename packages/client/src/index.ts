@@ -8,6 +8,7 @@ export type {
   ClientOptions,
   DeviceQuery,
   Eviction,
+  FirstPaint,
   LiveQuery,
   LiveValue,
   Mutate,
@@ -25,6 +26,7 @@ export type {
   WithRelated,
 } from './api.ts'
 export { createClient } from './client.ts'
+export { type LastScreenOptions, lastScreen } from './paint/screen.ts'
 export type { Chance, Channel, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents, Tabs } from './ports.ts'
 export { avg, count, max, min, sum } from './store/group.ts'
 export { packedRows } from './store/packed.ts'

@@ -1,28 +1,10 @@
 import { expect, test } from 'vitest'
 import { diskName } from '../src/address.ts'
-import type { Note } from '../src/ports.ts'
 import { createFixture, expectLevel, project, titles } from './fixture.ts'
+import { createNotes } from './notes.ts'
 import { breathe } from './world.ts'
 
 const name = diskName('ada', 'http://server/')
-
-/** The small texts of a browser, and a page that goes away when a test says so. */
-function createNotes() {
-  const texts = new Map<string, string>()
-  const leaving = new Set<() => void>()
-  const note: Note = {
-    read: (of) => texts.get(of) ?? null,
-    write: (of, text) => void (text ? texts.set(of, text) : texts.delete(of)),
-    onLeave: (run) => {
-      leaving.add(run)
-      return () => void leaving.delete(run)
-    },
-  }
-  const leave = () => {
-    for (const run of [...leaving]) run()
-  }
-  return { note, texts, leaving, leave }
-}
 
 async function offline() {
   const fixture = createFixture()

@@ -1,5 +1,5 @@
 import './styles.css'
-import { createClient } from '@headwater/client'
+import { createClient, lastScreen } from '@headwater/client'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { access } from '../access.ts'
@@ -15,7 +15,11 @@ import { createSession } from './session/session.ts'
 const requests = createRequests((...request) => fetch(...request))
 const remembered = createRemembered(storageOrNull())
 const people = createPeople(requests, remembered)
-const session = createSession({ requests, remembered, openClient: (user) => createClient({ schema, access, mutators, url: '/', user }) })
+const session = createSession({
+  requests,
+  remembered,
+  openClient: (user) => createClient({ schema, access, mutators, url: '/', user, firstPaint: lastScreen() }),
+})
 
 addEventListener('storage', (event) => {
   if (event.key === personKey) void session.follow()

@@ -108,7 +108,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
             for (let i = 0; i < keys.length; i += readMax) {
               const piece = store.getAll(IDBKeyRange.bound(keys[i], keys[Math.min(i + readMax, keys.length) - 1]))
               piece.onsuccess = () => {
-                for (const record of piece.result) records.push(record)
+                records.push(...piece.result)
               }
             }
           }

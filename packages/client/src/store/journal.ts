@@ -15,6 +15,8 @@ export interface Journal {
   restart(): void
   /** Writes everything anew if the log has outgrown it. */
   compact(): void
+  /** Resolves when nothing waits to be written. */
+  settled(): Promise<void>
   close(): Promise<void>
   wipe(): Promise<void>
 }
@@ -128,6 +130,10 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     anew()
   }
 
+  async function settled(): Promise<void> {
+    while (working) await working
+  }
+
   return {
     cache: (record, rows) => {
       weight += rows
@@ -143,9 +149,10 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     },
     restart: anew,
     compact,
+    settled,
     close: async () => {
       weight = -Infinity
-      while (working) await working
+      await settled()
       await disk.close()
     },
     wipe: () => disk.wipe(),

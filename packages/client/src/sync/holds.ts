@@ -66,8 +66,6 @@ export function createHolds(deps: HoldsDeps): Holds {
     return (isOnDemand(scope) ? held : granted).has(scope)
   }
 
-  const inUse = () => [...uses.keys()].filter(isOnDemand)
-
   /** True of a scope that a pending mutation makes, by inserting the row that it is named after: nothing of it is elsewhere. */
   function isOwn(view: View, scope: ScopeKey): boolean {
     const kind = scopeKind(scope)
@@ -82,7 +80,7 @@ export function createHolds(deps: HoldsDeps): Holds {
 
   /** What somebody waits for. */
   function needed(): ReadonlySet<ScopeKey> {
-    const scopes = new Set(inUse())
+    const scopes = new Set([...uses.keys()].filter(isOnDemand))
     for (const [name, rows] of store.overlay())
       for (const { kind, column, load } of tableOf(schema, name).memberships)
         for (const row of rows.values()) {
