@@ -27,6 +27,8 @@ export const access = defineAccess(
     messages: {
       // In one's own name, or in the assistant's.
       insert: ({ row, person }) => and(editors, or(eq(row.authorId, person), and(isNull(row.authorId), eq(row.role, 'assistant')))),
+      // What a message says stays as it is; an answer can be stopped, and continued.
+      update: { columns: { state: editors } },
       delete: owners,
     },
     files: {

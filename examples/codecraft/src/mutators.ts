@@ -14,7 +14,8 @@ const newFile = z.object({ id: z.uuid(), projectId: z.uuid(), path, type: z.enum
 /** Both texts of an edit, and what else it says, fit into the largest mutation. */
 const content = z.string().max(200_000, 'A file of more than 200,000 characters cannot be edited here.')
 const edit = z.object({ id: z.uuid(), projectId: z.uuid(), path, base: content, content })
-const newMessage = z.object({ id: z.uuid(), projectId: z.uuid(), content: z.string().trim().min(1).max(100_000) })
+const newMessage = z.object({ id: z.uuid(), projectId: z.uuid(), content: z.string().trim().min(1).max(100_000), answerId: z.uuid().optional() })
+const ofMessage = z.object({ id: z.uuid() })
 
 export const mutators = defineMutators(schema, {
   /** A project with a first message and the files of its framework. */
@@ -37,12 +38,29 @@ export const mutators = defineMutators(schema, {
 
   /**
    * The next message of a conversation. The project is written first: whoever sends at the same moment waits for this row in
-   * the database, is run again on what this one left, and so gets the number after it.
+   * the database, is run again on what this one left, and so gets the number after it. With `answerId` the assistant's answer follows it, to be written by
+   * the server.
    */
-  sendMessage: mutator(newMessage, async (tx, args) => {
+  sendMessage: mutator(newMessage, async (tx, { answerId, ...args }) => {
     await tx.projects.update({ id: args.projectId, updatedAt: tx.now() })
     const last = await tx.query.messages.where({ projectId: args.projectId }).orderBy('sequence', 'desc').first()
-    await tx.messages.insert({ ...args, role: 'user', authorId: tx.user, sequence: (last?.sequence ?? 0) + 1, createdAt: tx.now() })
+    const sequence = (last?.sequence ?? 0) + 1
+    await tx.messages.insert({ ...args, role: 'user', authorId: tx.user, sequence, createdAt: tx.now() })
+    if (answerId === undefined) return
+    const { projectId } = args
+    await tx.messages.insert({ id: answerId, projectId, role: 'assistant', content: '', state: 'waiting', sequence: sequence + 1, createdAt: tx.now() })
+  }),
+
+  /** What was written until then stays. One that is whole by now stays whole. */
+  stopAnswer: mutator(ofMessage, async (tx, { id }) => {
+    const message = await tx.query.messages.where({ id }).first()
+    if (message?.state === 'waiting' || message?.state === 'writing') await tx.messages.update({ id, state: 'stopped' })
+  }),
+
+  /** The rest of an answer that was stopped or interrupted. */
+  continueAnswer: mutator(ofMessage, async (tx, { id }) => {
+    const message = await tx.query.messages.where({ id }).first()
+    if (message?.state === 'stopped' || message?.state === 'interrupted') await tx.messages.update({ id, state: 'waiting' })
   }),
 
   /** A file or directory, with the directories above it that are not there yet. */

@@ -3,6 +3,8 @@ import { defineSchema, enumeration, integer, type Row, ref, table, text, timesta
 
 export const frameworks = ['react', 'vue', 'svelte', 'next', 'astro', 'express'] as const
 export const statuses = ['active', 'paused', 'archived'] as const
+/** Of a message: `waiting` and `writing` are an answer's that is not whole yet, `stopped` and `interrupted` one's that can be continued. */
+export const messageStates = ['whole', 'waiting', 'writing', 'stopped', 'interrupted'] as const
 export const memberRoles = ['editor', 'viewer'] as const
 
 export const schema = defineSchema({
@@ -44,6 +46,7 @@ export const schema = defineSchema({
     /** Who wrote it; null for the assistant, and when the person is gone. */
     authorId: ref('users', { onDelete: 'setNull' }).nullable(),
     content: text(),
+    state: enumeration(...messageStates).default('whole'),
     sequence: integer().provisional(),
     createdAt: timestamp(),
   })

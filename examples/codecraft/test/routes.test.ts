@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createAnswers } from '../src/server/assistant/answers.ts'
 import { createRoutes } from '../src/server/routes.ts'
 import { createSessions, type Sessions } from '../src/server/session.ts'
 
@@ -9,6 +10,7 @@ const dayMs = 86_400_000
 let folder = ''
 let now = 0
 let sessions: Sessions
+const answers = createAnswers({ now: () => now, wait: async () => {} })
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'codecraft-'))
@@ -19,8 +21,8 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const own = { 'x-codecraft': '1', 'content-type': 'application/json' }
 const post = (path: string, body: unknown, headers: Record<string, string> = own) =>
-  createRoutes(sessions).request(path, { method: 'POST', headers, body: JSON.stringify(body) })
-const session = async (cookie: string) => (await createRoutes(sessions).request('/api/session', { headers: { cookie } })).json()
+  createRoutes(sessions, answers).request(path, { method: 'POST', headers, body: JSON.stringify(body) })
+const session = async (cookie: string) => (await createRoutes(sessions, answers).request('/api/session', { headers: { cookie } })).json()
 const signIn = async (person: string) => ((await post('/api/sign-in', { person })).headers.get('set-cookie') ?? '').split(';')[0] ?? ''
 
 describe('signing in', () => {
@@ -40,7 +42,7 @@ describe('signing in', () => {
   test('is refused for people who are not there', async () => {
     expect((await post('/api/sign-in', { person: 'nobody' })).status).toBe(400)
     expect((await post('/api/sign-in', { person: ['ada'] })).status).toBe(400)
-    expect((await createRoutes(sessions).request('/api/sign-in', { method: 'POST', headers: own, body: 'no json' })).status).toBe(400)
+    expect((await createRoutes(sessions, answers).request('/api/sign-in', { method: 'POST', headers: own, body: 'no json' })).status).toBe(400)
   })
 
   test.each([
@@ -82,5 +84,5 @@ test('the secret is long, and its owner’s alone', async () => {
 })
 
 test('what is not the app’s own is left to the pages', async () => {
-  expect((await createRoutes(sessions).request('/projects/1')).status).toBe(404)
+  expect((await createRoutes(sessions, answers).request('/projects/1')).status).toBe(404)
 })

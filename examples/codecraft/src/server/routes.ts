@@ -1,12 +1,13 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { people, personOf } from '../people.ts'
+import type { Answers } from './assistant/answers.ts'
 import type { Sessions } from './session.ts'
 
 const signIn = z.object({ person: z.string() })
 
 /** The app's own HTTP: who is signed in, and who could be. Everything else is a 404, which the server answers with the web app. */
-export function createRoutes(sessions: Sessions): Hono {
+export function createRoutes(sessions: Sessions, answers: Pick<Answers, 'watch'>): Hono {
   const routes = new Hono()
 
   routes.use('/api/*', async (context, next) => {
@@ -33,6 +34,14 @@ export function createRoutes(sessions: Sessions): Hono {
   routes.post('/api/sign-out', async (context) => {
     context.header('set-cookie', await sessions.end())
     return context.json({ person: null })
+  })
+
+  // An answer while it is written, token by token. The rows that sync brings are the same text, a little later: nobody needs this.
+  routes.get('/api/answers/:id', async (context) => {
+    const person = await sessions.personOf(context.req.raw.headers)
+    const stream = person === null ? null : await answers.watch(context.req.param('id'), person, context.req.raw.signal)
+    if (!stream) return context.body(null, 204)
+    return context.body(stream, 200, { 'content-type': 'application/x-ndjson', 'x-accel-buffering': 'no' })
   })
 
   return routes

@@ -34,6 +34,8 @@ const named: Readonly<Record<string, string>> = {
   createProject: 'Create a project',
   deleteProject: 'Delete a project',
   sendMessage: 'Send a message',
+  stopAnswer: 'Stop an answer',
+  continueAnswer: 'Continue an answer',
   createFile: 'Create a file',
   renameFile: 'Rename a file',
   renameDirectory: 'Rename a directory',

@@ -9,6 +9,8 @@ import { Skeleton } from '../../parts/Skeleton.tsx'
 import { Time } from '../../parts/Time.tsx'
 import type { People } from '../../session/people.ts'
 import { usePeople, usePerson } from '../../session/SessionContext.ts'
+import { useMayEdit } from '../../useMayEdit.ts'
+import { Answer } from './Answer.tsx'
 import { Composer } from './Composer.tsx'
 import { MessageBody } from './MessageBody.tsx'
 
@@ -21,27 +23,34 @@ export function Chat({ projectId, isLoading }: { readonly projectId: string; rea
   const messages = [...rows].reverse()
   return (
     <section aria-label="Conversation" className="flex min-h-0 flex-1 flex-col">
-      <Scroller lastId={rows[0]?.id}>
+      <Scroller>
         {rows.length === limit && (
           <Button size="small" kind="ghost" className="mx-auto mb-4 flex" onClick={() => setLimit(limit + pageSize)}>
             Show earlier messages
           </Button>
         )}
-        {messages.length === 0 ? <NoMessages isLoading={isLoading} /> : <MessageList messages={messages} />}
+        {messages.length === 0 ? <NoMessages isLoading={isLoading} /> : <MessageList projectId={projectId} messages={messages} />}
       </Scroller>
       <Composer projectId={projectId} />
     </section>
   )
 }
 
-/** Stays at the end while the reader is there; whoever has scrolled up to read stays where they are. */
-function Scroller({ lastId, children }: { readonly lastId: string | undefined; readonly children: React.ReactNode }) {
+/** Stays at the end while the reader is there, also while the last message grows; whoever has scrolled up to read stays where they are. */
+function Scroller({ children }: { readonly children: React.ReactNode }) {
   const element = useRef<HTMLDivElement>(null)
   const isAtEnd = useRef(true)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new last message is what this runs for
   useLayoutEffect(() => {
-    if (element.current && isAtEnd.current) element.current.scrollTop = element.current.scrollHeight
-  }, [lastId])
+    const [scroller, inner] = [element.current, element.current?.firstElementChild]
+    if (!scroller || !inner) return
+    const toEnd = () => {
+      if (isAtEnd.current) scroller.scrollTop = scroller.scrollHeight
+    }
+    toEnd()
+    const observer = new ResizeObserver(toEnd)
+    observer.observe(inner)
+    return () => observer.disconnect()
+  }, [])
   return (
     <div
       ref={element}
@@ -51,23 +60,32 @@ function Scroller({ lastId, children }: { readonly lastId: string | undefined; r
       }}
       className="scroll-quiet min-h-0 flex-1 overflow-y-auto px-4 pt-5 pb-2 sm:px-5"
     >
-      {children}
+      <div>{children}</div>
     </div>
   )
 }
 
-function MessageList({ messages }: { readonly messages: readonly Message[] }) {
+function MessageList({ projectId, messages }: { readonly projectId: string; readonly messages: readonly Message[] }) {
   const people = usePeople()
+  const mayEdit = useMayEdit(projectId)
   return (
     <ol className="mx-auto max-w-180 space-y-5">
-      {messages.map((message) => (
-        <MessageRow key={message.id} message={message} people={people} />
+      {messages.map((message, i) => (
+        <MessageRow key={message.id} message={message} asker={messages[i - 1]?.authorId ?? null} people={people} mayEdit={mayEdit} />
       ))}
     </ol>
   )
 }
 
-function MessageRow({ message, people }: { readonly message: Message; readonly people: People }) {
+interface MessageRowProps {
+  readonly message: Message
+  /** Who wrote the message before it. */
+  readonly asker: string | null
+  readonly people: People
+  readonly mayEdit: boolean
+}
+
+function MessageRow({ message, asker, people, mayEdit }: MessageRowProps) {
   const me = usePerson()
   const author = message.authorId === null ? null : people.find(message.authorId)
   const name = message.role === 'assistant' ? 'Assistant' : author?.id === me.id ? 'You' : (author?.name ?? 'Somebody')
@@ -79,7 +97,7 @@ function MessageRow({ message, people }: { readonly message: Message; readonly p
           <span className="text-sm font-semibold">{name}</span>
           <Time at={message.createdAt} className="text-xs text-faint" />
         </div>
-        <MessageBody content={message.content} />
+        {message.role === 'assistant' ? <Answer message={message} isOwn={asker === me.id} mayEdit={mayEdit} /> : <MessageBody content={message.content} />}
       </div>
     </li>
   )

@@ -13,7 +13,7 @@ export function Composer({ projectId }: { readonly projectId: string }) {
   const [content, setContent] = useState('')
   const send = () => {
     if (content.trim() === '') return
-    write('Send a message', mutate.sendMessage({ id: client.id(), projectId, content: content.trim() }))
+    write('Send a message', mutate.sendMessage({ id: client.id(), projectId, content: content.trim(), answerId: client.id() }))
     setContent('')
   }
   const onSubmit = (event: FormEvent) => {
@@ -50,7 +50,9 @@ export function Composer({ projectId }: { readonly projectId: string }) {
           <ArrowUp aria-hidden size={16} />
         </button>
       </div>
-      <p className="mx-auto mt-1.5 max-w-180 px-1 text-2xs text-faint">No model is connected in this demo: messages are kept and shared, and nobody answers.</p>
+      <p className="mx-auto mt-1.5 max-w-180 px-1 text-2xs text-faint">
+        Answers come from a small generator on the server, not from a model. Ask “in detail” for a long one.
+      </p>
     </form>
   )
 }

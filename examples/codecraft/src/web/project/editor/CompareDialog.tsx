@@ -16,7 +16,7 @@ export function CompareDialog({ copy, file, onClose }: CompareDialogProps) {
   const mutate = useMutate()
   const write = useWrite()
   const parent = useRef<HTMLDivElement>(null)
-  const [opened] = useState({ base: file.content, content: copy.content })
+  const [opened] = useState({ base: file.content, content: copy.content, language: file.language })
   const [made, setMade] = useState<{ readonly text: () => string } | null>(null)
   const [isMissing, setMissing] = useState(false)
   useEffect(() => {
@@ -25,7 +25,12 @@ export function CompareDialog({ copy, file, onClose }: CompareDialogProps) {
     import('./codemirror.ts').then(
       ({ createComparison }) => {
         if (!isHere || !parent.current) return
-        const comparison = createComparison(parent.current, opened.base, opened.content, 'What the file becomes')
+        const comparison = createComparison(parent.current, {
+          original: opened.base,
+          text: opened.content,
+          label: 'What the file becomes',
+          language: opened.language,
+        })
         destroy = comparison.destroy
         setMade(comparison)
       },

@@ -61,14 +61,38 @@ export function createCodeEditor(parent: HTMLElement, { text, onText, onLeave }:
   }
 }
 
-/** Two versions of a text as one that can be edited: it begins as `text`; what of `original` is not in it is shown between, and taken with a button. Answers what it has become. */
-export function createComparison(parent: HTMLElement, original: string, text: string, label: string): { readonly text: () => string; destroy(): void } {
+export interface Comparison {
+  /** What it has become. */
+  text(): string
+  destroy(): void
+}
+
+/** Two versions of a text as one that can be edited: it begins as `text`; what of `original` is not in it is shown between, and taken with a button. */
+export function createComparison(
+  parent: HTMLElement,
+  { original, text, label, language }: Readonly<Record<'original' | 'text' | 'label', string>> & { readonly language: string | null },
+): Comparison {
+  const colours = new Compartment()
   const view = new EditorView({
     parent,
     doc: text,
-    extensions: [basics, unifiedMergeView({ original, gutter: true, highlightChanges: true }), EditorView.contentAttributes.of({ 'aria-label': label })],
+    extensions: [basics, unifiedMergeView({ original, mergeControls: choice }), colours.of([]), EditorView.contentAttributes.of({ 'aria-label': label })],
   })
+  // Where it cannot be fetched, the text has no colours.
+  languageExtension(language).then(
+    (extension) => view.dispatch({ effects: colours.reconfigure(extension) }),
+    () => {},
+  )
   return { text: () => view.state.doc.toString(), destroy: () => view.destroy() }
+}
+
+function choice(type: 'accept' | 'reject', act: (event: MouseEvent) => void): HTMLElement {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.textContent = type === 'accept' ? 'Keep the copy’s' : 'Take the file’s'
+  button.className = 'cm-choice'
+  button.addEventListener('click', act)
+  return button
 }
 
 /** Tab indents; Escape and then Tab leaves, which is what CodeMirror offers to those without a mouse. */

@@ -45,6 +45,18 @@ const theme = EditorView.theme({
   },
   '.cm-searchMatch': { backgroundColor: 'var(--warn-soft)', outline: '1px solid var(--warn)' },
   '.cm-changedLine, .cm-insertedLine': { backgroundColor: 'color-mix(in oklab, var(--accent) 12%, transparent)' },
+  '.cm-choice': {
+    margin: '0.25rem 0 0.25rem 0.375rem',
+    padding: '0 0.5rem',
+    fontFamily: 'var(--font-sans)',
+    fontSize: '0.75rem',
+    lineHeight: '1.375rem',
+    color: 'var(--ink)',
+    backgroundColor: 'var(--surface)',
+    border: '1px solid var(--line-strong)',
+    borderRadius: '6px',
+    cursor: 'pointer',
+  },
   '.cm-deletedChunk': { backgroundColor: 'color-mix(in oklab, var(--danger) 10%, transparent)' },
 })
 

@@ -18,7 +18,10 @@ export function Files({ projectId, isLoading }: FilesProps) {
   const { rows: files } = useQuery((q) => q.files.where({ projectId }).orderBy('path'))
   const [openId, setOpenId] = useState<string | null>(null)
   const chosen = files.find((file) => file.id === openId && file.type === 'file')
-  const shown = chosen ?? (openId === null ? firstFile(files) : undefined)
+  // What is shown without having been chosen stays, whatever comes to be before it in the list.
+  const [pinnedId, setPinnedId] = useState<string | null>(null)
+  const shown = chosen ?? (openId === null ? (files.find((file) => file.id === pinnedId) ?? firstFile(files)) : undefined)
+  if (shown && shown.id !== pinnedId) setPinnedId(shown.id)
   return (
     <section aria-label="Files" className="grid min-h-0 flex-1 md:grid-cols-[minmax(200px,250px)_1fr]">
       <div className={`min-h-0 min-w-0 flex-col border-line md:flex md:border-r ${chosen ? 'hidden' : 'flex'}`}>
@@ -35,7 +38,7 @@ const entries = ['App', 'page', 'server', 'main', 'index']
 
 /** Where nothing was chosen yet, what a reader would look at first. */
 function firstFile(files: readonly ProjectFile[]): ProjectFile | undefined {
-  const readable = files.filter((file) => file.type === 'file')
+  const readable = files.filter((file) => file.type === 'file' && file.conflictOf === null)
   const found = entries.map((entry) => readable.find((file) => nameOf(file.path).startsWith(`${entry}.`))).find((file) => file !== undefined)
   return found ?? readable[0]
 }
