@@ -1,7 +1,7 @@
 // The first ten minutes of somebody new: from packages as they are published, in an empty folder, to two devices that are live.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,20 +11,22 @@ import { type Browser, openBrowser } from '../harness/codecraft.ts'
 const root = new URL('../..', import.meta.url).pathname
 let folder: string
 let app: string
-const commands: string[] = []
 
 function run(cwd: string, program: string, ...args: readonly string[]): string {
-  const { DATABASE_URL: _, ...env } = process.env
+  const { DATABASE_URL: _, ...given } = process.env
+  const env = { ...given, npm_config_audit: 'false', npm_config_fund: 'false' }
   const ran = spawnSync(program, args, { cwd, encoding: 'utf8', env })
   if (ran.status !== 0) throw new Error(`${program} ${args.join(' ')}\n${ran.stdout}${ran.stderr}`)
   return ran.stdout
 }
 
-/** One that a person would type. */
-function type(program: string, ...args: readonly string[]): string {
-  commands.push([program, ...args].join(' '))
-  return run(app, program, ...args)
-}
+/** What docs/start.md says to type: in a clone, then in the folder of the app. */
+const [inClone = [], inApp = []] = [...readFileSync(join(root, 'docs/start.md'), 'utf8').matchAll(/^```sh .*\n([\s\S]*?)^```$/gm)].map(([, block = '']) =>
+  block.trim().split('\n'),
+)
+
+/** As a person types it, in the shell that they have. */
+const type = (line: string): string => run(app, 'bash', '-c', line)
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hw-init-'))
@@ -53,18 +55,17 @@ describe('headwater init', () => {
   }
 
   test('in an empty folder: two devices live within ten commands', { timeout: 600_000 }, async () => {
-    type('npm', 'init', '--yes')
-    const tarballs = readdirSync(join(folder, 'packed')).map((name) => `../packed/${name}`)
-    type('npm', 'install', '--no-audit', '--no-fund', ...tarballs)
-    expect(type('npx', 'headwater', 'init')).toContain('npm run dev')
-    type('npm', 'install', '--no-audit', '--no-fund')
-    commands.push('npm run dev')
+    // What beforeAll did, in folders of its own.
+    expect(inClone).toEqual(['npm install', 'npm run package -- --pack ../packed', 'mkdir ../lists', 'cd ../lists'])
+    expect(inApp.length).toBeLessThanOrEqual(10)
+    expect(inApp.at(-1)).toBe('npm run dev')
+    const saidBy = inApp.slice(0, -1).map(type)
+    expect(saidBy[inApp.indexOf('npx headwater init')]).toContain('npm run dev')
     const { DATABASE_URL: _, ...env } = process.env
     // Not by npm, which would be killed in its place.
     dev = spawn(process.execPath, ['node_modules/.bin/headwater', 'dev', '--vite', '--port', '0'], { cwd: app, env })
     for (const stream of [dev.stdout, dev.stderr]) stream?.on('data', (bytes) => said.push(String(bytes)))
     const [, url = ''] = await until(/● (http:\/\/\S+)/)
-    expect(commands.length).toBeLessThanOrEqual(10)
 
     const [ada, grace] = [await openBrowser(), await openBrowser()]
     browsers.push(ada, grace)

@@ -36,7 +36,7 @@ describe.each(databases)('HTTP on $name', ({ name: kind, open }) => {
 
   test.runIf(spawnSync('curl', ['--version']).status === 0)('the lines of docs/http.md run as they stand', async () => {
     const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
-    const lines = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) => block.trim().split('\n'))
+    const lines = [...page.matchAll(/```sh .*\n([\s\S]*?)```/g)].flatMap(([, block = '']) => block.trim().split('\n'))
     const script = lines.map((line) => `${line}${line.startsWith('curl') ? '; echo' : ''}`).join('\n')
     const { stdout: said } = await promisify(execFile)('bash', ['-ec', script], { env: { ...process.env, URL: server.url } })
     const answers = said
