@@ -298,6 +298,26 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     expect(troubles).toEqual([expect.objectContaining({ code: 'grants', message: expect.stringMatching(/kind project again took \d+ ms for 1 people/) })])
   })
 
+  test('more scopes than a device can name are said to it and to the operator, at the greeting and later; with fewer it is level again', async () => {
+    await serve({
+      user: sql`select id as "user", id as key, 'owner' as role from people`,
+      project: sql`select person as "user", key, role from passes where kind = 'project'`,
+    })
+    const problemOf = (of: Device) => expect.poll(() => of.status.get().problem, { timeout: 50_000 })
+    const tooMany = { code: 'unavailable', message: expect.stringMatching(/^Granted to bob are 5001 scopes/), hint: expect.stringContaining('a team') }
+    const bob = await device('bob')
+    // In JSON, each of these names has 360 bytes.
+    await database.execute(`insert into passes select 'project', 'bob', rpad(n::text, 180, '"'), 'viewer' from generate_series(1, 5000) n`)
+    await problemOf(bob).toMatchObject(tooMany)
+    expect(troubles).toContainEqual(expect.objectContaining({ code: 'scopes', message: tooMany.message }))
+    // Once as it is granted, and once as it greets again.
+    await expect.poll(() => troubles.length, { timeout: 50_000 }).toBeGreaterThan(1)
+    const id = uuid()
+    await database.execute(`delete from passes; ${pass('bob', `project:${id}`)} ${project(id, 'ada', 'Few')}`)
+    await problemOf(bob).toBe(null)
+    expect(shown(bob)).toEqual(['Few'])
+  })
+
   test('who holds a scope, and what a person holds, is asked of the same relations', async () => {
     await serve()
     const [id, other] = [uuid(), uuid()]

@@ -2,8 +2,8 @@
 // UTF-8, text in code points.
 import { assert } from './error.ts'
 
-/** One message from a device. A mutation that does not fit is refused on the device, before it is saved. */
-export const upBytesMax = 1_048_576
+/** One message from a device: a greeting that names all of its scopes is the largest. */
+export const upBytesMax = 2_097_152
 /** One message from a server. */
 export const downBytesMax = 16_777_216
 /** One mutation: its name and arguments, encoded. */

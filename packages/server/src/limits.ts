@@ -109,6 +109,9 @@ export const limits = {
   /** After one by itself, a server rests so many times as long as it took. */
   verifyRestFactor: 100,
   verifyRestsMax: 360,
+  /** All scopes that a greeting names as granted, or as held; of fewer than so many the bytes are not counted. */
+  scopesBytesMax: 900_000,
+  scopesLooked: 2_000,
   /** Checksums that one connection may ask for. */
   verifiedMax: 100_000,
   /** What an incident says, in characters. */

@@ -15,7 +15,7 @@ import { changedAsAWhole, createFetch, type Load } from './fetch.ts'
 import { checkpointFrame, type Head, tablesText } from './frame.ts'
 import { digestOf, readMark } from './mark.ts'
 import { missedSince } from './missed.ts'
-import { heldOf, showsTheSame } from './roles.ts'
+import { checkFew, heldOf, showsTheSame } from './roles.ts'
 import type { Attached, GrantsAlong, Holding, Subscriber, SubscriberDeps } from './subscriber.ts'
 
 export interface Loads {
@@ -199,6 +199,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
 
   async function hold(scopes: readonly ScopeKey[]): Promise<readonly ScopeKey[]> {
     for (const scope of scopes) holding.asked.add(scope)
+    checkFew(`Asked for by a device of ${user}`, holding.asked)
     const denied = await join(scopes.map((scope) => streamKey('onDemand', scope)).filter((stream) => !holding.held.has(stream)))
     return denied.map(streamScope)
   }
@@ -288,7 +289,9 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
 
   async function grantedIn(transaction: Transaction): Promise<Granted> {
     const answer = await deps.grantReader.of(transaction, [user])
-    return answer.get(user) ?? new Map()
+    const granted: Granted = answer.get(user) ?? new Map()
+    checkFew(`Granted to ${user}`, granted)
+    return granted
   }
 
   /** What the device does not know yet of its mutations, and its highest number. */

@@ -1,8 +1,9 @@
 // The roles by which a person holds scopes, as their devices get them.
 import { createHash } from 'node:crypto'
-import { type ScopeKey, limits as wire } from '@headwater/protocol'
+import { HeadwaterError, type ScopeKey, limits as wire } from '@headwater/protocol'
 import type { ColumnSet, ColumnSets, Held } from '../feed/columns.ts'
 import { type StreamKey, streamScope } from '../feed/stream.ts'
+import { limits } from '../limits.ts'
 import type { Granted } from '../scopes/grants.ts'
 
 /** Names a person's roles, and what they show of rows: a device that knows them all is sent none of them again. */
@@ -14,6 +15,21 @@ export const tagOfFew = '-'
 
 /** Whether the rows that a device has with this tag have the columns that its person's roles show now. Without a tag it knows nothing of column sets. */
 export const showsTheSame = (sets: ColumnSets, granted: Granted, tag: string | null): boolean => (tag ?? '').split('.')[0] === columnsOf(sets, granted)
+
+/**
+ * Throws `scopes` if a device could not name them all in a greeting: it would be refused for ever, and nobody would know why. `what` says which scopes
+ * they are: `Granted to ada`.
+ */
+export function checkFew(what: string, scopes: ReadonlySet<ScopeKey> | Granted): void {
+  let bytes = 0
+  if (scopes.size > limits.scopesLooked) for (const scope of scopes.keys()) bytes += Buffer.byteLength(JSON.stringify(scope)) + 1
+  if (scopes.size <= wire.scopesPerMessageMax && bytes <= limits.scopesBytesMax) return
+  throw new HeadwaterError(
+    'scopes',
+    `${what} are ${scopes.size} scopes; a device can hold ${wire.scopesPerMessageMax} of a kind of load, whose names have ${limits.scopesBytesMax} bytes in all.`,
+    'Grant what belongs together by one scope: a team in the place of each of its projects. Or load less at once, by scopes on demand.',
+  )
+}
 
 /** Of everything that the person holds. */
 export const rolesOf = (granted: Granted): ReadonlyMap<ScopeKey, readonly string[]> => new Map([...granted].map(([scope, roles]) => [scope, wireRoles(roles)]))

@@ -200,7 +200,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     deps.onTrouble(error)
     const isDatabase = error instanceof HeadwaterError && ['connection', 'standby', 'sql'].includes(error.code)
     // What the database or a bug said is for the server's own log, never for a device.
-    if (isDatabase) end('unavailable', 'The database cannot be reached.', 'The device tries again by itself.')
+    if (error instanceof HeadwaterError && error.code === 'scopes') end('unavailable', error.message, error.hint)
+    else if (isDatabase) end('unavailable', 'The database cannot be reached.', 'The device tries again by itself.')
     else end('internal', 'The server failed.', 'The device tries again by itself.')
   }
 

@@ -17,7 +17,7 @@ import type { Hub } from '../scopes/hub.ts'
 import { tablesOf } from '../scopes/load.ts'
 import { checkpointFrame, noTables, type Shared } from './frame.ts'
 import { createLoads } from './loading.ts'
-import { changedRoles, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
+import { changedRoles, checkFew, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
 import type { Slots } from './slots.ts'
 import { createVerifying } from './verify.ts'
 
@@ -193,6 +193,11 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     if (again === undefined || !holding.isAttached) return
     const before = holding.granted
     holding.granted = regranted(before, again)
+    try {
+      checkFew(`Granted to ${user}`, holding.granted)
+    } catch (error) {
+      return deps.onFailure(error)
+    }
     roles = changedRoles(before, holding.granted)
     const streams = [...roles.keys()].flatMap((scope) => [streamKey('eager', scope), streamKey('onDemand', scope)])
     left = streams.filter((stream) => held.has(stream) && !holding.granted.has(streamScope(stream)))
