@@ -189,7 +189,7 @@ test('a client that is killed inside a transaction leaves nothing and frees the 
 
 test('a commit of a client wakes the tail', async () => {
   const tail = await database.openTail()
-  const woken = new Promise<void>((resolve) => void tail.onWake('anything', resolve))
+  const woken = new Promise<void>((resolve) => void tail.onWake('anything', () => resolve()))
   await psql('insert into item values (1)')
   await woken
   await tail.close()

@@ -1,5 +1,5 @@
 // The real client in this process, as a service would use it.
-import { type Client, createClient } from '@headwater/client'
+import { type Client, createClient, type Presence } from '@headwater/client'
 import { createMemoryDisks, nodePorts } from '@headwater/client/node'
 import WebSocket from 'ws'
 import { mutators, schema } from './app.ts'
@@ -13,9 +13,10 @@ export interface DeviceOptions {
   readonly disks?: ReturnType<typeof createMemoryDisks>
   /** Sees every socket that is opened: to cut it, or to read what arrives. */
   readonly onSocket?: (socket: WebSocket) => void
+  readonly presence?: Presence
 }
 
-export function openDevice({ url, user, disks = createMemoryDisks(), onSocket }: DeviceOptions): Device {
+export function openDevice({ url, user, disks = createMemoryDisks(), onSocket, presence }: DeviceOptions): Device {
   class PersonSocket extends WebSocket {
     constructor(address: string) {
       super(address, { headers: { 'x-user': user } })
@@ -23,7 +24,7 @@ export function openDevice({ url, user, disks = createMemoryDisks(), onSocket }:
     }
   }
   const ports = { ...nodePorts({ directory: '', WebSocket: PersonSocket }), openDisk: disks.open }
-  return createClient({ schema, mutators, url, user, ports })
+  return createClient({ schema, mutators, url, user, ports: presence?.ports(ports) ?? ports })
 }
 
 /** Resolves when the device is level and nothing is pending. */

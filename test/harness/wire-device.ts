@@ -5,9 +5,11 @@ import {
   type Cursor,
   type DeviceId,
   type Down,
+  decodeAside,
   decodeDown,
   deviceId,
   encode,
+  type Gathered,
   type Json,
   type MutationId,
   mutationId,
@@ -24,6 +26,8 @@ export interface WireDevice {
   /** Every frame that was received, as text. */
   readonly frames: readonly string[]
   readonly messages: readonly Down[]
+  /** What was told of presence. */
+  readonly gathered: readonly Gathered[]
   readonly outcomes: ReadonlyMap<number, Outcome>
   /** Rows by table and key, as the checkpoints made them. */
   rows(table: string): readonly Readonly<Record<string, Json>>[]
@@ -67,6 +71,7 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/headwater/socket`, { headers: { 'x-user': user, ...headers } })
   const frames: string[] = []
   const messages: Down[] = []
+  const gathered: Gathered[] = []
   const outcomes = new Map<number, Outcome>(from?.outcomes)
   const tables = new Map<string, Map<string, Readonly<Record<string, Json>>>>()
   const staged: Extract<Down, { type: 'load' }>[] = []
@@ -83,6 +88,12 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
   function put(table: string, values: readonly Json[]): void {
     const row = rowOf(table, values)
     tableOf(table).set(keyOf(table, row), row)
+  }
+
+  function hear(frame: string): void {
+    const message = decodeAside(frame)
+    if (message.type === 'presence') gathered.push(message)
+    for (const watch of watchers) watch()
   }
 
   function apply(checkpoint: Checkpoint): void {
@@ -107,6 +118,7 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
   })
   socket.on('message', (data) => {
     frames.push(data.toString())
+    if (data.toString().startsWith('{"type":"presence"')) return hear(data.toString())
     const message = decodeDown(data.toString())
     messages.push(message)
     if (message.type === 'welcome') columns = message.columns
@@ -127,6 +139,7 @@ export function openWire({ url, user, id = deviceId(crypto.randomUUID()), header
     id,
     frames,
     messages,
+    gathered,
     outcomes,
     rows: (table) => [...tableOf(table).values()],
     cursor: () => cursor,

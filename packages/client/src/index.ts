@@ -28,6 +28,7 @@ export type {
 export { createClient } from './client.ts'
 export { type LastScreenOptions, lastScreen } from './paint/screen.ts'
 export type { Chance, Channel, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents, Tabs } from './ports.ts'
+export { createPresence, type Gathering, type Person, type Presence, type PresenceHandle } from './presence/presence.ts'
 export { avg, count, max, min, sum } from './store/group.ts'
 export { packedRows } from './store/packed.ts'
 export { many, one } from './store/related.ts'

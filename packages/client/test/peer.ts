@@ -14,7 +14,6 @@ import {
   type Outcome,
   type ScopeKey,
   scopeKey,
-  scopeKind,
   type TableChanges,
   type Welcome,
 } from '@headwater/protocol'
@@ -53,8 +52,9 @@ export interface Transaction {
 }
 export type Handler = (tx: Transaction, args: Json, mutation: Mutation) => void
 
-// Assigned by tests.
+// Assigned by tests. Without presence it is as a server that has none.
 const noFailure = null as FailureCode | null
+const noPresence = null as string | null
 
 export interface PeerOptions {
   readonly schema: Schema
@@ -79,6 +79,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     columns: (_: string, columns: readonly string[]) => columns,
     refusePushes: false,
     refuseAll: '',
+    presence: noPresence,
   }
   let granted = new Set<ScopeKey>([scopeKey('user', user)])
   let nonces = 0
@@ -236,7 +237,7 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
       last: device.last,
       columns: new Map([...tables.keys()].map((name) => [name, columnsOf(name)])),
     }
-    wire.send(encode(welcome))
+    wire.send(encode({ ...welcome, ...(options.presence !== null && { presence: options.presence }) }))
     tail(session, isResumed ? { granted: [] } : { granted: [...granted], held: hello.held.filter(mayHold), replace: true })
     sessions.add(session)
     return session
@@ -310,7 +311,6 @@ export function createPeer({ schema, user = 'ada', handlers = {}, pieceMax = 50 
     /** Sends what waited. */
     tailAll,
     rows: (table: string) => [...(tables.get(table)?.values() ?? [])],
-    kindOf: scopeKind,
   }
 }
 

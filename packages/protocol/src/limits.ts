@@ -40,6 +40,15 @@ export const retrySlowlyMs = 30_000
 /** A socket that has not said hello by then is closed. */
 export const helloMsMax = 10_000
 
+/** What a device says of itself in a scope: as JSON, in characters. */
+export const presenceLengthMax = 1_024
+/** In so many scopes at a time. */
+export const presenceScopesMax = 20
+/** Of those who are in a scope, so many are named; the others are counted. */
+export const presenceToldMax = 100
+/** What a device says of itself goes up this often at most, and what is heard of others comes down as often: the last value wins. */
+export const presenceEveryMs = 50
+
 /** Runs wherever this is loaded whole. A bundle for devices leaves it out with its words: it runs no limits but those that were run before. */
 function relate(): void {
   assert(mutationBytesMax < pushBytesMax, 'the largest mutation fits in a push')

@@ -49,7 +49,7 @@ export const map = <T>(of: Shape<T>): Shape<ReadonlyMap<string, T>> => ({ type: 
 export const object = <F extends Fields>(of: F): Shape<{ readonly [K in keyof F]: Infer<F[K]> }> => ({ type: 'object', of })
 
 /* @__NO_SIDE_EFFECTS__ */
-function leaf<T>(name: string, holds: (value: unknown) => boolean): Shape<T> {
+export function leaf<T>(name: string, holds: (value: unknown) => boolean): Shape<T> {
   return { type: 'leaf', name, holds }
 }
 

@@ -111,7 +111,7 @@ for (const { name, decode, frames, any, bytesMax } of sides) {
 
 /** Where a message has members that it cannot do without: not inside of `args`, rows and maps, whose content is free. */
 type Path = readonly (string | number)[]
-const freeMembers = ['args', 'rows', 'gone', 'put', 'columns', 'roles']
+const freeMembers = ['args', 'value', 'rows', 'gone', 'put', 'columns', 'roles']
 function pathsOf(value: unknown, path: Path = []): readonly Path[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, member]) => {

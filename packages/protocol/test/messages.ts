@@ -67,6 +67,17 @@ export const ups: { readonly [Type in Up['type']]: fc.Arbitrary<Extract<Up, { ty
   release: fc.record({ type: fc.constant('release'), scopes }),
   verify: fc.record({ type: fc.constant('verify'), granted: scopes, held: scopes }),
   repair: fc.record({ type: fc.constant('repair'), granted: scopes, held: scopes }),
+  presence: fc.record({
+    type: fc.constant('presence'),
+    says: fc.array(
+      fc.record({
+        scope: text(20).map((key) => scopeKey('project', key)),
+        as: fc.constantFrom('here', 'watching', 'away'),
+        value: json.filter((value) => JSON.stringify(value).length <= limits.presenceLengthMax),
+      }),
+      { maxLength: 3 },
+    ),
+  }),
   ping: fc.constant({ type: 'ping' }),
 }
 
@@ -146,6 +157,7 @@ export const upFrames: Readonly<Record<Up['type'], string>> = {
   release: '{"type":"release","scopes":["project:1"]}',
   verify: '{"type":"verify","granted":["user:ada"],"held":[]}',
   repair: '{"type":"repair","granted":[],"held":["project:1"]}',
+  presence: '{"type":"presence","says":[{"scope":"project:1","as":"here","value":{"at":3}}]}',
   ping: '{"type":"ping"}',
 }
 export const downFrames: Readonly<Record<Down['type'], string>> = {

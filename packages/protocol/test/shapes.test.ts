@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { downShapes, failureCodes, protocolVersion, type Shape, upShapes } from '@headwater/protocol'
+import { asideShapes, downShapes, failureCodes, protocolVersion, type Shape, upShapes } from '@headwater/protocol'
 import { expect, test } from 'vitest'
 
-const pinned = { version: 1, hash: '3fe26af1116581ec' }
+const pinned = { version: 1, hash: '195e89378cc70df0' }
 
 const whatToDo = `
 The shape of a message has changed. Devices of last week are still out there, and speak the old one. In one commit:
@@ -13,13 +13,14 @@ The shape of a message has changed. Devices of last week are still out there, an
 
 test('the shapes of all messages are those of the pinned version', () => {
   const names = (shapes: Readonly<Record<string, Shape<unknown>>>) => Object.entries(shapes).map(([type, shape]) => [type, nameOf(shape)])
-  const all = JSON.stringify([names(upShapes), names(downShapes), failureCodes])
+  const all = JSON.stringify([names(upShapes), names(downShapes), names(asideShapes), failureCodes])
   const hash = createHash('sha256').update(all).digest('hex').slice(0, 16)
   expect({ version: protocolVersion, hash }, whatToDo).toEqual(pinned)
 })
 
 test('every shape is found by the type it demands', () => {
-  for (const [type, shape] of [...Object.entries(upShapes), ...Object.entries(downShapes)]) expect(nameOf(shape)).toMatch(new RegExp(`^{type:${type}[,}]`))
+  for (const [type, shape] of [...Object.entries(upShapes), ...Object.entries(downShapes), ...Object.entries(asideShapes)])
+    expect(nameOf(shape)).toMatch(new RegExp(`^{type:${type}[,}]`))
 })
 
 /** All that a shape demands, as a text. */

@@ -1,5 +1,6 @@
 export { useCan } from './can.ts'
 export { createHooks, type Hooks } from './hooks.ts'
 export { usePreload } from './preload.ts'
+export { PresenceProvider, usePresence } from './presence.ts'
 export { type AnyClient, HeadwaterProvider } from './provider.ts'
 export { createSuspenseQuery, type UseSuspenseQuery } from './suspense.ts'

@@ -130,6 +130,21 @@ export const limits = {
   /** A database that is held is looked at this often. */
   heldMs: 1_000,
   connectionsMax: 20_000,
+  /** Presence: how often one connection may speak of itself, how much is told of one scope to all who are in it, and how much to other servers. */
+  presenceRate: { perSecond: 50, burst: 500, keysMax: 1 },
+  presenceBytesPerMs: 8_000,
+  noticeBytesPerMs: 500,
+  /** A notification of PostgreSQL has less than 8,000 bytes. */
+  noticeBytesMax: 7_900,
+  /** What goes out at once. */
+  noticesBytesMax: 262_144,
+  /** A server that somebody is here on says so this often, and they are gone when nothing was heard of it for this long. */
+  peerBeatMs: 10_000,
+  peerGoneMs: 30_000,
+  peersMax: 200,
+  peerScopesMax: 100_000,
+  /** What could not be told to other servers is told anew after this long. */
+  noticeRetryMs: 1_000,
   /** Work after commit, where the app does not say otherwise. */
   jobs: { timeoutMs: 60_000, triesMax: 15, retryMsMin: 1_000, retryMsMax: 3_600_000, atOnceMax: 16 },
   jobBytesMax: 524_288,

@@ -96,8 +96,8 @@ export interface TailSession {
   query(text: string, parameters?: readonly Parameter[]): Promise<readonly SqlRow[]>
   /** One REPEATABLE READ, READ ONLY transaction. */
   read<T>(run: (transaction: Transaction) => Promise<T>): Promise<T>
-  /** Runs for every NOTIFY on the channel, and on `embedded` after every commit of this process. May run more often than there is news. */
-  onWake(channel: string, run: () => void): Promise<void>
+  /** Runs for every NOTIFY on the channel, with its payload, and on `embedded` after every commit of this process. May run more often than there is news. */
+  onWake(channel: string, run: (payload: string) => void): Promise<void>
   /** Runs once, when the session is lost; every later call rejects with `connection`. */
   onLost(run: (error: unknown) => void): void
   close(): Promise<void>

@@ -21,6 +21,8 @@ import type { MutateDeps } from './mutate/run.ts'
 import type { Metrics } from './operations/measures.ts'
 import { createOperations } from './operations/operations.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
+import { createExchange, noExchange } from './presence/exchange.ts'
+import { createPresence } from './presence/presence.ts'
 import { grantsNow } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
 import { createRegranting } from './scopes/regrants.ts'
@@ -86,6 +88,11 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     names: namesOf(schema, deps.serverSchema),
     measures: deps.metrics,
   }
+  // An embedded database has one server.
+  const exchange =
+    database.kind === 'embedded'
+      ? noExchange
+      : createExchange({ ...deps, name, listen: (listener) => feed.listen(noticesChannel, listener), notify: (payloads) => notify(database, payloads) })
   const slots = createSlots(limits.loadTurnsMax[database.kind])
   const sessions = createSessions({
     ...mutating,
@@ -94,6 +101,7 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     grantReader: regranting.reader,
     sets: createColumnSets(schema),
     slots,
+    presence: createPresence(deps.clock, exchange),
     troubles: drift.troubles,
     look: drift.look,
     identity,
@@ -130,9 +138,18 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     end: async (code, message, hint) => {
       operations.drain()
       regranting.stop()
-      const steps = [drift.stop, () => sessions.close(code, message, hint), http.close, worker.stop, pruner.stop, operations.stop, feed.stop]
+      const steps = [drift.stop, () => sessions.close(code, message, hint), exchange.stop, http.close, worker.stop, pruner.stop, operations.stop, feed.stop]
       // Whatever becomes of one of them: nothing of a service may live on beside the next one.
       for (const stop of steps) await stop().catch(deps.onTrouble)
     },
   }
+}
+
+const noticesChannel = 'headwater_presence'
+
+/** In order, and at once. */
+async function notify(database: Database, payloads: readonly string[]): Promise<void> {
+  await database.query(`select count(pg_notify('${noticesChannel}', value)::text)::text from json_array_elements_text($1::text::json)`, [
+    JSON.stringify(payloads),
+  ])
 }

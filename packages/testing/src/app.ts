@@ -82,13 +82,14 @@ export async function createTestApp<S extends Schema, const M extends Mutators<S
     await server.close()
   }
 
-  async function open(user: string, { offline = false, headers = {}, eviction }: DeviceOptions = {}): Promise<TestDevice<SharedOf<S>, M>> {
+  async function open(user: string, { offline = false, headers = {}, eviction, presence }: DeviceOptions = {}): Promise<TestDevice<SharedOf<S>, M>> {
     const mine = server
     const request = { url: '/headwater/socket', headers: new Headers({ [userHeader]: encodeURIComponent(user), ...headers }) }
     const device = createDevice<SharedOf<S>, M>({
       name: `device ${devices.length + 1} of ${user}`,
       client: { schema: shared, access: options.access, user, ...(mutators && { mutators }), ...(eviction && { eviction }) },
       ports,
+      presence,
       isOnline: !offline,
       accept: (connection) => mine.connect(request, connection),
       started: (one) => started(one, msMax),

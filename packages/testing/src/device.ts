@@ -1,4 +1,4 @@
-import { type Client, type ClientOptions, createClient, type Eviction, type Ports } from '@headwater/client'
+import { type Client, type ClientOptions, createClient, type Eviction, type Ports, type Presence } from '@headwater/client'
 import { createMemoryDisks } from '@headwater/client/node'
 import type { Can, Mutators, Schema } from '@headwater/schema'
 import type { Connection, ConnectionEvents } from '@headwater/server'
@@ -26,6 +26,8 @@ export interface DeviceOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** As `createClient` takes it. */
   readonly eviction?: Eviction
+  /** Who is here, as `createPresence` makes it: one for each device. */
+  readonly presence?: Presence
 }
 
 /** A device as the app of a test sees it. */
@@ -43,6 +45,7 @@ interface DeviceDeps<S extends Schema, M extends Mutators<S>> {
   readonly name: string
   readonly client: Omit<ClientOptions<S, M>, 'url' | 'ports'>
   readonly ports: Partial<Ports>
+  readonly presence: Presence | undefined
   readonly isOnline: boolean
   readonly accept: (connection: Connection) => Promise<ConnectionEvents>
   /** Resolves when the device has started: it has read its disk and, with a network, is level. */
@@ -65,7 +68,8 @@ export function createDevice<S extends Schema, M extends Mutators<S>>(deps: Devi
         return () => void listeners.delete(run)
       },
     }
-    const opened = createClient({ ...deps.client, url: 'http://test', ports: { ...deps.ports, openSocket: link.openSocket, network, openDisk: disks.open } })
+    const given = { ...deps.ports, openSocket: link.openSocket, network, openDisk: disks.open }
+    const opened = createClient({ ...deps.client, url: 'http://test', ports: deps.presence?.ports(given) ?? given })
     opened.onError(deps.onTrouble)
     return opened
   }

@@ -1,6 +1,6 @@
 // The trace of a device: what its sync said and heard, and when, in lines that a person reads. It stands between the engine and its ports, so
 // that one without a trace has nothing of it.
-import { asError, decodeDown, decodeUp } from '@headwater/protocol'
+import { asError, type Down, decodeAside, decodeDown, decodeUp, type Gathered } from '@headwater/protocol'
 import type { Client, SetAside, Status } from '../api.ts'
 import { browserPorts } from '../browser.ts'
 import type { Disk, OpenSocket, Ports } from '../ports.ts'
@@ -17,7 +17,7 @@ export interface TraceEntry extends Words {
 }
 
 export interface TraceOptions {
-  /** Only these. Default: all but `ping`. */
+  /** Only these. Default: all but `ping` and `presence`. */
   readonly kinds?: readonly TraceKind[]
   /** So many of the latest are kept. Default: 1,000. */
   readonly entriesMax?: number
@@ -65,7 +65,7 @@ export function createTrace({ kinds, entriesMax = 1_000, print }: TraceOptions =
   let now = () => 0
 
   function write({ kind, text }: Words, size = 0, ms: number | null = null): void {
-    if (kinds ? !kinds.includes(kind) : kind === 'ping') return
+    if (kinds ? !kinds.includes(kind) : kind === 'ping' || kind === 'presence') return
     const entry = { at: now(), kind, text, characters: size, ms }
     entries.push(entry)
     if (entries.length > entriesMax) entries.shift()
@@ -89,7 +89,7 @@ export function createTrace({ kinds, entriesMax = 1_000, print }: TraceOptions =
           characters.heard += frame.length
           const beganAt = now()
           events.onMessage(frame)
-          const words = described(frame, decodeDown, wordsOfDown, held.down)
+          const words = described(frame, decodeAny, wordsOfDown, (message) => message.type === 'presence' || held.down(message))
           write(words, frame.length, words.kind === 'ping' ? beganAt - askedAt : now() - beganAt)
         },
         onClose: () => {
@@ -169,8 +169,14 @@ export function createTrace({ kinds, entriesMax = 1_000, print }: TraceOptions =
   }
 }
 
+/** Frames of presence are heard where it stands between this and the network. */
+const decodeAny = (frame: string): Down | Gathered => {
+  const aside = frame.startsWith('{"type":"presence"') ? decodeAside(frame) : null
+  return aside?.type === 'presence' ? aside : decodeDown(frame)
+}
+
 /** What cannot be read is said to be that: the engine finds out by itself. */
-function described<M>(frame: string, decode: (frame: string) => M, wordsOf: (message: M) => Words, follow: (message: M) => void): Words {
+function described<M>(frame: string, decode: (frame: string) => M, wordsOf: (message: M) => Words, follow: (message: M) => unknown): Words {
   try {
     const message = decode(frame)
     follow(message)

@@ -1,8 +1,8 @@
 // What a message is, in words. Invariant: no value of a row, no argument of a mutation, and no key of a scope is in them.
-import { type Checkpoint, type Down, type ScopeKey, scopeKind, type Up } from '@headwater/protocol'
+import { type Checkpoint, type Down, type Gathered, type ScopeKey, scopeKind, type Up } from '@headwater/protocol'
 
-/** What an entry is about: connections made and lost, the greeting, rows that are loaded, changes, mutations sent, scopes asked for, whether the other end lives, and the disk. */
-export type TraceKind = 'connection' | 'greeting' | 'load' | 'change' | 'mutation' | 'scope' | 'ping' | 'disk'
+/** What an entry is about: connections made and lost, the greeting, rows that are loaded, changes, mutations sent, scopes asked for, who is here, whether the other end lives, and the disk. */
+export type TraceKind = 'connection' | 'greeting' | 'load' | 'change' | 'mutation' | 'scope' | 'presence' | 'ping' | 'disk'
 
 export interface Words {
   readonly kind: TraceKind
@@ -29,13 +29,22 @@ export function wordsOfUp(message: Up): Words {
     case 'verify':
     case 'repair':
       return { kind: 'scope', text: `asks to ${message.type} ${kindsOf([...message.granted, ...message.held])}` }
+    case 'presence':
+      return { kind: 'presence', text: `says who is here: ${kindsOf(message.says.map(({ scope }) => scope))}` }
     case 'ping':
       return { kind: 'ping', text: 'asks whether anybody is there' }
   }
 }
 
-export function wordsOfDown(message: Down): Words {
+export function wordsOfDown(message: Down | Gathered): Words {
   switch (message.type) {
+    case 'presence':
+      return {
+        kind: 'presence',
+        text: message.granted
+          ? `${message.count} are in a scope of ${scopeKind(message.scope)}: +${message.here.length} -${message.gone.length}`
+          : `hears nobody in a scope of ${scopeKind(message.scope)}`,
+      }
     case 'welcome':
       return { kind: 'greeting', text: message.resumed ? 'welcome: what changed since follows' : `welcome: all is loaded anew (${message.reason})` }
     case 'load':

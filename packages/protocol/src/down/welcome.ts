@@ -26,4 +26,5 @@ export const welcome = object({
   /** Per table, the columns of a row on the wire, in order. */
   columns: map(list(text(limits.nameLengthMax), limits.columnsMax)),
 })
-export type Welcome = Infer<typeof welcome>
+/** `presence` is not in the shape: see `greeted`. */
+export type Welcome = Infer<typeof welcome> & { readonly presence?: string }

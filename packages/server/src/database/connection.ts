@@ -22,13 +22,13 @@ export interface ConnectionOptions {
   readonly hosts: readonly Host[]
   /** Settings of the session, besides those that make its texts mean the same everywhere. */
   readonly settings?: Readonly<Record<string, string>>
-  readonly onNotify?: (channel: string) => void
+  readonly onNotify?: (channel: string, payload: string) => void
 }
 
 /** Rejects with `connection` if none of the hosts answers, or the one that does refuses us. */
 export async function openConnection({ hosts, settings = {}, onNotify = () => {} }: ConnectionOptions): Promise<Connection> {
   const client = await connectToFirst(hosts)
-  client.on('notification', ({ channel }) => onNotify(channel))
+  client.on('notification', ({ channel, payload }) => onNotify(channel, payload ?? ''))
   const connection = createConnection(client)
   // A pooler makes up the number of the process that it tells its clients: what it has in its place would get the settings of ours, for others to find.
   const isOurs = `pg_backend_pid() = ${processOf(client)}`

@@ -178,7 +178,7 @@ function openTail(engine: Engine, session: Session, turn: TakeTurn, wakes: Set<(
     // Everybody's commits pass through this process, so that there is nothing to LISTEN for.
     onWake: async (_, run) => {
       // A function of its own per call: the same one may be given twice.
-      const wake = () => run()
+      const wake = () => run('')
       mine.add(wake)
       wakes.add(wake)
     },

@@ -16,7 +16,7 @@ const restful = { statement_timeout: '0', lock_timeout: '0', idle_session_timeou
  * Rejects with `connection` if the database does not answer. When either is lost, both are given up.
  */
 export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Promise<TailSession> {
-  const wakes = new Map<string, (() => void)[]>()
+  const wakes = new Map<string, ((payload: string) => void)[]>()
   const listeners: ((error: unknown) => void)[] = []
   const turns = createTurns('The tail')
   let lost: unknown
@@ -30,8 +30,8 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
   const { isDirect } = reader
   const session = createSession(reader, shapes, { isPooled: !isDirect })
 
-  function wake(channel: string): void {
-    for (const run of wakes.get(channel) ?? []) run()
+  function wake(channel: string, payload: string): void {
+    for (const run of wakes.get(channel) ?? []) run(payload)
   }
 
   function lose(error: unknown): void {
@@ -41,7 +41,7 @@ export async function openServerTail(hosts: readonly Host[], shapes: Shapes): Pr
     for (const run of listeners.splice(0)) run(error)
   }
 
-  async function onWake(channel: string, run: () => void): Promise<void> {
+  async function onWake(channel: string, run: (payload: string) => void): Promise<void> {
     if (!isDirect) return
     wakes.set(channel, [...(wakes.get(channel) ?? []), run])
     const { error } = await listener.send([simpleQuery(`listen "${channel.replaceAll('"', '""')}"`)])

@@ -38,11 +38,19 @@ export interface Feed<Along> {
   snapshot(): Snapshot
   /** From which transaction on the log is needed: by this feed, and by devices that have its cursor. */
   needs(): bigint
+  /** Whatever is notified on a channel, on this and every later session of the feed. Not heard of on an embedded database. */
+  listen(channel: string, listener: Listener): void
   isLive(): boolean
   wake(): void
   /** Leaves its session for a new one. */
   reopen(): void
   stop(): Promise<void>
+}
+
+export interface Listener {
+  /** A session begins, from which on everything is heard; or, with false, nothing is: a pooler is in between. */
+  onSession(isDirect: boolean): void
+  onNotice(payload: string): void
 }
 
 interface FeedDeps<Along> {
@@ -64,6 +72,7 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
   const encoders = encodersOf(deps.schema)
   const batchListeners = new Set<(batch: Batch<Along>) => void>()
   const resetListeners = new Set<() => void>()
+  const listeners = new Map<string, Listener>()
   let waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
   let session: TailSession | null = null
   let track: Track | null = null
@@ -87,12 +96,18 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       await opened.query(barrier)
       sleeper.reset(settings.isNotified && opened.isDirect)
       if (!opened.isDirect) deps.onTrouble(pooled())
+      for (const [channel, listener] of listeners) await listenTo(opened, channel, listener)
       session = opened
       return opened
     } catch (error) {
       await opened.close().catch(() => {})
       throw error
     }
+  }
+
+  async function listenTo(opened: TailSession, channel: string, { onSession, onNotice }: Listener): Promise<void> {
+    await opened.onWake(channel, onNotice)
+    onSession(opened.isDirect)
   }
 
   /** On a new session: the past behind the position must still be there; if not, everybody greets again. */
@@ -181,6 +196,11 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
     cursor: () => cursorOf(deps.identity, positionOf(tracked())),
     snapshot: () => tracked().snapshot,
     needs: () => positionOf(tracked()).since.xmin,
+    listen: (channel, listener) => {
+      listeners.set(channel, listener)
+      // A session that is lost meanwhile is followed by one that listens from its beginning.
+      if (session) listenTo(session, channel, listener).catch(deps.onTrouble)
+    },
     isLive: () => session !== null,
     wake: sleeper.wake,
     reopen: () => {

@@ -1,4 +1,5 @@
 // One connection of one device, from its greeting to its end. States and messages are a table in packages/protocol/SPEC.md.
+import { createHash } from 'node:crypto'
 import {
   decodeUp,
   encode,
@@ -19,11 +20,14 @@ import { offerOf } from '../identity/histories.ts'
 import { limits } from '../limits.ts'
 import type { MutateDeps } from '../mutate/run.ts'
 import type { Connection } from '../ports.ts'
+import type { Presence, Visit } from '../presence/presence.ts'
 import { failureFrame } from './frame.ts'
 import { createPushes, type Pushes } from './pushes.ts'
 import { type Attached, createSubscriber, type Subscriber, type SubscriberDeps } from './subscriber.ts'
 
-export interface SessionDeps extends Omit<SubscriberDeps, 'checksumKey' | 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'end'>, MutateDeps {}
+export interface SessionDeps extends Omit<SubscriberDeps, 'checksumKey' | 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'onRegranted' | 'end'>, MutateDeps {
+  readonly presence: Presence
+}
 
 export interface Session {
   onMessage(frame: string): void
@@ -43,6 +47,8 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   let state: State = 'new'
   let subscriber: Subscriber | null = null
   let pushes: Pushes | null = null
+  let visit: Visit | null = null
+  let greeted: Promise<void> = Promise.resolve()
   let holding: Promise<void> = Promise.resolve()
   let summing: Promise<void> = Promise.resolve()
   let summed = 0
@@ -86,6 +92,10 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
         return
       case 'release':
         return release(message.scopes)
+      case 'presence':
+        if (state === 'live') return visit?.say(message.says)
+        greeted.then(() => visit?.say(message.says)).catch(fail)
+        return
       case 'verify':
       case 'repair': {
         const streams = [...message.granted.map((scope) => streamKey('eager', scope)), ...message.held.map((scope) => streamKey('onDemand', scope))]
@@ -112,8 +122,9 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     if (hello.user !== user)
       throw new HeadwaterError('wrong-user', 'The store on this device belongs to somebody else.', 'Sign in as its owner, or open a store for this person.')
     state = 'greeting'
-    holding = welcome(hello, user)
-    holding.catch(fail)
+    greeted = welcome(hello, user)
+    holding = greeted
+    greeted.catch(fail)
   }
 
   async function welcome(hello: Hello, person: UserId): Promise<void> {
@@ -133,16 +144,20 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     hub.withDevice(hello.device)?.end()
     const sender = { device: hello.device, user: person, isThere: () => !isClosed() }
     pushes = createPushes(deps, sender, deps.feed.wake, fail)
-    subscriber = createSubscriber(
-      { ...deps, checksumKey: rowSum(nonce, 0), transmit, isFull, drained, onFailure: fail, end: () => end('unavailable', 'This device connected again.', '') },
-      hello.device,
-      person,
-    )
-    await subscriber.attach(hello, (attached) => connection.send(welcomeFrame(attached, nonce, Number(rows[0]?.last), offer)))
-    if (!isClosed()) state = 'live'
+    const again = () => end('unavailable', 'This device connected again.', '')
+    const onRegranted = () => visit?.regranted()
+    const own = { checksumKey: rowSum(nonce, 0), transmit, isFull, drained, onFailure: fail, onRegranted, end: again }
+    const joined = createSubscriber({ ...deps, ...own }, hello.device, person)
+    subscriber = joined
+    // Others know a device by this, and not by the id that it greets with.
+    const id = createHash('sha256').update(hello.device).digest('base64url').slice(0, 22)
+    await joined.attach(hello, (attached) => connection.send(welcomeFrame(attached, nonce, id, Number(rows[0]?.last), offer)))
+    if (isClosed()) return
+    visit = deps.presence.visit({ id, user: person, transmit, isFull, mayEnter: (scope) => joined.granted()?.has(scope) === true })
+    state = 'live'
   }
 
-  function welcomeFrame({ resume, last, continued }: Attached, nonce: string, greeted: number, offer: boolean | null): string {
+  function welcomeFrame({ resume, last, continued }: Attached, nonce: string, presence: string, known: number, offer: boolean | null): string {
     const columns = new Map(Object.entries(deps.schema.definitions).map(([name, table]) => [name, wireColumns(table)]))
     const reason = resume === 'ok' ? '' : resume
     return encode({
@@ -154,8 +169,9 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
       reason,
       continued,
       offer,
-      last: offer === null ? Math.max(last, greeted) : greeted,
+      last: offer === null ? Math.max(last, known) : known,
       columns,
+      presence,
     })
   }
 
@@ -216,6 +232,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     if (isClosed()) return
     state = 'closed'
     cancelSilence()
+    visit?.leave()
     if (subscriber) hub.remove(subscriber)
   }
 

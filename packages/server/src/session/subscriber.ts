@@ -51,6 +51,8 @@ export interface SubscriberDeps {
   readonly drained: () => Promise<void>
   /** Ends the connection: the device greets again and is brought level anew. */
   readonly onFailure: (error: unknown) => void
+  /** Grants of the person are others than before, by what `granted` answers. */
+  readonly onRegranted: () => void
   /** Ends the connection because the device has another one. */
   readonly end: () => void
 }
@@ -199,6 +201,7 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
       return deps.onFailure(error)
     }
     roles = changedRoles(before, holding.granted)
+    if (roles.size > 0) deps.onRegranted()
     const streams = [...roles.keys()].flatMap((scope) => [streamKey('eager', scope), streamKey('onDemand', scope)])
     left = streams.filter((stream) => held.has(stream) && !holding.granted.has(streamScope(stream)))
     unlisten(left)
