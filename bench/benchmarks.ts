@@ -13,6 +13,7 @@ import { grants } from './benchmark/grants.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
+import { presence } from './benchmark/presence.ts'
 import { queries } from './benchmark/queries.ts'
 import { manyScopes } from './benchmark/scopes.ts'
 import { size } from './benchmark/size.ts'
@@ -31,6 +32,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'first-load': firstLoad,
   'catch-up': catchUp,
   'fan-out': fanOut,
+  presence: presence,
   grants: grants,
   'many-scopes': manyScopes,
   'cold-start-node': coldStartNode,

@@ -1,6 +1,6 @@
 // A device of the benchmarks: the real client on the real ports of Node.
 import { tmpdir } from 'node:os'
-import { createClient, type OpenDisk, packedRows } from '@headwater/client'
+import { createClient, type OpenDisk, type Presence, packedRows } from '@headwater/client'
 import { createMemoryDisks, nodePorts } from '@headwater/client/node'
 import WebSocket from 'ws'
 import { type BenchClient, mutators, person, schema } from './app.ts'
@@ -12,11 +12,12 @@ export interface DeviceOptions {
   readonly user?: string
   /** Rows lie packed. */
   readonly isPacked?: boolean
+  readonly presence?: Presence
 }
 
-export function openDevice({ url, openDisk = createMemoryDisks().open, user = person, isPacked = false }: DeviceOptions): BenchClient {
+export function openDevice({ url, openDisk = createMemoryDisks().open, user = person, isPacked = false, presence }: DeviceOptions): BenchClient {
   const ports = { ...nodePorts({ directory: tmpdir(), WebSocket: socketOf(user) }), openDisk }
-  return createClient({ schema, mutators, url, user, ports, ...(isPacked && { rows: packedRows() }) })
+  return createClient({ schema, mutators, url, user, ports: presence?.ports(ports) ?? ports, ...(isPacked && { rows: packedRows() }) })
 }
 
 /** A WebSocket that says who it is: the header takes the place of a browser's cookie. */

@@ -76,7 +76,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   }
 
   function stir(): void {
-    if (isHeard && !isStopped) cancel ??= clock.timer(wire.presenceEveryMs, send)
+    if (isHeard && !isStopped) cancel ??= clock.timer(0, send)
   }
 
   function send(): void {
