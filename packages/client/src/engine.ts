@@ -132,8 +132,9 @@ export function createEngine(options: EngineOptions): Engine {
     const kept = () => [...outbox.records(), ...(eviction?.records() ?? [])]
     if (disk) journal = createJournal({ open, onTrouble, outbox: kept, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
     eviction?.restore(records)
-    outbox.open(restored, deviceId(device || newId()))
+    // Queries know the rows before what is pending shows above them.
     store.startAnew()
+    outbox.open(restored, deviceId(device || newId()))
     // A device that is new, or whose store was damaged, begins its log.
     if (!device) journal?.restart()
     if (left) journal?.keep(left, leave)

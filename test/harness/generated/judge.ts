@@ -9,13 +9,18 @@ import { type Past, placeOf, type Row } from './past.ts'
 const nobodysScopes: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
 /** R3, S1, S2: at every checkpoint the device holds only scopes that are granted there, and of these exactly the rows of that snapshot. */
-export function judgeMoments(app: GeneratedApp, past: Past, holdings: readonly Holdings[], device: WatchedDevice): readonly string[] {
+export function judgeMoments(
+  app: Pick<GeneratedApp, 'schema'>,
+  past: Past,
+  holdings: readonly Holdings[],
+  device: Pick<WatchedDevice, 'person' | 'moments'>,
+): readonly string[] {
   return device.moments.flatMap((moment, i) =>
     judgeMoment(app, past, holdings, device.person, moment).map((finding) => `${device.person}, checkpoint ${i}: ${finding}`),
   )
 }
 
-function judgeMoment({ schema }: GeneratedApp, past: Past, holdings: readonly Holdings[], person: string, moment: Moment): readonly string[] {
+function judgeMoment({ schema }: Pick<GeneratedApp, 'schema'>, past: Past, holdings: readonly Holdings[], person: string, moment: Moment): readonly string[] {
   const snapshot = snapshotOf(moment.cursor.split(' ')[2] ?? '')
   const place = placeOf(past, (xid) => isVisible(xid, snapshot))
   const mine = holdings[place]?.get(person) ?? nobodysScopes
@@ -30,7 +35,12 @@ function judgeMoment({ schema }: GeneratedApp, past: Past, holdings: readonly Ho
 }
 
 /** R4: once nothing happens any more, every scope that is granted is held, those on demand where they are used, and all of it is shown. */
-export function judgeLast({ schema }: GeneratedApp, past: Past, holdings: readonly Holdings[], device: WatchedDevice): readonly string[] {
+export function judgeLast(
+  { schema }: Pick<GeneratedApp, 'schema'>,
+  past: Past,
+  holdings: readonly Holdings[],
+  device: Pick<WatchedDevice, 'person' | 'moments' | 'inUse' | 'client'>,
+): readonly string[] {
   const mine = holdings.at(-1)?.get(device.person) ?? nobodysScopes
   const moment = device.moments.at(-1)
   const missing = [...mine.keys()].filter((scope) => !moment?.granted.has(scope)).map((scope) => `${scope} is granted and not held`)
@@ -66,7 +76,12 @@ function differences(what: string, expected: readonly Row[], actual: readonly Ro
 }
 
 /** S1: of all texts and ids that were ever written, a person was sent only those that some moment of the past shows them, or that they wrote. */
-export function judgeFrames({ schema }: GeneratedApp, past: Past, holdings: readonly Holdings[], device: WatchedDevice): readonly string[] {
+export function judgeFrames(
+  { schema }: Pick<GeneratedApp, 'schema'>,
+  past: Past,
+  holdings: readonly Holdings[],
+  device: Pick<WatchedDevice, 'person' | 'frames'>,
+): readonly string[] {
   const may = new Set<string>()
   const all = new Set<string>()
   past.states.forEach((state, place) => {

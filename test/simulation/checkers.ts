@@ -1,0 +1,199 @@
+// What must hold, each by its name. Those that watch while the world lives are where they watch; these look back when all is calm.
+import { HeadwaterError } from '@headwater/protocol'
+import type { SqlRow } from '@headwater/server'
+import { isVisible, snapshotOf } from '../../packages/server/src/feed/snapshot.ts'
+import { snakeCase } from '../../packages/server/src/sql/name.ts'
+import { judgeFrames, judgeLast, judgeMoments } from '../harness/generated/judge.ts'
+import { type Holdings, holdingsOf } from '../harness/generated/oracle.ts'
+import { type Past, placeOf, readPast, type State } from '../harness/generated/past.ts'
+import type { Made, SimulatedDevice } from './device.ts'
+import type { World } from './world.ts'
+
+export interface Finding {
+  readonly checker: Checker
+  readonly text: string
+  /** After the beginning of the run. */
+  readonly atMs: number
+}
+
+export const checkers = [
+  'no lost write',
+  'applied once',
+  'in order',
+  'one state per checkpoint',
+  'no leak',
+  'read your writes',
+  'never back in time',
+  'live query equals recomputation',
+  'convergence',
+  'no memory growth',
+  'what the app keeps',
+  'no bug of ours',
+] as const
+export type Checker = (typeof checkers)[number]
+
+type Found = readonly (readonly [Checker, string])[]
+
+/** What a run has left: to be read once, when nothing happens any more. */
+interface Left {
+  readonly past: Past
+  readonly holdings: readonly Holdings[]
+  /** By id, the first record of every mutation. */
+  readonly records: ReadonlyMap<string, SqlRow>
+  readonly doubled: readonly SqlRow[]
+  readonly marks: readonly SqlRow[]
+}
+
+export async function judge(world: World, convergedMs: number): Promise<readonly Finding[]> {
+  const left = await read(world)
+  const found = [
+    ...judgeConvergence(world, left, convergedMs),
+    ...judgeWrites(world, left),
+    ...judgeOnce(world, left),
+    ...judgeOrder(world, left),
+    ...(world.rewound ? [] : judgePast(world, left)),
+    ...judgeApp(world, left),
+    ...judgeGrowth(world),
+    ...judgeTroubles(world),
+  ]
+  return found.map(([checker, text]) => ({ checker, text, atMs: world.plan.endMs }))
+}
+
+async function read({ psql, workload, time }: World): Promise<Left> {
+  const work = async (): Promise<Left> => {
+    const past = await readPast(psql, workload.schema)
+    const records = await psql.query('select m.id, m.outcome, m.code, m.reason, m.device from headwater.mutations m where m.is_first')
+    return {
+      past,
+      holdings: await holdingsAt(
+        past,
+        (some) => holdingsOf(psql, some, workload.grants),
+        Object.values(workload.grants).map(({ text }) => text),
+      ),
+      records: new Map(records.map((row) => [String(row.id), row])),
+      doubled: await psql.query(
+        `select id, count(*)::int as count from headwater.mutations where outcome = 'applied' and is_first group by 1 having count(*) > 1`,
+      ),
+      marks: await psql.query('select id, count, last, is_ordered from marks'),
+    }
+  }
+  return time.until(work())
+}
+
+/** Grants are worked out anew only where a table has changed that they read. */
+async function holdingsAt(past: Past, work: (past: Past) => Promise<readonly Holdings[]>, texts: readonly string[]): Promise<readonly Holdings[]> {
+  const known = new Map<string, Holdings>()
+  const answers: Holdings[] = []
+  for (const state of past.states) {
+    const relevant = [...state].filter(([name]) => texts.some((text) => text.includes(name)))
+    const key = JSON.stringify(relevant.map(([name, rows]) => [name, [...rows]]))
+    const [answer] = known.has(key) ? [known.get(key)] : await work({ states: [state], xids: [] })
+    if (!answer) throw new Error('There is an answer for every state.')
+    known.set(key, answer)
+    answers.push(answer)
+  }
+  return answers
+}
+
+/** R4: within the time, everybody is level and shows what SQL says. */
+function judgeConvergence({ devices, workload }: World, { past, holdings }: Left, convergedMs: number): Found {
+  const late = Number.isFinite(convergedMs) ? [] : devices.map((device) => `${device.name}: ${statusOf(device)}`)
+  const last = devices.flatMap((device) => {
+    const client = device.client()
+    return client ? judgeLast(workload, past, holdings, { ...device, client: () => client, inUse: device.inUse }) : [`${device.name} does not run`]
+  })
+  return [...late, ...last].map((text) => ['convergence', text])
+}
+
+function statusOf(device: SimulatedDevice): string {
+  const status = device.client()?.status.get()
+  return status ? `${status.phase}, ${status.pending} pending${status.problem ? `, ${status.problem.code}: ${status.problem.message}` : ''}` : 'does not run'
+}
+
+/** W1, W4: what was said to be saved is in the database, or set aside for the person; what was said to be applied is there. */
+function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
+  return devices.flatMap((device) => {
+    const aside = new Set(
+      device
+        .client()
+        ?.setAside.list()
+        .map(({ id }) => id),
+    )
+    const isThere = ({ id }: Made) => records.has(id) || aside.has(id)
+    const lost = device.made.filter((made) => made.state === 'saved' && !made.isGone && !isThere(made) && made.outcome?.type !== 'refused')
+    const undone = device.made.filter(({ id, outcome }) => outcome?.type === 'applied' && records.get(id)?.outcome !== 'applied' && !aside.has(id))
+    return [
+      ...lost.map((made) => `${nameOf(made)} was saved, and is nowhere`),
+      ...(rewound === 'restore' ? [] : undone.map((made) => `${nameOf(made)} was confirmed, and is ${records.get(made.id)?.outcome ?? 'nowhere'}`)),
+    ].map((text) => ['no lost write', text] as const)
+  })
+}
+
+const nameOf = ({ device, mark, name, id }: Made) => `${device}: ${name}${mark === null ? '' : `, its ${mark}th`} (${id})`
+
+/** W2: its effects are there as often as its record, which is once. */
+function judgeOnce({ devices }: World, { records, doubled, marks }: Left): Found {
+  const twice = doubled.map(({ id, count }) => `mutation ${id} was applied ${count} times`)
+  const counts = devices.flatMap(({ name, made }) => {
+    const applied = made.filter(({ id, mark }) => mark !== null && records.get(id)?.outcome === 'applied').length
+    const counted = Number(marks.find(({ id }) => id === name)?.count ?? 0)
+    return applied === counted ? [] : [`${name}: ${applied} mutations were applied, and it counts ${counted}`]
+  })
+  return [...twice, ...counts].map((text) => ['applied once', text])
+}
+
+/** W3. A device that lost its disk is another one, which may overtake what the first had sent. */
+function judgeOrder({ plan, devices }: World, { marks }: Left): Found {
+  const isTorn = (name: string) =>
+    plan.steps.some((step) => {
+      const isLoss = (step.type === 'kill-device' && step.disk !== 'kept') || (step.type === 'reopen' && step.isWiped)
+      return isLoss && 'device' in step && devices[step.device]?.name === name
+    })
+  return marks
+    .filter(({ id, is_ordered }) => is_ordered === false && !isTorn(String(id)))
+    .map(({ id }) => ['in order', `${id}: its mutations were carried out in another order`])
+}
+
+/** R2, R3, S1: at every checkpoint one state of the past, never an earlier one, and nothing else was ever sent. */
+function judgePast({ devices, workload, plan }: World, { past, holdings }: Left): Found {
+  return devices.flatMap((device, i) => {
+    const moments = judgeMoments(workload, past, holdings, device).map((text) => ['one state per checkpoint', text] as const)
+    const frames = judgeFrames(workload, past, holdings, device).map((text) => ['no leak', text] as const)
+    const isAnother = plan.steps.some((step) => 'device' in step && step.device === i && step.type === 'kill-device' && step.disk === 'older')
+    const places = device.moments.map(({ cursor }) => {
+      const snapshot = snapshotOf(cursor.split(' ')[2] ?? '')
+      return placeOf(past, (xid) => isVisible(xid, snapshot))
+    })
+    const back = isAnother ? -1 : places.findIndex((place, at) => place < (places[at - 1] ?? 0))
+    return [...moments, ...frames, ...(back < 0 ? [] : [['never back in time', `${device.name}: from ${places[back - 1]} to ${places[back]}`] as const])]
+  })
+}
+
+/** What the app says of itself, of every state that the database was in. */
+function judgeApp({ workload }: World, { past }: Left): Found {
+  const rowsOf = (state: State) => (table: string) => [...(state.get(snakeCase(table))?.values() ?? [])]
+  return past.states.flatMap((state, i) => {
+    const wrong = workload.wrong?.(rowsOf(state))
+    return wrong ? [['what the app keeps', `state ${i}: ${wrong}`] as const] : []
+  })
+}
+
+/** What is left when all is calm does not depend on what has happened before. */
+function judgeGrowth({ time, network, devices, servers }: World): Found {
+  const [timers, timersMax] = [time.timers(), 20 * servers.length + 10 * devices.length + 20]
+  const open = network.open()
+  return [
+    ...(timers > timersMax ? [['no memory growth', `${timers} timers are set`] as const] : []),
+    ...(open > devices.length ? [['no memory growth', `${open} connections of ${devices.length} devices are open`] as const] : []),
+    ...devices.filter(({ records }) => records() > recordsMax).map((device) => ['no memory growth', `${device.name} has ${device.records()} records`] as const),
+  ]
+}
+
+const recordsMax = 3_000
+
+/** Whatever the world does, what is reported of it are the typed errors of it. */
+function judgeTroubles({ troubles }: World): Found {
+  const isOurs = (error: unknown) => !(error instanceof HeadwaterError) || ['internal', 'bug', 'nested', 'over', 'corrupt'].includes(error.code)
+  const texts = new Set(troubles.filter(isOurs).map((error) => (error instanceof Error ? `${error.stack}`.split('\n').slice(0, 3).join(' ') : String(error))))
+  return [...texts].map((text) => ['no bug of ours', text])
+}

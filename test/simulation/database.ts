@@ -1,0 +1,201 @@
+// The port of the database as one server has it: the real SQL on the simulated PostgreSQL, with everything in between that may go wrong.
+import type { HeadwaterError } from '@headwater/protocol'
+import { connectionFailure, sqlFailure } from '../../packages/server/src/database/failure.ts'
+import type { Session } from '../../packages/server/src/database/session.ts'
+import type { Database, Query, TailSession, Transaction } from '../../packages/server/src/ports.ts'
+import type { Random } from '../harness/generated/random.ts'
+import { delayOf } from './chance.ts'
+import type { Points } from './points.ts'
+import type { Postgres } from './postgres.ts'
+import type { Owner, Time } from './time.ts'
+
+/** What is wrong with the database, for everybody. */
+export interface DatabaseTrouble {
+  isDown: boolean
+  isReadOnly: boolean
+  /** Of a statement, one way. */
+  slowMs: number
+}
+
+/** What happens to one server's next transaction that writes. `lost-before` and `lost-after`: the connection, before the commit was carried out and after it. */
+export type Mishap = 'lost-before' | 'lost-after' | '40001' | '40P01' | '57014' | '53300' | '25006'
+
+export interface DatabaseWorld {
+  readonly time: Time
+  readonly points: Points
+  readonly postgres: Postgres
+  readonly trouble: DatabaseTrouble
+  /** Those who are told of commits. */
+  readonly wakes: Set<() => void>
+}
+
+export interface SimulatedDatabase extends Database {
+  /** The next transactions that write meet these, one each. */
+  readonly mishaps: Mishap[]
+  /** Every session is lost. */
+  lose(): void
+}
+
+class Dead extends Error {}
+
+/** A server's own sessions: they end with it. */
+export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random): SimulatedDatabase {
+  const { time, points, postgres, trouble } = world
+  const mishaps: Mishap[] = []
+  const tails = new Set<(error: unknown) => void>()
+  let check: ((query: Query) => Promise<void>) | null = null
+  let isChecked = true
+  let isClosed = false
+
+  /** Nobody hears what becomes of it when the process is dead. */
+  const never = () => new Promise<never>(() => {})
+
+  async function travel(point: string): Promise<void> {
+    if (points.pass(owner, point)) return never()
+    await time.pause(owner, delayOf(random, 0.05, 2) + trouble.slowMs)
+    if (isClosed) throw connectionFailure('it was closed')
+    if (trouble.isDown) throw connectionFailure('the server does not answer')
+  }
+
+  async function arrive<T>(answer: Promise<T>, point: string): Promise<T> {
+    const settled = await answer.then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    )
+    if (owner.isDead) return never()
+    await time.pause(owner, delayOf(random, 0.05, 2))
+    if (points.pass(owner, `${point}.answered`)) return never()
+    if ('error' in settled) throw settled.error
+    return settled.value
+  }
+
+  /** A new session is judged before anybody gets it. */
+  async function pass(session: Session): Promise<void> {
+    if (isChecked) return
+    await check?.((text, parameters) => session.queryOnce(text, parameters))
+    isChecked = true
+  }
+
+  async function call<T>(point: string, isWriting: boolean, body: (session: Session, mishap: Mishap | undefined) => Promise<T>): Promise<T> {
+    await travel(point)
+    const mishap = isWriting ? mishaps.shift() : undefined
+    const answer = postgres.turn(async (session) => {
+      if (owner.isDead) throw new Dead()
+      await pass(session)
+      if (isWriting && trouble.isReadOnly) throw refusal('25006')
+      if (mishap === 'lost-before') throw lost()
+      if (mishap && mishap !== 'lost-after') throw refusal(mishap)
+      const value = await body(session, mishap)
+      if (mishap === 'lost-after') throw lost()
+      return value
+    })
+    return arrive(
+      answer.finally(() => isWriting && wake()),
+      point,
+    )
+  }
+
+  function lost(): HeadwaterError {
+    isChecked = check === null
+    return connectionFailure('it was cut')
+  }
+
+  function wake(): void {
+    for (const run of world.wakes) run()
+  }
+
+  /** Each statement travels on its own, and everybody else waits: the last thing that may go wrong is between it and the commit. */
+  function travelling(transaction: Transaction): Transaction {
+    const step = async <T>(point: string, body: () => Promise<T>): Promise<T> => {
+      if (points.pass(owner, `database.transaction.${point}`)) throw new Dead()
+      await time.pause(steady, delayOf(random, 0.05, 1))
+      if (owner.isDead) throw new Dead()
+      return body()
+    }
+    return {
+      query: (text, parameters) => step('query', () => transaction.query(text, parameters)),
+      stream: (text, parameters, onRows) => step('stream', () => transaction.stream(text, parameters, onRows)),
+      execute: (script) => step('execute', () => transaction.execute(script)),
+    }
+  }
+
+  /** A dead process's statement still has to end, so that the next turn begins. */
+  const steady: Owner = { name: owner.name, isDead: false, isFrozen: false }
+
+  async function openTail(): Promise<TailSession> {
+    await travel('tail.open')
+    const mine = new Set<() => void>()
+    const lostTail = new Set<(error: unknown) => void>()
+    let failure: HeadwaterError | null = null
+    const lose = () => {
+      failure ??= connectionFailure('the tail was cut')
+      for (const run of mine) world.wakes.delete(run)
+      for (const run of [...lostTail]) run(failure)
+      lostTail.clear()
+      tails.delete(lose)
+    }
+    tails.add(lose)
+    const tailCall = async <T>(point: string, body: (session: Session) => Promise<T>): Promise<T> => {
+      if (failure) throw failure
+      await travel(point)
+      const value = await arrive(postgres.turn(body), point)
+      if (failure) throw failure
+      return value
+    }
+    return {
+      isDirect: true,
+      query: (text, parameters = []) => tailCall('tail.query', (session) => session.queryOnce(text, parameters)),
+      read: (run) => tailCall('tail.read', (session) => session.transaction('read', (transaction) => run(travelling(transaction)))),
+      onWake: async (_, run) => {
+        const woken = () => void time.timer(owner, delayOf(random, 0.1, 3), run)
+        mine.add(woken)
+        world.wakes.add(woken)
+      },
+      onLost: (run) => (failure ? run(failure) : void lostTail.add(run)),
+      close: async () => {
+        lostTail.clear()
+        lose()
+      },
+    }
+  }
+
+  return {
+    kind: 'embedded',
+    place: { text: 'postgres://simulation/app', node: null },
+    mishaps,
+    lose: () => {
+      lost()
+      for (const run of [...tails]) run(connectionFailure('it was cut'))
+    },
+    guard: (next) => {
+      check = next
+      isChecked = false
+    },
+    query: (text, parameters = []) => call('database.query', true, (session) => session.query(text, parameters)),
+    execute: (script) => call('database.execute', true, (session) => session.execute(script)),
+    batch: (statements) => call('database.batch', true, (session) => session.batch(statements)),
+    transaction: (mode, run) =>
+      call('database.transaction', mode !== 'read', (session) =>
+        session.transaction(mode, async (transaction) => {
+          const value = await run(travelling(transaction))
+          if (points.pass(owner, 'database.commit')) throw new Dead()
+          return value
+        }),
+      ),
+    openTail,
+    close: async () => {
+      isClosed = true
+      for (const run of [...tails]) run(connectionFailure('it was closed'))
+    },
+  }
+}
+
+const words: Readonly<Record<string, string>> = {
+  '40001': 'could not serialize access due to concurrent update',
+  '40P01': 'deadlock detected',
+  '57014': 'canceling statement due to statement timeout',
+  '53300': 'sorry, too many clients already',
+  '25006': 'cannot execute INSERT in a read-only transaction',
+}
+
+const refusal = (sqlstate: string) => sqlFailure({ sqlstate, message: words[sqlstate] ?? sqlstate })

@@ -1,0 +1,63 @@
+// A plan as a person reads it: who there is, and line by line what happens.
+import type { Plan, Step } from './plan.ts'
+
+export function describe(plan: Plan): string {
+  const { seed, workload, devices, servers, delayMs, isShort, steps, endMs } = plan
+  const who = devices.map((person, i) => `device ${i} is ${person}'s`).join(', ')
+  return [
+    `seed ${seed}: ${workload}; ${who}; ${servers} server${servers === 1 ? '' : 's'}${isShort ? ' short of memory' : ''}; frames take ${delayMs.join(' to ')} ms`,
+    ...steps.map((step) => `${String(step.atMs).padStart(7)} ms  ${sentence(step)}`),
+    `${String(endMs).padStart(7)} ms  all is calm`,
+  ].join('\n')
+}
+
+function sentence(step: Step): string {
+  switch (step.type) {
+    case 'act':
+      return `device ${step.device}: ${step.act.name} ${cut(JSON.stringify(step.act.args))}`
+    case 'foreign':
+      return `psql: ${step.statements.map(({ text, parameters }) => `${text} ${cut(JSON.stringify(parameters))}`).join('; ')}${step.holdMs > 0 ? `, held for ${step.holdMs} ms` : ''}${step.isUndone ? ', rolled back' : ''}`
+    case 'use':
+      return `device ${step.device} uses ${step.kind}:${step.key} for ${step.forMs} ms`
+    case 'offline':
+      return `device ${step.device} is offline for ${step.forMs} ms`
+    case 'cut':
+      return `device ${step.device}: its connection ${step.isSilent ? 'dies without a word' : 'is cut'}`
+    case 'silence':
+      return `device ${step.device}: nothing goes ${step.ways.join(' or ')} for ${step.forMs} ms`
+    case 'frame':
+      return `device ${step.device}: the next frame ${step.way} is ${frames[step.mishap]}`
+    case 'slow':
+      return `device ${step.device} reads ${step.bytesPerMs} bytes a millisecond for ${step.forMs} ms`
+    case 'kill-device':
+      return `device ${step.device} dies at its ${step.count}th ${step.point || 'call of a port'}, ${step.part} of its unflushed writes stay${step.disk === 'kept' ? '' : `, its disk is ${step.disk}`}; back after ${step.downMs} ms`
+    case 'reopen':
+      return `device ${step.device} ${step.isWiped ? 'signs out' : 'closes'} and opens after ${step.downMs} ms`
+    case 'freeze':
+      return `device ${step.device} is frozen for ${step.forMs} ms`
+    case 'clock':
+      return `device ${step.device}: its clock goes by ${step.byMs} ms`
+    case 'full':
+      return `device ${step.device}: its disk is full for ${step.forMs} ms`
+    case 'kill-server':
+      return `server ${step.server} dies at its ${step.count}th ${step.point || 'call of a port'}; back after ${step.downMs} ms`
+    case 'stop-server':
+      return `server ${step.server} stops in order and starts after ${step.downMs} ms`
+    case 'database':
+      return `server ${step.server}: its next transaction meets ${step.mishap}`
+    case 'lose':
+      return `server ${step.server} loses its connections to the database`
+    case 'down':
+      return `the database is down for ${step.forMs} ms`
+    case 'read-only':
+      return `the database is read-only for ${step.forMs} ms`
+    case 'crawl':
+      return `the database takes ${step.slowMs} ms more for ${step.forMs} ms`
+    case 'restore':
+      return `the database is what it was ${step.backMs} ms ago, said to be a ${step.as}`
+  }
+}
+
+const frames = { cut: 'cut off inside', truncated: 'truncated', twice: 'there twice', swapped: 'behind the one after it', garbage: 'garbage' }
+
+const cut = (text: string) => (text.length > 120 ? `${text.slice(0, 120)}…` : text)

@@ -1,0 +1,91 @@
+// A device's disk: the memory disk, of which every write takes its time, and of which a death keeps a legal part.
+import type { Disk, OpenDisk } from '@headwater/client'
+import { createMemoryDisks } from '@headwater/client/node'
+import { HeadwaterError } from '@headwater/protocol'
+import type { Random } from '../harness/generated/random.ts'
+import { delayOf } from './chance.ts'
+import type { Points } from './points.ts'
+import type { Owner, Time } from './time.ts'
+
+export interface SimulatedDisk {
+  /** As the process opens it that is alive now. */
+  opener(owner: Owner, random: Random): OpenDisk
+  /** The process dies: of what it wrote and was not told of, the first part stays. */
+  crash(part: number): void
+  setFull(isFull: boolean): void
+  /** The system has taken everything away. */
+  evict(): void
+  /** What it holds, to be put back later: as a copied profile or a restored machine has it. */
+  copy(): readonly string[]
+  putBack(records: readonly string[]): Promise<void>
+}
+
+export function createDisk(time: Time, points: Points): SimulatedDisk {
+  let medium = createMemoryDisks()
+  let isFull = false
+  // There is one name: a device's person and address are the same for as long as it lives.
+  let name = ''
+
+  const full = () => new HeadwaterError('disk-full', 'The disk is full.', 'Make room.')
+
+  function opener(owner: Owner, random: Random): OpenDisk {
+    const slow = async (point: string): Promise<boolean> => {
+      if (points.pass(owner, point)) return new Promise<never>(() => {})
+      await time.pause(owner, delayOf(random, 0.1, 8))
+      return true
+    }
+
+    /** What was called lands some time later, and everything before it. */
+    function landing<T>(point: string, call: () => Promise<T>): Promise<T> {
+      if (points.pass(owner, point)) return new Promise<never>(() => {})
+      const mine = medium
+      mine.hold(name)
+      const answer = call()
+      time.timer(owner, delayOf(random, 0.2, 30), () => {
+        if (points.pass(owner, `${point}.landing`)) return
+        mine.flush(name)
+      })
+      return answer.finally(() => void points.pass(owner, `${point}.landed`))
+    }
+
+    const wrapped = (disk: Disk): Disk => ({
+      read: async () => {
+        await slow('disk.read')
+        return disk.read()
+      },
+      news: async () => {
+        await slow('disk.news')
+        return disk.news()
+      },
+      append: (records, options) => landing('disk.append', () => disk.append(records, options)),
+      replace: (records) => landing('disk.replace', () => disk.replace(records)),
+      restart: (records) => landing('disk.restart', () => disk.restart(records)),
+      wipe: () => landing('disk.wipe', () => disk.wipe()),
+      close: () => landing('disk.close', () => disk.close()),
+    })
+    return async (asked) => {
+      name = asked
+      await slow('disk.open')
+      return wrapped(await medium.open(asked))
+    }
+  }
+
+  return {
+    opener,
+    crash: (part) => medium.crash(name, Math.round(part * medium.waiting(name))),
+    setFull: (next) => {
+      isFull = next
+      medium.breakWith(name, isFull ? full() : null)
+    },
+    evict: () => {
+      medium = createMemoryDisks()
+    },
+    copy: () => medium.records(name),
+    putBack: async (records) => {
+      medium = createMemoryDisks()
+      const disk = await medium.open(name)
+      if (records.length > 0) await disk.append(records, { strict: true })
+      await disk.close()
+    },
+  }
+}

@@ -1,0 +1,119 @@
+// What each step of a plan does to the world.
+import { adoptDatabase } from '@headwater/server'
+import { nobody } from './network.ts'
+import type { Step } from './plan.ts'
+import type { World } from './world.ts'
+
+class Undone extends Error {}
+
+export function carryOut(world: World, step: Step): void {
+  const { time, network, points, trouble } = world
+  const device = 'device' in step ? world.devices[step.device] : undefined
+  const server = 'server' in step ? world.servers[step.server] : undefined
+  const after = (ms: number, run: () => void) => void time.timer(nobody, ms, run)
+  switch (step.type) {
+    case 'act':
+      return device?.act(step.act)
+    case 'use':
+      return device?.use(step.kind, step.key, step.forMs)
+    case 'foreign':
+      return void write(world, step)
+    case 'offline':
+      device?.setOnline(false)
+      if (device) network.cut(device.owner(), false)
+      return after(step.forMs, () => device?.setOnline(true))
+    case 'cut':
+      return device && network.cut(device.owner(), step.isSilent)
+    case 'silence':
+      for (const way of step.ways) device?.line.silent.add(way)
+      return after(step.forMs, () => {
+        for (const way of step.ways) device?.line.silent.delete(way)
+      })
+    case 'frame':
+      return void device?.line.frames.push(step)
+    case 'slow':
+      if (device) device.line.bytesPerMs = step.bytesPerMs
+      return after(step.forMs, () => {
+        if (device) device.line.bytesPerMs = null
+      })
+    case 'kill-device':
+      if (!device?.client()) return
+      return points.arm(device.owner(), step.point, step.count, () => {
+        network.cut(device.owner(), step.part > 0.5)
+        device.kill(step.part, step.disk)
+        after(step.downMs, device.start)
+      })
+    case 'reopen':
+      return void device?.close(step.isWiped).then(() => after(step.downMs, device.start))
+    case 'freeze': {
+      const owner = device?.owner()
+      if (!owner || owner.isDead) return
+      owner.isFrozen = true
+      return after(step.forMs, () => time.thaw(owner))
+    }
+    case 'clock':
+      return device?.setClock(step.byMs)
+    case 'full':
+      device?.setFull(true)
+      return after(step.forMs, () => device?.setFull(false))
+    case 'kill-server':
+      if (!server || server.host.owner.isDead) return
+      return points.arm(server.host.owner, step.point, step.count, () => {
+        server.kill()
+        after(step.downMs, server.start)
+      })
+    case 'stop-server':
+      return void server?.stop().then(() => after(step.downMs, server.start))
+    case 'database':
+      return void server?.database()?.mishaps.push(step.mishap)
+    case 'lose':
+      return server?.database()?.lose()
+    case 'down':
+      trouble.isDown = true
+      for (const one of world.servers) one.database()?.lose()
+      return after(step.forMs, () => {
+        trouble.isDown = false
+      })
+    case 'read-only':
+      trouble.isReadOnly = true
+      return after(step.forMs, () => {
+        trouble.isReadOnly = false
+      })
+    case 'crawl':
+      trouble.slowMs = step.slowMs
+      return after(step.forMs, () => {
+        trouble.slowMs = 0
+      })
+    case 'restore':
+      if (world.images.length > 0 && !world.rewound) world.restoring = restore(world, step)
+      return
+  }
+}
+
+/** Another program's transaction. Everybody else waits for as long as it takes. */
+async function write({ psql, time }: World, { statements, holdMs, isUndone }: Extract<Step, { type: 'foreign' }>): Promise<void> {
+  try {
+    await psql.transaction('write', async (transaction) => {
+      for (const { text, parameters } of statements) await transaction.query(text, parameters)
+      if (holdMs > 0) await time.pause(nobody, holdMs)
+      if (isUndone) throw new Undone()
+    })
+  } catch {
+    // A constraint has refused it, or it was meant to be undone: nothing was written, and nobody waits for it.
+  }
+}
+
+/** The database is what it was some time ago, and somebody says so after a while. */
+async function restore(world: World, { as, forMs }: Extract<Step, { type: 'restore' }>): Promise<void> {
+  const { time, postgres, trouble, images, psql } = world
+  const [kept] = images
+  if (!kept) return
+  world.rewound = as
+  trouble.isDown = true
+  for (const server of world.servers) server.database()?.lose()
+  await postgres.putBack(kept.image, time.now())
+  await time.pause(nobody, forMs)
+  trouble.isDown = false
+  await time.pause(nobody, 2_000)
+  await adoptDatabase(psql, as)
+}

@@ -1,0 +1,275 @@
+// A run: everything that a plan says, on one time and one database, and then everything that must hold.
+import { createHash } from 'node:crypto'
+import { createServer, type Database } from '@headwater/server'
+import { recordPast } from '../harness/generated/past.ts'
+import type { Random } from '../harness/generated/random.ts'
+import { lowerLimits } from '../harness/limits.ts'
+import { randomOf } from './chance.ts'
+import { type Checker, type Finding, judge } from './checkers.ts'
+import { type DatabaseTrouble, type DatabaseWorld, openSimulated } from './database.ts'
+import { createSimulatedDevice, type SimulatedDevice } from './device.ts'
+import type { Image } from './image.ts'
+import { createNetwork, type Network, nobody } from './network.ts'
+import type { Plan } from './plan.ts'
+import { createPoints } from './points.ts'
+import { openPostgres, type Postgres } from './postgres.ts'
+import { takeReality } from './reality.ts'
+import { createSimulatedServer, type SimulatedServer } from './server.ts'
+import { carryOut } from './steps.ts'
+import { createTime, type Time } from './time.ts'
+import { people } from './workloads/small.ts'
+import type { Workload } from './workloads/workload.ts'
+import { drawWorkload } from './workloads/workloads.ts'
+
+/** What a process keeps for all of its runs. */
+export interface Ground {
+  readonly postgres: Postgres
+  /** An empty database. */
+  readonly empty: Image
+  /** With the tables of an app that is the same in every seed. */
+  readonly imageByWorkload: Map<string, Image>
+  begin(now: () => number, fill: (bytes: Uint8Array) => void): void
+}
+
+export interface Report {
+  readonly plan: Plan
+  readonly findings: readonly Finding[]
+  /** Of everything that happened, with its time. */
+  readonly trace: string
+  readonly lines: readonly string[]
+  /** A delivery, a landing, a statement, a timer. */
+  readonly events: number
+  readonly seen: ReadonlyMap<string, number>
+  readonly died: ReadonlyMap<string, number>
+  readonly convergedMs: number
+  readonly mutations: number
+}
+
+export const startMs = Date.UTC(2026, 0, 1)
+/** Within this time after the faults have stopped every device is level: it tries again after half a minute at most. */
+const convergeMsMax = 30_000
+/** So long every device is given to get there from its last try, where it was told that nobody is served: it waits for all of that half minute. */
+const heldMsMore = 5_000
+
+export async function openGround(): Promise<Ground> {
+  let now = () => startMs
+  let fill = (bytes: Uint8Array): void => void bytes.fill(1)
+  takeReality(
+    () => now(),
+    (bytes) => fill(bytes),
+  )
+  const postgres = await openPostgres((bytes) => fill(bytes))
+  const empty = await postgres.take()
+  return {
+    postgres,
+    empty,
+    imageByWorkload: new Map(),
+    begin: (nextNow, nextFill) => {
+      now = nextNow
+      fill = nextFill
+    },
+  }
+}
+
+export interface World {
+  readonly plan: Plan
+  readonly workload: Workload
+  readonly time: Time
+  readonly network: Network
+  readonly postgres: Postgres
+  readonly points: ReturnType<typeof createPoints>
+  readonly trouble: DatabaseTrouble
+  readonly devices: readonly SimulatedDevice[]
+  readonly servers: readonly SimulatedServer[]
+  /** Nobody's own: the database as psql has it, without anything in between. */
+  readonly psql: Database
+  readonly wakes: Set<() => void>
+  /** The moment that a restore goes back to. */
+  readonly images: { readonly atMs: number; readonly image: Image }[]
+  readonly troubles: unknown[]
+  readonly findings: Finding[]
+  /** The database has lost what it had. */
+  rewound: 'failover' | 'restore' | null
+  /** Until somebody has said what it is. */
+  restoring: Promise<void>
+}
+
+export interface RunOptions {
+  /** Every event as a line, for whoever reads them. */
+  readonly isTold?: boolean
+}
+
+export async function runPlan(ground: Ground, plan: Plan, { isTold = false }: RunOptions = {}): Promise<Report> {
+  const { postgres } = ground
+  const trace = createHash('sha256')
+  const lines: string[] = []
+  const tell = (line: string) => {
+    trace.update(line)
+    if (isTold) lines.push(line)
+  }
+  const image = await prepared(ground, plan)
+  const time = createTime(startMs, postgres.isBusy, () => {
+    for (const device of world.devices) device.look()
+  })
+  ground.begin(time.now, filling(randomOf(plan.seed, 'database')))
+  await postgres.putBack(image, startMs)
+  const statementsBefore = postgres.statements()
+  const counted = { frames: 0, landings: 0 }
+  const at = () => `${Math.round((time.now() - startMs) * 1_000) / 1_000}`
+  const points = createPoints((owner, point) => {
+    if (point.endsWith('landing')) counted.landings++
+    tell(`${at()} ${owner.name} ${point}\n`)
+  })
+  const world = createWorld(plan, ground, time, points, (device, way, frame) => {
+    counted.frames++
+    tell(`${at()} ${device} ${way} ${frame}\n`)
+  })
+  const restoreLimits = plan.isShort ? lowerLimits({ stepRowsFirst: 2, stepRowsMax: 4, toldRowsMax: 3 }) : () => {}
+  try {
+    const convergedMs = await live(world)
+    world.findings.push(...(await judge(world, convergedMs)))
+    return {
+      plan,
+      findings: world.findings,
+      trace: trace.digest('hex'),
+      lines,
+      events: time.ran() + counted.frames + counted.landings + postgres.statements() - statementsBefore,
+      seen: points.seen,
+      died: points.died,
+      convergedMs,
+      mutations: world.devices.reduce((sum, { made }) => sum + made.length, 0),
+    }
+  } finally {
+    restoreLimits()
+    for (const { owner } of world.devices) owner().isDead = true
+    for (const { host } of world.servers) host.owner.isDead = true
+  }
+}
+
+function createWorld(
+  plan: Plan,
+  { postgres }: Ground,
+  time: Time,
+  points: ReturnType<typeof createPoints>,
+  onFrame: (device: string, way: string, frame: string) => void,
+): World {
+  const workload = drawWorkload(plan.workload, plan.seed)
+  const trouble: DatabaseTrouble = { isDown: false, isReadOnly: false, slowMs: 0 }
+  const wakes = new Set<() => void>()
+  const troubles: unknown[] = []
+  const findings: Finding[] = []
+  const found = (checker: Checker, text: string) => void findings.push({ checker, text, atMs: Math.round(time.now() - startMs) })
+  const shared: DatabaseWorld = { time, points, postgres, trouble, wakes }
+  const common = { ...shared, workload, seed: plan.seed, network: () => network, onTrouble: (error: unknown) => void troubles.push(error) }
+  const servers = Array.from({ length: plan.servers }, (_, i) => createSimulatedServer({ ...common, isShort: plan.isShort }, `server ${i}`))
+  const devices = plan.devices.map((person, i) => createSimulatedDevice({ ...common, found }, `device ${i}`, person, plan.delayMs))
+  const network = createNetwork({
+    time,
+    points,
+    hosts: servers.map(({ host }) => host),
+    onFrame: (owner, way, frame, mishap) => {
+      onFrame(owner.name, way, frame)
+      devices.find(({ name }) => name === owner.name)?.onFrame(way, frame, mishap)
+    },
+  })
+  const psql = openSimulated(
+    { ...shared, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 } },
+    nobody,
+    randomOf(plan.seed, 'psql'),
+  )
+  return {
+    plan,
+    workload,
+    time,
+    network,
+    postgres,
+    points,
+    trouble,
+    devices,
+    servers,
+    psql,
+    wakes,
+    images: [],
+    troubles,
+    findings,
+    rewound: null,
+    restoring: Promise.resolve(),
+  }
+}
+
+/** The database as it is before the run: with the tables, as a first server makes them, and what is in them. It is made in a time of its own, the same in every run. */
+async function prepared(ground: Ground, plan: Plan): Promise<Image> {
+  const { postgres, imageByWorkload, empty } = ground
+  const known = imageByWorkload.get(plan.workload)
+  if (known) return known
+  const workload = drawWorkload(plan.workload, plan.seed)
+  const time = createTime(startMs - 60_000, postgres.isBusy, () => {})
+  ground.begin(time.now, filling(randomOf(0, 'tables')))
+  await postgres.putBack(empty, time.now())
+  const shared = { time, postgres, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 }, wakes: new Set<() => void>() }
+  await time.until(make(workload, openSimulated(shared, nobody, randomOf(0, 'psql')), time))
+  const image = await postgres.take()
+  if (workload.isFixed) imageByWorkload.set(plan.workload, image)
+  return image
+}
+
+const filling = (random: Random) => (bytes: Uint8Array) => {
+  for (let i = 0; i < bytes.length; i++) bytes[i] = random.int(256)
+}
+
+async function make(workload: Workload, psql: Database, time: Time): Promise<void> {
+  await psql.execute('create table people (id text primary key)')
+  const clock = { now: time.now, timer: (afterMs: number, run: () => void) => time.timer(nobody, afterMs, run) }
+  const server = await createServer({ ...workload, database: { ...psql, close: async () => {} }, authenticate: () => null, ports: { clock } })
+  await recordPast(psql, workload.schema)
+  for (const person of people) await psql.query('insert into people (id) values ($1)', [person])
+  if (workload.rows.length > 0) await psql.batch(workload.rows)
+  await server.close()
+}
+
+/** Everything that the plan says, and then peace. Answers how long it took until every device was level; more than it may, if one is not. */
+async function live(world: World): Promise<number> {
+  const { plan, time, servers, devices } = world
+  const beganMs = time.now()
+  for (const { start } of servers) start()
+  for (const [i, device] of devices.entries()) time.timer(nobody, 100 + i * 37, device.start)
+  for (const step of plan.steps) time.timer(nobody, step.atMs, () => carryOut(world, step))
+  for (const step of plan.steps) if (step.type === 'restore') time.timer(nobody, step.atMs - step.backMs, () => void keepImage(world))
+  await time.advance(beganMs + plan.endMs)
+  await time.until(world.restoring)
+  const calmMs = time.now()
+  calm(world)
+  const isLevel = () => devices.every((device) => device.client()?.status.get().phase === 'live' && device.client()?.status.get().pending === 0)
+  const msMax = world.rewound ? convergeMsMax + heldMsMore : convergeMsMax
+  while (time.now() < calmMs + msMax && !isLevel()) await time.advance(time.now() + 100)
+  const convergedMs = isLevel() ? time.now() - calmMs : Number.POSITIVE_INFINITY
+  // What was committed last still has to arrive.
+  await time.advance(time.now() + 3_000)
+  return convergedMs
+}
+
+async function keepImage({ images, postgres, time }: World): Promise<void> {
+  if (images.length === 0) images.push({ atMs: time.now(), image: await postgres.take() })
+}
+
+/** All faults stop, and what is down comes up. */
+function calm({ time, trouble, servers, devices, network, points }: World): void {
+  Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0 })
+  network.heal()
+  for (const server of servers) {
+    points.disarm(server.host.owner)
+    server.database()?.mishaps.splice(0)
+    server.start()
+  }
+  for (const device of devices) {
+    const { line } = device
+    Object.assign(line, { bytesPerMs: null, delayMs: [1, 20] })
+    line.silent.clear()
+    line.frames.length = 0
+    points.disarm(device.owner())
+    device.setFull(false)
+    time.thaw(device.owner())
+    device.start()
+    if (!line.isOnline) device.setOnline(true)
+  }
+}
