@@ -147,7 +147,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
       query: (text, parameters = []) => tailCall('tail.query', (session) => session.queryOnce(text, parameters)),
       read: (run) => tailCall('tail.read', (session) => session.transaction('read', (transaction) => run(travelling(transaction)))),
       onWake: async (_, run) => {
-        const woken = () => void time.timer(owner, delayOf(random, 0.1, 3), run)
+        const woken = () => void time.timer(owner, delayOf(random, 0.1, 3), () => run(''))
         mine.add(woken)
         world.wakes.add(woken)
       },
