@@ -16,6 +16,7 @@ export default defineConfig({
     // Machines of CI are slow and shared; a test that hangs is found all the same.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000, interval: 20 } },
     projects: [
       {
         extends: true,

@@ -79,7 +79,7 @@ describe('sessions that end', () => {
   test('a second caller does not wait behind a session that is busy, up to the limit', async () => {
     const small = await openPostgres(native.url(name), { sessionsMax: 2 })
     const order: number[] = []
-    await Promise.all([1, 2, 3, 4].map((i) => small.query('select pg_sleep($1::float8)', [i <= 2 ? 0.2 * i : 0.01]).then(() => order.push(i))))
+    await Promise.all([1, 2, 3, 4].map((i) => small.query('select pg_sleep($1::float8)', [[0.2, 3][i - 1] ?? 0.01]).then(() => order.push(i))))
     expect(order).toEqual([1, 3, 4, 2])
     const [row] = await database.query("select count(*)::int as n from pg_stat_activity where application_name = 'headwater' and datname = current_database()")
     expect(row?.n).toBe(3)
@@ -92,17 +92,23 @@ describe('the tail', () => {
     const tail = await database.openTail()
     let wakes = 0
     await tail.onWake('news', () => void wakes++)
+    let [begun, release] = [0, () => {}]
+    const isOver = new Promise<void>((resolve) => {
+      release = resolve
+    })
     const held = Array.from({ length: 10 }, () =>
       database.transaction('write', async (transaction) => {
         await transaction.query('select pg_current_xact_id()')
-        await pause(300)
+        begun++
+        await isOver
       }),
     )
-    await pause(50)
+    await expect.poll(() => begun).toBe(held.length)
     expect(await tail.query('select count(*)::int as n from item')).toEqual([{ n: 0 }])
     const other = await openPostgres(native.url(name))
     await other.query("select pg_notify('news', '')")
-    await expect.poll(() => wakes, { timeout: 200 }).toBe(1)
+    await expect.poll(() => wakes).toBe(1)
+    release()
     await Promise.all(held)
     await Promise.all([other.close(), tail.close()])
   })

@@ -72,8 +72,9 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     await database.execute(revoke('bob', `project:${id}`))
     const secret = database.query(`update projects set title = 'Secret' where id = $1::text::uuid`, [id])
     await bob.until(() => leftBy(bob, `project:${id}`), 'the loss')
-    expect(performance.now() - start).toBeLessThan(1_000)
-    await expect.poll(() => shown(seen), { timeout: 1_000 }).toEqual([])
+    // At once, and not when everybody's grants are looked at again; how fast is measured by a benchmark (grants).
+    expect(performance.now() - start).toBeLessThan(10_000)
+    await expect.poll(() => shown(seen)).toEqual([])
     const framesThen = bob.frames.length
     await secret
     await database.execute(project(uuid(), 'bob', 'Own'))
@@ -202,7 +203,7 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     await database.execute(project(brief, 'ada', 'Brief') + project(longer, 'ada', 'Longer') + project(over, 'ada', 'Over'))
     const inSeconds = (seconds: number) => `'viewer', clock_timestamp() + interval '${seconds} seconds'`
     await database.execute(
-      pass('bob', `project:${brief}`, inSeconds(2)) + pass('bob', `project:${longer}`, inSeconds(2)) + pass('bob', `project:${over}`, inSeconds(-1)),
+      pass('bob', `project:${brief}`, inSeconds(5)) + pass('bob', `project:${longer}`, inSeconds(5)) + pass('bob', `project:${over}`, inSeconds(-1)),
     )
     await database.execute(`insert into passes values ('user', 'bob', 'bob', 'viewer', 'infinity')`)
     const ends = await database.query('select (extract(epoch from min(until) - clock_timestamp()) * 1000)::float8 as ms from passes where until > now()')
@@ -213,7 +214,7 @@ describe.each(databases)('scopes on $name', ({ open }) => {
     await bob.until(() => leftBy(bob, `project:${brief}`), 'the end')
     const lateMs = performance.now() - start - Number(ends[0]?.ms)
     expect(lateMs).toBeGreaterThan(-5)
-    expect(lateMs).toBeLessThan(1_000)
+    expect(lateMs).toBeLessThan(10_000)
     await expect.poll(() => shown(seen)).toEqual(['Longer'])
     await database.execute(`update projects set title = 'Changed' where id = '${brief}'; update projects set title = 'Longer still' where id = '${longer}'`)
     await bob.until(() => titles(bob).includes('Longer still'), 'what is held still')
@@ -225,43 +226,42 @@ describe.each(databases)('scopes on $name', ({ open }) => {
   })
 
   test('a grant that ends while it is loaded does not come with the load', async () => {
-    await serve()
+    // It ends when a sequence says so: nothing is written, so that the snapshot stays the same, and no clock decides what comes first.
+    await database.execute(`create sequence ending;
+      create function has_ended() returns boolean language sql as 'select is_called from ending'`)
+    const ending = sql`select person as "user", key, role, case when has_ended() then now() - interval '1 second' else until end as until from passes where kind = 'project'`
+    await serve({ ...passes, project: ending })
     const id = uuid()
     await database.execute(`insert into samples (id, owner_id, text) select gen_random_uuid(), 'bob', repeat('x', 2000) from generate_series(1, 12000)`)
-    await database.execute(
-      project(id, 'ada', 'Brief') + pass('bob', 'user:bob') + pass('bob', `project:${id}`, `'viewer', clock_timestamp() + interval '3 seconds'`),
-    )
-    // More than sockets buffer, read only when the grant has ended, and before the device takes the silence for a dead connection. Nothing is written meanwhile: the snapshot stays the same.
-    const frames: string[] = []
+    await database.execute(project(id, 'ada', 'Brief') + pass('bob', 'user:bob') + pass('bob', `project:${id}`, `'viewer', now() + interval '1 hour'`))
+    // More than sockets buffer, and read on only when the grant has ended.
+    let isLoaded = false
     const onSocket = (socket: WebSocket) => {
-      socket.on('message', (frame) => frames.push(String(frame)))
-      socket.on('open', () => {
+      socket.on('message', (data) => {
+        const frame = String(data)
+        if (isLoaded || !frame.startsWith('{"type":"load"') || !frame.includes('Brief')) return
+        isLoaded = true
         socket.pause()
-        setTimeout(() => socket.resume(), 5_500)
+        database.query(`select nextval('ending')::text`).then(() => socket.resume())
       })
     }
     const bob = openDevice({ url: server.url, user: 'bob', onSocket })
     closing.unshift(() => bob.close())
     await untilLevel(bob)
     expect(bob.query.samples.all()).toHaveLength(12_000)
-    // It was held when the load began.
-    expect(frames.some((frame) => frame.startsWith('{"type":"load"') && frame.includes('Brief'))).toBe(true)
-    // On a busy machine the load may be done before the timer of the end runs; then the end follows at once.
-    await expect.poll(() => shown(bob), { timeout: 1_000 }).toEqual([])
+    expect([isLoaded, shown(bob)]).toEqual([true, []])
     expect(await server.grantsOf('bob')).toHaveLength(1)
   })
 
   test('a grant that ended while the device was away is gone on its return', async () => {
     await serve()
     const id = uuid()
-    await database.execute(
-      project(id, 'ada', 'Ends') + pass('bob', `project:${id}`, `'viewer', now() + interval '1500 milliseconds'`) + pass('bob', 'user:bob'),
-    )
+    await database.execute(project(id, 'ada', 'Ends') + pass('bob', `project:${id}`, `'viewer', now() + interval '4 seconds'`) + pass('bob', 'user:bob'))
     const disks = createMemoryDisks()
     const before = await device('bob', disks)
     expect(shown(before)).toEqual(['Ends'])
     await before.close()
-    await expect.poll(() => server.grantsOf('bob'), { timeout: 3_000 }).toHaveLength(1)
+    await expect.poll(() => server.grantsOf('bob')).toHaveLength(1)
     expect(shown(await device('bob', disks))).toEqual([])
   })
 
