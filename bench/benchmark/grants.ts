@@ -115,7 +115,7 @@ async function compare(name: string, work: (i: number) => unknown, often: 'one' 
 
 /** A server's part that works grants out, with 10,000 people connected who hold what they hold. */
 async function connect(database: Database, grants: Grants) {
-  const { relations } = await install(database, { schema, serverSchema: schema, needs: [] }, grants)
+  const { relations } = await install(database, { schema, serverSchema: schema, needs: [], capture: {} }, grants)
   const clock = { now: () => performance.now(), timer: () => () => {} }
   const onTrouble = () => {}
   const crowd = Array.from({ length: people }, (_, i) => userId(`person-${i + 1}`))

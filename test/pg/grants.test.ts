@@ -74,14 +74,24 @@ interface Followed {
 }
 
 async function follow(database: Database, grants: Grants, people: readonly string[]): Promise<Followed> {
-  const { identity, relations: found } = await install(database, { schema, serverSchema: schema, needs: [] }, grants)
+  const { identity, relations: found } = await install(database, { schema, serverSchema: schema, needs: [], capture: {} }, grants)
   const granted = new Map<UserId, Granted>()
   const connected: People = new Map(people.map(userId).map((user) => [user, [{ user, granted: () => granted.get(user) ?? null }]]))
   const onTrouble = (error: unknown) => {
     throw error
   }
   const regranting = createRegranting({ grants, relations: found, people: () => connected, clock, onTrouble, wake: () => feed.wake() })
-  const feed: Feed<Regrants> = createFeed({ database, clock, schema, identity, along: regranting.along, listened: () => [], check: async () => {}, onTrouble })
+  const feed: Feed<Regrants> = createFeed({
+    database,
+    clock,
+    schema,
+    identity,
+    along: regranting.along,
+    listened: () => [],
+    check: async () => {},
+    onWithheld: () => {},
+    onTrouble,
+  })
   const batches: Regrants[] = []
   feed.onBatch(({ along }) => {
     if (along === null) return

@@ -52,7 +52,7 @@ describe.each(databases)('inferring on $name', ({ open }) => {
     await prepare(database)
     await database.execute(`create table "Odd, ""name"" FROM" ("Who" text, "the ""key""" uuid, until timestamptz)`)
     await database.execute(`create function is_ours(person text) returns boolean language sql stable as 'select true'`)
-    await install(database, { schema, serverSchema: schema, needs: [] }, grants)
+    await install(database, { schema, serverSchema: schema, needs: [], capture: {} }, grants)
   })
   afterAll(() => close())
 

@@ -59,7 +59,7 @@ function createFollower() {
 }
 
 async function follow(database: Database) {
-  const { identity } = await install(database, { schema, serverSchema: schema, needs: [] }, grants)
+  const { identity } = await install(database, { schema, serverSchema: schema, needs: [], capture: {} }, grants)
   const follower = createFollower()
   const feed = createFeed<null>({
     database,
@@ -68,6 +68,7 @@ async function follow(database: Database) {
     identity,
     along: { isNeeded: () => false, read: async () => null },
     listened: () => [],
+    onWithheld: () => {},
     check: async () => {},
     onTrouble: (error) => follower.wrong.push(String(error)),
   })
@@ -168,7 +169,7 @@ describe('R7 the tail on native 18', () => {
   })
 
   test('F10 F11 where most of the log is one transaction, a step reads its index and not the log, with transactions open and without', async () => {
-    await install(database, { schema, serverSchema: schema, needs: [] }, grants)
+    await install(database, { schema, serverSchema: schema, needs: [], capture: {} }, grants)
     const sql = postgres(url, { max: 3, onnotice: () => {} })
     await sql`insert into headwater.log (table_name, op, key) select 'nothing', 'd', '[' || i || ']' from generate_series(1, 30000) i`
     await sql`analyze headwater.log`

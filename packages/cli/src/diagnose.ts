@@ -129,7 +129,7 @@ async function ofDatabase(database: Database): Promise<readonly Finding[]> {
   }
 }
 
-export function ofStatus({ database, log, troubles, servers, jobs }: DatabaseStatus): readonly Finding[] {
+export function ofStatus({ database, log, troubles, withheld, servers, jobs }: DatabaseStatus): readonly Finding[] {
   const versions = [...new Set(servers.map((server) => server.version))]
   const tables = Object.entries(troubles)
   return [
@@ -141,6 +141,16 @@ export function ofStatus({ database, log, troubles, servers, jobs }: DatabaseSta
       ? good('servers', servers.length === 0 ? 'none says that it is there' : `${servers.length}, version ${versions[0]}`)
       : finding('doubtful', 'servers', `They run different versions: ${versions.join(', ')}.`, 'Fine while new ones take over; not for long.'),
     ...tables.map(([name, trouble]) => finding('bad', `table ${name}`, trouble, 'Run headwater migrate.')),
+    ...(withheld.length > 0
+      ? [
+          finding(
+            'doubtful',
+            'rows',
+            `${withheld.length} reach no device, because they are too large.`,
+            '`headwater status` names them. Keep what is large in a store for files.',
+          ),
+        ]
+      : []),
     ...(jobs.setAside > 0 ? [finding('doubtful', 'jobs', `${jobs.setAside} were given up.`, 'server.jobs.list() has them, with what they said.')] : []),
   ]
 }

@@ -105,6 +105,11 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
   /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */
   readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
   readonly grants: Grants
+  /**
+   * Tables of which the log of changes holds keys in the place of rows, which is cheaper for whoever writes wide rows: they are read when they are sent. The log
+   * then does not say what was in a row before. Default: rows, of every table.
+   */
+  readonly capture?: { readonly [T in TableName<S>]?: 'keys' }
   /** By name, what carries out the jobs that mutators enqueue with `tx.after`. A job without a handler waits, and is reported. */
   readonly jobs?: JobHandlers
   readonly jobLimits?: Partial<JobLimits>

@@ -18,6 +18,11 @@ export const limits = {
   toldBytesMax: 8_388_608,
   /** Who is behind by more rows than this, and than a tenth of the log, loads again. */
   behindRowsMin: 50_000,
+  /** A row that is more is withheld, as it would not go into one message with what is around it. */
+  rowBytesMax: 15_728_640,
+  withheldMax: 1_000,
+  /** Rows that are read from their table in one statement, where the log has their keys. */
+  settledRows: 1_000,
   /** Waiting before the log is opened again after its session was lost. */
   reopenMsMin: 100,
   reopenMsMax: 5_000,

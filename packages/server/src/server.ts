@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { type Down, encode, HeadwaterError } from '@headwater/protocol'
-import { checkAccess, checkSchema, type Mutators, type Schema } from '@headwater/schema'
+import { checkSchema, type Mutators, type Schema } from '@headwater/schema'
 import type { Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import { checkLogLimits } from './feed/prune.ts'
@@ -11,13 +11,14 @@ import { problem, problemResponse } from './http/problem.ts'
 import { type Finding, serverHint } from './identity/judge.ts'
 import { createKeeper, type Keeper } from './identity/keeper.ts'
 import { createStateFolder } from './identity/stateFolder.ts'
+import { declaredOf } from './install/declare.ts'
 import { install } from './install/install.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createLife, type Life } from './life.ts'
 import { ownMutators } from './mutate/own.ts'
 import { createMetrics } from './operations/measures.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
-import { type SharedOf, sharedOf } from './serverColumns.ts'
+import type { SharedOf } from './serverColumns.ts'
 import { startService } from './service.ts'
 import { readStatus } from './status.ts'
 import { createTransport, type Transport } from './transport/transport.ts'
@@ -156,10 +157,10 @@ function checkOptions<S extends Schema, M extends Mutators<SharedOf<S>>>(options
     const hint = 'Give access: defineAccess(schema, rules); or, for first steps, access: holdersMayWrite(schema).'
     throw new HeadwaterError('access', 'Nothing says who may write what.', hint)
   }
-  const shared = sharedOf(schema)
   // What each takes was checked where they were given.
   const own = ownMutators(serverMutators as Parameters<typeof ownMutators>[0], mutators)
-  return { schema: shared, serverSchema: schema, needs: checkAccess(shared, access), mutators, serverMutators: own, logLimits: checkLogLimits(options.log) }
+  const declared = declaredOf(options)
+  return { ...declared, mutators, serverMutators: own, logLimits: checkLogLimits(options.log) }
 }
 
 const systemClock: Clock = {

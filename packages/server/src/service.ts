@@ -8,11 +8,13 @@ import type { Identity } from './feed/cursor.ts'
 import { createFeed, type Feed } from './feed/feed.ts'
 import { createPruner } from './feed/pruner.ts'
 import { createMemory } from './feed/recent.ts'
+import { createWithheld } from './feed/withheld.ts'
 import { createHttp, type HttpRequest } from './http/http.ts'
 import { openapiOf } from './http/openapi.ts'
 import type { Keeper } from './identity/keeper.ts'
+import type { Declared } from './install/declare.ts'
 import { createDrift } from './install/drift.ts'
-import type { Declared, Installed } from './install/install.ts'
+import type { Installed } from './install/install.ts'
 import { createWorker } from './jobs/worker.ts'
 import { type LogLimits, limits } from './limits.ts'
 import { forgetPiece } from './mutate/forget.ts'
@@ -68,7 +70,9 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
   const check: Parameters<Database['guard']>[0] = async (query) => {
     if (await keeper.checkTail(query)) database.guard(keeper.check)
   }
-  const feed: Feed<GrantsAlong> = createFeed({ ...deps, identity, along: regranting.along, listened: hub.streams, check })
+  const withheld = createWithheld(deps)
+  const onWithheld = withheld.add
+  const feed: Feed<GrantsAlong> = createFeed({ ...deps, identity, along: regranting.along, listened: hub.streams, check, onWithheld })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
   const name = Buffer.from(deps.chance.bytes(6)).toString('hex')
@@ -105,7 +109,8 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     troubles: drift.troubles,
     look: drift.look,
     identity,
-    ...createMemory({ feed, schema, bytesMax: deps.logLimits.recentBytes }),
+    onWithheld,
+    ...createMemory({ feed, schema, bytesMax: deps.logLimits.recentBytes, onWithheld }),
   })
   const operations = createOperations({ ...deps, identity, feed, hub, sessions, slots, token: metrics?.token })
   const http = createHttp({
@@ -138,7 +143,17 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     end: async (code, message, hint) => {
       operations.drain()
       regranting.stop()
-      const steps = [drift.stop, () => sessions.close(code, message, hint), exchange.stop, http.close, worker.stop, pruner.stop, operations.stop, feed.stop]
+      const steps = [
+        drift.stop,
+        () => sessions.close(code, message, hint),
+        exchange.stop,
+        http.close,
+        worker.stop,
+        pruner.stop,
+        withheld.stop,
+        operations.stop,
+        feed.stop,
+      ]
       // Whatever becomes of one of them: nothing of a service may live on beside the next one.
       for (const stop of steps) await stop().catch(deps.onTrouble)
     },

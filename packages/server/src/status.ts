@@ -9,6 +9,8 @@ export interface DatabaseStatus {
   readonly log: LogStatus
   /** Why captured tables cannot be served, by SQL name: they do not fit the schema, and nobody can write to them. Empty: all is well. */
   readonly troubles: Readonly<Record<string, string>>
+  /** Rows that reach no device, because they are larger than any could take: by SQL name of their table and key, 1,000 at most. Those that have gone leave within a minute. */
+  readonly withheld: readonly { readonly table: string; readonly key: string; readonly bytes: number }[]
   /** Rows per captured table, by SQL name. Exact: each table is counted. */
   readonly tables: Readonly<Record<string, number>>
   /** Devices that ever greeted, and mutations by outcome. */
@@ -47,6 +49,7 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
        (select json_build_object('waiting', count(*) filter (where set_aside_at is null), 'setAside', count(set_aside_at),
           'oldestDue', ${timestamp('min(due) filter (where set_aside_at is null and due <= now())')})
         from headwater.jobs)::text as jobs,
+       (select coalesce(json_agg(json_build_object('table', table_name, 'key', key, 'bytes', bytes) order by table_name, key), '[]') from headwater.withheld)::text as withheld,
        (select coalesce(json_object_agg(name, trouble), '{}') from headwater.captures where trouble is not null)::text as troubles${counts.join('')}
        from headwater.identity i left join headwater.marks p on p.name = 'pruned'`,
   )
@@ -63,6 +66,7 @@ export async function readStatus(database: Database): Promise<DatabaseStatus> {
     },
     // Built above in this form.
     troubles: JSON.parse(String(row.troubles)) as DatabaseStatus['troubles'],
+    withheld: JSON.parse(String(row.withheld)) as DatabaseStatus['withheld'],
     tables: Object.fromEntries(tables.map((name, i) => [name, Number(row[`t${i}`])])),
     devices: Number(row.devices),
     mutations: { applied: Number(row.applied), refused: Number(row.refused) },

@@ -23,7 +23,7 @@ export const status = defineCommand({
   },
 })
 
-function textOf({ database, log, tables, troubles, devices, mutations, servers }: DatabaseStatus, server: string | null): string {
+function textOf({ database, log, tables, troubles, withheld, devices, mutations, servers }: DatabaseStatus, server: string | null): string {
   const width = Math.max(10, ...Object.keys(tables).map((name) => name.length))
   const line = (name: string, value: string | number) => `${paint('dim', name.padEnd(width))}  ${value}`
   return `${[
@@ -38,6 +38,7 @@ function textOf({ database, log, tables, troubles, devices, mutations, servers }
     line('mutations', `${mutations.applied} applied, ${mutations.refused} refused`),
     '',
     ...Object.entries(tables).map(([name, rows]) => line(name, `${rows} rows`)),
+    ...withheld.map(({ table, key, bytes }) => line(table, paint('yellow', `${key} reaches no device: ${bytes} bytes`))),
     ...Object.entries(troubles).map(([name, trouble]) => line(name, paint('red', `cannot be served: ${trouble}`))),
   ].join('\n')}\n`
 }

@@ -1,11 +1,10 @@
 import type { DeviceId } from '@headwater/protocol'
-import type { Schema } from '@headwater/schema'
 import { limits } from '../limits.ts'
 import type { TailSession, Transaction } from '../ports.ts'
 import { readSummary, type Summary } from './large.ts'
 import { blankLogRow, type LogRow, readStep, readWhole } from './log.ts'
-import { nestedKeys, settleNested } from './nested.ts'
 import { type Encoders, type Net, netOf } from './net.ts'
+import { settle, unsettledKeys, type Withheld } from './settle.ts'
 import { type Snapshot, snapshotIn } from './snapshot.ts'
 import type { StreamKey } from './stream.ts'
 
@@ -42,17 +41,17 @@ export interface ReadAlong<Along> {
 }
 
 interface BatchDeps<Along> {
-  readonly schema: Schema
   readonly encoders: Encoders
   readonly along: ReadAlong<Along>
   /** What devices of this server listen to, now. */
   readonly listened: () => Iterable<StreamKey>
+  readonly onWithheld: (row: Withheld) => void
 }
 
 /** Most steps are one statement. Where more is needed from the same snapshot, the step is read again inside a transaction. */
 export async function readBatch<Along>(tail: TailSession, since: Snapshot, deps: BatchDeps<Along>): Promise<Reading<Along>> {
   const step = await readStep(tail, since, limits.stepRowsFirst)
-  if (step.isWhole && !deps.along.isNeeded(step.rows) && nestedKeys(step.rows).size === 0) {
+  if (step.isWhole && !deps.along.isNeeded(step.rows) && unsettledKeys(step.rows).size === 0) {
     return { ...step, ...sizeOf(step.rows), net: netOf(step.rows, deps.encoders), large: null, along: null }
   }
   return tail.read(async (transaction) => {
@@ -61,25 +60,24 @@ export async function readBatch<Along>(tail: TailSession, since: Snapshot, deps:
     // Not known: it was for the first reading.
     const common = { snapshot, isDurable: false }
     if (rows === null) return { ...common, ...(await readLarge(transaction, since, deps)) }
-    const along = deps.along.isNeeded(rows) ? await deps.along.read(transaction, rows) : null
     const net = netOf(rows, deps.encoders)
-    const changes = await settleNested(transaction, deps.schema, deps.encoders, nestedKeys(rows), net.changes)
+    const changes = await settle(transaction, deps, unsettledKeys(rows), net.changes, limits.stepBytesMax)
+    if (changes === null) return { ...common, ...(await readLarge(transaction, since, deps)) }
+    const along = deps.along.isNeeded(rows) ? await deps.along.read(transaction, rows) : null
     return { ...common, ...sizeOf(rows), rows, net: { ...net, changes }, large: null, along }
   })
 }
 
 const sizeOf = (rows: readonly LogRow[]) => ({ count: rows.length, sum: rows.reduce((total, row) => total + row.hash, 0n) })
 
-async function readLarge<Along>(
-  transaction: Transaction,
-  since: Snapshot,
-  { schema, encoders, along, listened }: BatchDeps<Along>,
-): Promise<Omit<Reading<Along>, 'snapshot' | 'isDurable'>> {
+async function readLarge<Along>(transaction: Transaction, since: Snapshot, deps: BatchDeps<Along>): Promise<Omit<Reading<Along>, 'snapshot' | 'isDurable'>> {
+  const { encoders, along, listened } = deps
   const { count, sum, rows, heavy, devices, ...summary } = await readSummary(transaction, encoders, since, listened())
   const unknown = changedSomehow(summary)
   const net = netOf(rows, encoders)
   const barriers = namesOf(summary.emptied, encoders)
-  const changes = await settleNested(transaction, schema, encoders, nestedKeys(rows), net.changes)
+  // What is told of rows in their tables was weighed with them.
+  const changes = (await settle(transaction, deps, unsettledKeys(rows), net.changes, limits.stepBytesMax)) ?? []
   return {
     count,
     sum,

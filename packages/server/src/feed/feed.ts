@@ -9,6 +9,7 @@ import { checkCursor, cursorOf, type Identity } from './cursor.ts'
 import type { LogRow } from './log.ts'
 import { encodersOf, type Net } from './net.ts'
 import { advance, positionOf, type Track, trackFrom } from './position.ts'
+import type { Withheld } from './settle.ts'
 import { type Snapshot, snapshotOf } from './snapshot.ts'
 import type { StreamKey } from './stream.ts'
 import { createSleeper, wakeChannel } from './wake.ts'
@@ -63,6 +64,8 @@ interface FeedDeps<Along> {
   readonly listened: () => Iterable<StreamKey>
   /** Whether a session's database is the one, before anything is read from it. */
   readonly check: (query: Query) => Promise<void>
+  /** Told of each row that is larger than any device could take, whenever it is met. */
+  readonly onWithheld: (row: Withheld) => void
   /** Trouble that the feed survives: it goes on by itself. */
   readonly onTrouble: (error: unknown) => void
 }

@@ -2,9 +2,12 @@
 // said, so that the rows themselves are loaded again.
 import { type DeviceId, deviceId } from '@headwater/protocol'
 import { limits } from '../limits.ts'
-import type { Transaction } from '../ports.ts'
+import type { SqlRow, Transaction } from '../ports.ts'
+import { tableName } from '../sql/name.ts'
+import { rowToArray, scopesOf } from '../sql/row.ts'
 import { bytesOf, type LogRow, logColumns, logRowOf, newSince, readStep, rowBytes, rowHash } from './log.ts'
-import { type Encoders, streamsOf } from './net.ts'
+import { type Encoder, type Encoders, streamsOf } from './net.ts'
+import { isAt } from './settle.ts'
 import type { Snapshot } from './snapshot.ts'
 import { type StreamKey, streamScope } from './stream.ts'
 
@@ -22,7 +25,7 @@ export interface Tail {
  */
 export async function readTail(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>, mayLoad = false): Promise<Tail> {
   const first = await readStep(transaction, since, limits.stepRowsFirst)
-  if (first.isWhole && bytesOf(first.rows) <= limits.toldBytesMax) return { rows: first.rows, heavy: new Set() }
+  if (first.isWhole && bytesOf(first.rows) <= limits.toldBytesMax && !first.rows.some(({ byKey }) => byKey)) return { rows: first.rows, heavy: new Set() }
   if (mayLoad && (await isFar(transaction, since))) return { rows: [], heavy: new Set(streams) }
   const { light, heavy } = divide(await weigh(transaction, encoders, since, streams))
   return { rows: await rowsOf(transaction, since, light, 'tb'), heavy: new Set(heavy) }
@@ -84,14 +87,19 @@ interface Weight {
 async function weigh(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>): Promise<ReadonlyMap<StreamKey, Weight>> {
   const asked = new Set(streams)
   const weights = new Map<StreamKey, Weight>()
-  const found = await transaction.query(weighSql, [since.text, scopesText(asked)])
-  for (const { table_name, scope, rows, bytes } of found) {
-    const encoder = encoders.get(String(table_name))
+  const add = (encoder: Encoder | undefined, { scope, rows, bytes }: SqlRow) => {
     for (const stream of encoder === undefined ? [] : streamsOf(encoder, [String(scope)])) {
       if (!asked.has(stream)) continue
       const weight = weights.get(stream) ?? { rows: 0, bytes: 0 }
       weights.set(stream, { rows: weight.rows + Number(rows), bytes: weight.bytes + Number(bytes) })
     }
+  }
+  const found = await transaction.query(weighSql, [since.text, scopesText(asked)])
+  for (const one of found) add(encoders.get(String(one.table_name)), one)
+  for (const name of new Set(found.filter(({ by_key }) => by_key === true).map(({ table_name }) => String(table_name)))) {
+    const encoder = encoders.get(name)
+    if (encoder === undefined) continue
+    for (const one of await transaction.query(weighTableSql(encoder), [since.text, scopesText(asked), name])) add(encoder, one)
   }
   return weights
 }
@@ -113,9 +121,15 @@ const scopesText = (streams: Iterable<StreamKey>) => JSON.stringify([...new Set(
 
 const isAsked = (scope: string) => `${scope} in (select asked.scope from json_array_elements_text($2::text::json) as asked(scope))`
 
-const weighSql = `select l.table_name, named.scope, count(*)::text as rows, sum(${rowBytes})::text as bytes
+const weighSql = `select l.table_name, named.scope, count(*)::text as rows, sum(${rowBytes})::text as bytes, bool_or(l.by_key) as by_key
   from headwater.log l cross join lateral unnest(l.scopes_before || l.scopes_after) as named(scope)
   where ${newSince('$1::text')} and ${isAsked('named.scope')} group by l.table_name, named.scope`
+
+/** What the rows of a table weigh that are not in the log. What no device could take is not told, and weighs nothing. */
+const weighTableSql = ({ definition, table }: Encoder) => `select named.scope, '0' as rows, sum(octet_length(r.row))::text as bytes
+  from (select ${scopesOf(definition, 't')} as scopes, ${rowToArray(definition, 't')} as row
+    from (select distinct l.key from headwater.log l where ${newSince('$1::text')} and l.table_name = $3 and l.by_key) k join ${tableName(table)} t on ${isAt(definition, 'k.key::json')} offset 0) r
+  cross join lateral unnest(r.scopes) as named(scope) where ${isAsked('named.scope')} and octet_length(r.row) <= ${limits.rowBytesMax} group by named.scope`
 
 /** All that happened to the rows of these streams, before and after they were in them as well; and the rows of the log that are of these kinds. */
 async function rowsOf(transaction: Transaction, since: Snapshot, streams: readonly StreamKey[], ops: string): Promise<readonly LogRow[]> {

@@ -17,6 +17,8 @@ export interface LogRow {
   /** For `u`, what changed; for `d`, the whole row. JSON objects by SQL names, as text. */
   readonly old: string | null
   readonly new: string | null
+  /** The row itself is not in `old` and `new`, but in its table. */
+  readonly byKey: boolean
   readonly depth: number
   readonly actor: string | null
   readonly at: string
@@ -34,6 +36,7 @@ export const blankLogRow: Omit<LogRow, 'op' | 'table'> = {
   after: [],
   old: null,
   new: null,
+  byKey: false,
   depth: 1,
   actor: null,
   at: '',
@@ -47,7 +50,7 @@ export const rowHash = 'hash_record_extended(row(l.seq, l.xid, l.at), 0)'
 export const rowBytes = 'coalesce(octet_length(l.key), 0) + coalesce(octet_length(l.new::text), 0) + coalesce(octet_length(l.old::text), 0)'
 
 export const logColumns = `l.seq::text as seq, l.xid::text as xid, l.table_name, l.op::text as op, l.key, array_to_json(l.scopes_before)::text as scopes_before,
-  array_to_json(l.scopes_after)::text as scopes_after, l.old::text as old, l.new::text as new, l.depth::text as depth, l.actor, l.session_user_name,
+  array_to_json(l.scopes_after)::text as scopes_after, l.old::text as old, l.new::text as new, l.by_key, l.depth::text as depth, l.actor, l.session_user_name,
   (extract(epoch from l.at) * 1000)::bigint::text as at, ${rowHash}::text as hash`
 
 /** What is new since a snapshot: the condition of POSTGRES.md, "Order". */
@@ -151,6 +154,7 @@ export function logRowOf(row: SqlRow): LogRow {
     after: scopesOf(row.scopes_after),
     old: textOf(row.old),
     new: textOf(row.new),
+    byKey: row.by_key === true,
     depth: Number(row.depth ?? 0),
     actor: textOf(row.actor),
     sessionUser: textOf(row.session_user_name),

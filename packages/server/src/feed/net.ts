@@ -19,9 +19,15 @@ export interface Change {
   readonly after: readonly StreamKey[]
   /** Places on the wire of the columns that have changed; null: any may have. */
   readonly changed: ReadonlySet<number> | null
-  /** The whole row after, as an encoded JSON array in the order of the schema's columns, as text; null: deleted. */
+  /** The whole row after, as an encoded JSON array in the order of the schema's columns, as text; null: deleted. `inItsTable`: to be settled. */
   readonly row: string | null
 }
+
+/** In the place of a row that the log does not have: see settle.ts. */
+export const inItsTable = ''
+
+/** Of changes that are not settled: what is not read any more has gone again, and what came after says so. */
+export const asGone = (change: Change): Change => (change.row === inItsTable ? { ...change, row: null, after: [] } : change)
 
 export interface OutcomeOf {
   readonly device: DeviceId
@@ -43,8 +49,10 @@ export interface Cleared {
 }
 
 /** How a logged row of a table becomes what devices get. */
-interface Encoder {
+export interface Encoder {
+  /** The name in the schema. */
   readonly table: string
+  readonly definition: TableDefinition
   /** SQL names of the columns on the wire, in order. */
   readonly columns: readonly string[]
   readonly loads: ReadonlyMap<string, LoadKind>
@@ -56,7 +64,7 @@ export function encodersOf(schema: Schema): Encoders {
   return new Map(
     Object.entries(schema.definitions).map(([table, definition]) => [
       snakeCase(table),
-      { table, columns: wireColumns(definition).map(snakeCase), loads: loadsOf(definition) },
+      { table, definition, columns: wireColumns(definition).map(snakeCase), loads: loadsOf(definition) },
     ]),
   )
 }
@@ -104,7 +112,7 @@ function add(changes: Map<string, Change>, row: LogRow, encoder: Encoder): void 
     before: earlier ? earlier.before : streamsOf(encoder, row.before),
     after: streamsOf(encoder, row.after),
     changed: earlier ? allOf(earlier.changed, changed) : changed,
-    row: row.new === null ? null : arrayOf(row.new, columns),
+    row: row.new === null ? null : row.byKey ? inItsTable : arrayOf(row.new, columns),
   })
 }
 

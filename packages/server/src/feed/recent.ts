@@ -6,9 +6,9 @@ import type { Transaction } from '../ports.ts'
 import type { Batch, Feed } from './feed.ts'
 import { createFingerprints, type Fingerprints } from './fingerprints.ts'
 import { readWhole, xidBack } from './log.ts'
-import { nestedKeys, settleNested } from './nested.ts'
 import { type Change, encodersOf, type Net, netOf } from './net.ts'
 import { both, idOf, restOf } from './rest.ts'
+import { settle, unsettledKeys, type Withheld } from './settle.ts'
 import { includes, isVisible, type Snapshot, snapshotBelow } from './snapshot.ts'
 import type { StreamKey } from './stream.ts'
 
@@ -32,6 +32,7 @@ interface RecentDeps {
   readonly schema: Schema
   /** About, in memory. */
   readonly bytesMax: number
+  readonly onWithheld: (row: Withheld) => void
 }
 
 /** What a feed remembers for those who come back. */
@@ -41,7 +42,7 @@ export function createMemory(deps: RecentDeps): { readonly recent: Recent; reado
   return { recent: createRecent(deps), fingerprints }
 }
 
-function createRecent({ feed, schema, bytesMax }: RecentDeps): Recent {
+function createRecent({ feed, schema, bytesMax, onWithheld }: RecentDeps): Recent {
   const encoders = encodersOf(schema)
   let batches: { readonly batch: Held; readonly bytes: number }[] = []
   let bytes = 0
@@ -82,7 +83,8 @@ function createRecent({ feed, schema, bytesMax }: RecentDeps): Recent {
     if (rows === null) return
     const before = rows.filter(({ xid }) => isVisible(xid, end))
     const net = netOf(before, encoders)
-    const changes = await settleNested(transaction, schema, encoders, nestedKeys(before), net.changes)
+    const changes = await settle(transaction, { encoders, onWithheld }, unsettledKeys(before), net.changes, bytesMax)
+    if (changes === null) return
     const batch = { ...net, changes, snapshot: end, rows: before }
     if (net.barriers.size > 0 || from !== end || bytes + bytesOf(batch) > bytesMax) return
     hold(batch, 'unshift')

@@ -1,5 +1,5 @@
 import type { Batch } from './feed.ts'
-import { allOf, type Change, type Encoders, type Net, netOf } from './net.ts'
+import { allOf, asGone, type Change, type Encoders, type Net, netOf } from './net.ts'
 
 type Part = Pick<Net, 'changes' | 'cleared'>
 
@@ -17,7 +17,7 @@ export function restOf(batch: Part & Pick<Batch<unknown>, 'rows'>, isAsked: (one
     cleared,
     changes: changes.map((change) => {
       const end = inTheEnd.get(idOf(change))
-      return end ? { ...change, row: end.row, after: end.after, changed: null } : change
+      return end ? { ...change, row: end.row, after: end.after, changed: null } : asGone(change)
     }),
   }
 }

@@ -30,6 +30,9 @@ export interface Shape {
   readonly named: readonly string[]
 }
 
+/** Names of tables in the schema of which the log has keys in the place of rows. */
+export type CaptureKinds = Readonly<Record<string, 'keys' | undefined>>
+
 /** A table that is to be captured. */
 export interface Wanted {
   readonly name: string
@@ -40,20 +43,22 @@ export interface Wanted {
 }
 
 /** Tables of the schema, and those that only grants read. */
-export function wantedOf(schema: Schema, relations: readonly Relation[]): readonly Wanted[] {
+export function wantedOf(schema: Schema, relations: readonly Relation[], kinds: CaptureKinds): readonly Wanted[] {
   const captured = new Set(Object.keys(schema.definitions).map(snakeCase))
   const reads = relations.flatMap((relation) => relation.reads)
   const dependencies = [...new Set(reads.map(({ table }) => table))].filter((name) => !captured.has(name))
   return [
-    ...Object.keys(schema.definitions).map((name) => wantedTable(schema, name, relations)),
+    ...Object.keys(schema.definitions).map((name) => wantedTable(schema, name, relations, kinds[name] ?? 'rows')),
     ...dependencies.map((name) => wantedDependency(name, relations)),
   ]
 }
 
-function wantedTable(schema: Schema, key: string, relations: readonly Relation[]): Wanted {
+function wantedTable(schema: Schema, key: string, relations: readonly Relation[], kind: 'rows' | 'keys'): Wanted {
   const [name, table] = [snakeCase(key), schema.definitions[key]]
   if (table === undefined) throw new Error(`no table ${key}`)
-  const read = new Set(relations.flatMap(({ reads }) => reads.filter((one) => one.table === name).flatMap(({ columns }) => columns)))
+  const reads = relations.flatMap((relation) => relation.reads.filter((one) => one.table === name))
+  const read = new Set(reads.flatMap((one) => one.columns))
+  const named = new Set(reads.flatMap((one) => [...one.user, ...one.key]))
   const columns = Object.fromEntries(Object.entries(table.columns).map(([column, definition]) => [snakeCase(column), storedType(definition)]))
   return {
     name,
@@ -64,7 +69,7 @@ function wantedTable(schema: Schema, key: string, relations: readonly Relation[]
       watched: [...read].filter((column) => !Object.hasOwn(columns, column)).sort(),
       named: [],
     },
-    capture: (found) => captureTable(key, table, read, found),
+    capture: (found) => captureTable(key, table, { read, named, kind }, found),
     misfit: (form) => misfitOf(name, table, form === null ? null : parseForm(form)),
   }
 }

@@ -7,7 +7,7 @@ import type { Clock, Database } from '../ports.ts'
 import type { Relation } from '../scopes/relation.ts'
 import { mendHint } from '../sql/capture.ts'
 import { literal, snakeCase } from '../sql/name.ts'
-import { covers, emptyForm, putCaptures, type Shape, wantedOf } from './captures.ts'
+import { type CaptureKinds, covers, emptyForm, putCaptures, type Shape, wantedOf } from './captures.ts'
 import { define } from './define.ts'
 
 export interface Drift {
@@ -22,12 +22,13 @@ interface DriftDeps {
   readonly database: Database
   readonly clock: Clock
   readonly schema: Schema
+  readonly capture: CaptureKinds
   readonly relations: readonly Relation[]
   readonly onTrouble: (error: unknown) => void
 }
 
-export function createDrift({ database, clock, schema, relations, onTrouble }: DriftDeps): Drift {
-  const wanted = wantedOf(schema, relations)
+export function createDrift({ database, clock, schema, capture, relations, onTrouble }: DriftDeps): Drift {
+  const wanted = wantedOf(schema, relations, capture)
   const names = JSON.stringify(wanted.map(({ name }) => name))
   const keys = new Map(Object.keys(schema.definitions).map((name) => [snakeCase(name), name]))
   // Shapes that serve, by the text that was judged.

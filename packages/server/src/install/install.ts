@@ -1,7 +1,6 @@
 // Puts the schema headwater, the app's tables and the capture of their changes in place. Run again, it changes nothing.
 import { createHash } from 'node:crypto'
 import { databaseId, HeadwaterError, historyId } from '@headwater/protocol'
-import type { Need, Schema } from '@headwater/schema'
 import type { Grants } from '../api.ts'
 import type { Identity } from '../feed/cursor.ts'
 import type { Database, SqlRow, Transaction } from '../ports.ts'
@@ -10,6 +9,7 @@ import { checkRoles } from '../scopes/roles.ts'
 import { captureDependency, captureTable, mendHint } from '../sql/capture.ts'
 import { constraintsOf, createTable } from '../sql/create.ts'
 import { putCaptures, wantedOf } from './captures.ts'
+import type { Declared } from './declare.ts'
 import { define, undoneIn } from './define.ts'
 import { migrateOwn, migrationFiles, newestMigration } from './own.ts'
 import { rightsFailure } from './rights.ts'
@@ -20,13 +20,6 @@ export interface Installed {
   readonly relations: readonly Relation[]
   /** The app's tables were made just now: nothing is in them. */
   readonly isNew: boolean
-}
-
-/** What the app has declared: the schema of devices, that of the server, and the roles that its rules name. */
-export interface Declared {
-  readonly schema: Schema
-  readonly serverSchema: Schema
-  readonly needs: readonly Need[]
 }
 
 /** Throws `schema` for a table that does not fit the schema, `grants` for grants that cannot be. Nothing of the app's tables has changed then. */
@@ -59,10 +52,10 @@ export interface Placed {
 }
 
 /** The capture of all tables that are there, as the declared needs it. */
-export async function putInPlace(transaction: Transaction, { schema, needs }: Declared, grants: Grants, options: PlaceOptions): Promise<Placed> {
+export async function putInPlace(transaction: Transaction, { schema, needs, capture }: Declared, grants: Grants, options: PlaceOptions): Promise<Placed> {
   const relations = await undoneIn(transaction, (inside) => readRelations(inside, schema, grants))
   await undoneIn(transaction, (inside) => checkRoles(inside, grants, needs))
-  const barriers = await putCaptures(transaction, wantedOf(schema, relations), { ...options, onMisfit: refuse })
+  const barriers = await putCaptures(transaction, wantedOf(schema, relations, capture), { ...options, onMisfit: refuse })
   return { relations, barriers }
 }
 
@@ -71,9 +64,13 @@ const refuse = (name: string, trouble: string) => {
 }
 
 /** Everything that a start would put in place, as one short text: two starts with the same form find each other's work done. */
-export function formOf({ serverSchema, schema, needs }: Declared, grants: Grants): string {
+export function formOf({ serverSchema, schema, needs, capture }: Declared, grants: Grants): string {
   const stored = Object.entries(serverSchema.definitions).map(([name, table]) => [createTable(name, table), constraintsOf(serverSchema, name)])
-  const captured = Object.entries(schema.definitions).map(([name, table]) => [name, table, captureTable(name, table, new Set(), unknownTable)])
+  const captured = Object.entries(schema.definitions).map(([name, table]) => [
+    name,
+    table,
+    captureTable(name, table, { read: new Set(), named: new Set(), kind: capture[name] ?? 'rows' }, unknownTable),
+  ])
   return createHash('sha256')
     .update(
       JSON.stringify(

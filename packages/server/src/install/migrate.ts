@@ -1,15 +1,14 @@
 // Brings a database to what an app declares: its numbered files, what is missing of its schema, and the capture of all of it, in one commit with
 // the barriers behind which devices load tables again.
 import { HeadwaterError } from '@headwater/protocol'
-import { checkAccess } from '@headwater/schema'
 import type { ServerOptions } from '../api.ts'
 import type { Database, Transaction } from '../ports.ts'
-import { sharedOf } from '../serverColumns.ts'
 import { mendHint } from '../sql/capture.ts'
 import { putBarriers } from './captures.ts'
+import { declaredOf } from './declare.ts'
 import { define } from './define.ts'
 import { type Destructive, destructiveIn, type MigrationFile, pendingOf, readMigrationFiles } from './files.ts'
-import { type Declared, formOf, putInPlace, remember } from './install.ts'
+import { formOf, putInPlace, remember } from './install.ts'
 import { migrateOwn } from './own.ts'
 import { missingOf } from './tables.ts'
 
@@ -40,11 +39,10 @@ export interface Migrated {
  */
 export async function migrate(
   database: Database,
-  { schema, access, grants }: Pick<ServerOptions, 'schema' | 'access' | 'grants'>,
+  { grants, ...app }: Pick<ServerOptions, 'schema' | 'access' | 'grants' | 'capture'>,
   { folder, isDryRun = false, mayDestroy = false, onStep = () => {} }: MigrateOptions = {},
 ): Promise<Migrated> {
-  const shared = sharedOf(schema)
-  const declared: Declared = { schema: shared, serverSchema: schema, needs: checkAccess(shared, access) }
+  const declared = declaredOf(app)
   const files = folder === undefined ? [] : readMigrationFiles(folder)
   await migrateOwn(database)
   const undo = new Undo()

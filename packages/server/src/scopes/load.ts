@@ -2,6 +2,7 @@
 import { type Json, scopeKind } from '@headwater/protocol'
 import { type ColumnDefinition, decodeValue, encodeValue, type Schema, type TableDefinition } from '@headwater/schema'
 import { type Held, type Places, wireColumns } from '../feed/columns.ts'
+import type { Withheld } from '../feed/settle.ts'
 import { type StreamKey, streamLoad, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Parameter, Transaction } from '../ports.ts'
@@ -25,11 +26,22 @@ export interface Piece {
   readonly place: Place
 }
 
+export interface LoadDeps {
+  readonly schema: Schema
+  readonly onWithheld: (row: Withheld) => void
+}
+
 /**
  * Hands out the rows of the held streams that come behind `from`, in the transaction's snapshot, until `onPiece` answers false. Answers where
- * it stopped, or null at the end. A row that several of the streams contain comes once for each set of columns that they show.
+ * it stopped, or null at the end. What no device could take is passed over, and reported. A row that several of the streams contain comes once for each set of columns that they show.
  */
-export async function loadRows(transaction: Transaction, schema: Schema, held: Held, from: Place, onPiece: (piece: Piece) => boolean): Promise<Place | null> {
+export async function loadRows(
+  transaction: Transaction,
+  { schema, onWithheld }: LoadDeps,
+  held: Held,
+  from: Place,
+  onPiece: (piece: Piece) => boolean,
+): Promise<Place | null> {
   let place = from
   let isStopped = false
   for (const [number, pass] of passesOf(schema, held).entries()) {
@@ -42,7 +54,9 @@ export async function loadRows(transaction: Transaction, schema: Schema, held: H
         count += rows.length
         isStopped = !inPieces(rows, (part) => {
           place = { pass: number, after: behind(pass, part.at(-1) ?? '[]') }
-          return onPiece({ table: pass.name, columns: pass.columns, rows: rowsIn(pass, part), place })
+          const sent = part.filter((text) => !isWithheld(text))
+          for (const text of sent.length < part.length ? part.filter(isWithheld) : []) onWithheld(withheldIn(pass, text))
+          return sent.length === 0 || onPiece({ table: pass.name, columns: pass.columns, rows: rowsIn(pass, sent), place })
         })
         return !isStopped
       })
@@ -142,14 +156,26 @@ function statementOf(pass: Pass, after: Place['after']): { readonly text: string
     const source = `$${parameters.push(JSON.stringify(Object.fromEntries(after.entries())))}::text::json`
     conditions.push(`(${columns}) > (${order.map((column, i) => fromJson(columnOf(table, column), source, String(i))).join(', ')})`)
   }
-  const text = `select ${textOf(pass)} from ${tableName(name)} t where ${conditions.join(' and ')} order by ${columns} limit ${limits.loadStatementRows}`
+  const text = `select ${textOf(pass)} from (select t.* from ${tableName(name)} t where ${conditions.join(' and ')} order by ${columns} limit ${limits.loadStatementRows}) t
+    cross join lateral (select ${rowToArray(table, 't', namesOf(pass))} as row offset 0) r`
   return { text, parameters }
 }
 
-/** The row, behind the place's values where it lacks one of them. No JSON of ours has a line feed. */
+/** The row, behind the place's values where it lacks one of them; of a row that is withheld these and its size, behind a mark. No JSON of ours has a line feed. */
 function textOf(pass: Pass): string {
-  const row = rowToArray(pass.table, 't', namesOf(pass))
-  return lacksOrder(pass) ? `${rowToArray(pass.table, 't', pass.order)} || chr(10) || ${row}` : row
+  const place = rowToArray(pass.table, 't', pass.order)
+  const whole = lacksOrder(pass) ? `${place} || chr(10) || r.row` : 'r.row'
+  return `case when octet_length(r.row) > ${limits.rowBytesMax} then '${withheldMark}' || ${place} || chr(10) || octet_length(r.row) else ${whole} end`
+}
+
+const withheldMark = '!'
+const isWithheld = (text: string) => text.startsWith(withheldMark)
+
+function withheldIn({ name, table, order }: Pass, text: string): Withheld {
+  // Our own statement made it.
+  const values = JSON.parse(text.slice(withheldMark.length, text.indexOf('\n'))) as readonly Json[]
+  const key = table.key.map((column) => values[order.indexOf(column)] ?? null)
+  return { table: name, key: JSON.stringify(key), bytes: Number(text.slice(text.indexOf('\n') + 1)) }
 }
 
 const namesOf = ({ table, columns }: Pass) => wireColumns(table).filter((_, place) => columns?.includes(place) ?? true)
@@ -157,9 +183,10 @@ const lacksOrder = (pass: Pass) => !pass.order.every((column) => namesOf(pass).i
 
 function behind(pass: Pass, text: string): readonly Json[] {
   const names = namesOf(pass)
+  const isPlace = lacksOrder(pass) || isWithheld(text)
   // Our own statement made it.
-  const values = JSON.parse(text.slice(0, lacksOrder(pass) ? text.indexOf('\n') : undefined)) as readonly Json[]
-  return lacksOrder(pass) ? values : pass.order.map((column) => values[names.indexOf(column)] ?? null)
+  const values = JSON.parse(text.slice(isWithheld(text) ? withheldMark.length : 0, isPlace ? text.indexOf('\n') : undefined)) as readonly Json[]
+  return isPlace ? values : pass.order.map((column) => values[names.indexOf(column)] ?? null)
 }
 
 const rowsIn = (pass: Pass, texts: readonly string[]) => (lacksOrder(pass) ? texts.map((text) => text.slice(text.indexOf('\n') + 1)) : texts).join(',')

@@ -1,12 +1,11 @@
 // The rows of a load, in turns: each a transaction of its own, so that neither a slow device nor a large scope keeps the database from others.
 // Invariant: between two turns, what the device has of the load is, with `missed`, what the snapshot of the last turn says of the rows up to the load's place.
 import { type Cursor, HeadwaterError } from '@headwater/protocol'
-import type { Schema } from '@headwater/schema'
 import type { Held } from '../feed/columns.ts'
 import type { Batch } from '../feed/feed.ts'
 import { readTail, type Tail } from '../feed/large.ts'
-import { nestedKeys, settleNested } from '../feed/nested.ts'
-import { type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { asGone, type Change, type Encoders, encodersOf, type Net, netOf } from '../feed/net.ts'
+import { settle, unsettledKeys, type Withheld } from '../feed/settle.ts'
 import { type Snapshot, snapshotIn } from '../feed/snapshot.ts'
 import type { StreamKey } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
@@ -42,7 +41,7 @@ export interface Load {
 export type Fetch = (load: Load, onEnd?: (transaction: Transaction, granted: Granted) => Promise<void>) => Promise<void>
 
 export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Transaction) => Promise<Granted>): Fetch {
-  const { schema, transmit, isFull } = deps
+  const { schema, transmit, isFull, onWithheld } = deps
   const encoders = encodersOf(schema)
 
   /** True: all of it was sent. */
@@ -62,7 +61,7 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
     if (load.missed.length === 0) load.cursor = cursor
     const markOf = marking(load, held)
     let bytes = 0
-    const stopped = await loadRows(transaction, schema, held, load.place, ({ table, columns, rows, place }) => {
+    const stopped = await loadRows(transaction, deps, held, load.place, ({ table, columns, rows, place }) => {
       transmit(loadFrame(load.number, table, columns, rows, markOf(place), load.total))
       bytes += rows.length
       return bytes < limits.loadTurnBytes && !isFull()
@@ -76,11 +75,11 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
   async function missedSince(transaction: Transaction, held: Held, isContinued: boolean, since: Snapshot): Promise<readonly Net[]> {
     const tail = await readTail(transaction, encoders, since, held.keys())
     const { rows } = tail
-    const net = await settled(transaction, schema, encoders, tail)
+    const net = await settled(transaction, { encoders, onWithheld }, tail)
     const tables = tablesOf(schema, held)
     if (tail.heavy.size > 0 || [...net.barriers, ...net.cleared.map(({ table }) => table)].some((table) => tables.has(table))) throw changedAsAWhole()
     // On another connection some turns may have come after the cursor, and have shown what has gone again: it is in no net change.
-    const each = isContinued ? rows.map((row) => netOf([row], encoders)) : []
+    const each = isContinued ? rows.map((row) => netOf([row], encoders)).map((net) => ({ ...net, changes: net.changes.map(asGone) })) : []
     const isConcerned = ({ before, after }: Change) => [...before, ...after].some((stream) => held.has(stream))
     return [...each, net].map((part) => ({ ...part, changes: part.changes.filter(isConcerned) })).filter(({ changes }) => changes.length > 0)
   }
@@ -107,9 +106,15 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
 }
 
 /** What is net of it, in the transaction's own snapshot. */
-export async function settled(transaction: Transaction, schema: Schema, encoders: Encoders, { rows }: Tail): Promise<Net> {
-  const net = netOf(rows, encoders)
-  return { ...net, changes: await settleNested(transaction, schema, encoders, nestedKeys(rows), net.changes) }
+export async function settled(transaction: Transaction, deps: SettledDeps, { rows }: Tail): Promise<Net> {
+  const net = netOf(rows, deps.encoders)
+  const changes = await settle(transaction, deps, unsettledKeys(rows), net.changes, limits.stepBytesMax)
+  if (changes === null) throw changedAsAWhole()
+  return { ...net, changes }
+}
+export interface SettledDeps {
+  readonly encoders: Encoders
+  readonly onWithheld: (row: Withheld) => void
 }
 
 /** What does not fit the schema would be encoded wrongly. */

@@ -81,7 +81,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
   const { feed, schema, database, sets } = deps
   const { device, user } = holding
   const encoders = encodersOf(schema)
-  const app = { schema, encoders }
+  const app = { schema, encoders, onWithheld: deps.onWithheld }
   const underWay = new Set<Load>()
   const fetch = createFetch(deps, grantedIn)
   let loads = 0

@@ -1,11 +1,11 @@
 import type { Schema } from '@headwater/schema'
 import { readTail } from '../feed/large.ts'
-import type { Encoders, Net } from '../feed/net.ts'
+import type { Net } from '../feed/net.ts'
 import type { Snapshot } from '../feed/snapshot.ts'
 import type { StreamKey } from '../feed/stream.ts'
 import type { Transaction } from '../ports.ts'
 import { tablesIn } from '../scopes/load.ts'
-import { settled } from './fetch.ts'
+import { type SettledDeps, settled } from './fetch.ts'
 
 export interface Missed {
   readonly missed: Net
@@ -19,13 +19,13 @@ export interface Missed {
  */
 export async function missedSince(
   transaction: Transaction,
-  { schema, encoders }: { readonly schema: Schema; readonly encoders: Encoders },
+  { schema, ...deps }: { readonly schema: Schema } & SettledDeps,
   since: Snapshot,
   streams: ReadonlySet<StreamKey>,
   isLoading = false,
 ): Promise<Missed> {
-  const tail = await readTail(transaction, encoders, since, streams, true)
-  const net = await settled(transaction, schema, encoders, tail)
+  const tail = await readTail(transaction, deps.encoders, since, streams, true)
+  const net = await settled(transaction, deps, tail)
   if (net.barriers.size === 0 && tail.heavy.size === 0 && !isLoading) return { missed: net, stale: [] }
   const tables = new Set([...net.barriers, ...net.cleared.map(({ table }) => table)])
   const stale = [...streams].filter((stream) => tail.heavy.has(stream) || tablesIn(schema, stream).some((table) => tables.has(table)))

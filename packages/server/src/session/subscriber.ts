@@ -9,6 +9,7 @@ import type { Batch, Feed } from '../feed/feed.ts'
 import type { Fingerprints } from '../feed/fingerprints.ts'
 import type { OutcomeOf } from '../feed/net.ts'
 import type { Recent } from '../feed/recent.ts'
+import type { Withheld } from '../feed/settle.ts'
 import { type StreamKey, streamKey, streamScope } from '../feed/stream.ts'
 import { limits } from '../limits.ts'
 import type { Clock, Database } from '../ports.ts'
@@ -39,6 +40,8 @@ export interface SubscriberDeps {
   readonly identity: Identity
   readonly recent: Recent
   readonly fingerprints: Fingerprints
+  /** Told of each row that is larger than any device could take, whenever it is met. */
+  readonly onWithheld: (row: Withheld) => void
   /** Turns in which greetings and loads use the database. */
   readonly slots: Slots
   /** What this connection's checksums are keyed by. */

@@ -70,7 +70,7 @@ export function createVerifying(deps: SubscriberDeps, holding: Holding, loads: L
       since ??= await snapshotIn(transaction)
       refuseMisfits(tablesIn(schema, stream), deps.troubles())
       let bytes = 0
-      return loadRows(transaction, schema, new Map([[stream, set]]), from, ({ table, rows }) => {
+      return loadRows(transaction, deps, new Map([[stream, set]]), from, ({ table, rows }) => {
         // Our own SQL made them. Parsed and written again, a row has the form that the device gives it.
         for (const row of JSON.parse(`[${rows}]`) as readonly Json[]) {
           count++

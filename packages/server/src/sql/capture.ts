@@ -1,8 +1,9 @@
 // Invariant: every committed change of a captured table has its row in headwater.log, written in the same transaction. One
 // generated function per table: a generic one reads its table's columns anew for every row and costs a third more.
 import type { TableDefinition } from '@headwater/schema'
+import { limits } from '../limits.ts'
 import { columnName, columnOf, literal, quoted, snakeCase, tableName } from './name.ts'
-import { keyToArray, rowToObject, scopesOf } from './row.ts'
+import { keyToArray, objectOf, rowToObject, scopesOf } from './row.ts'
 import { toJson } from './value.ts'
 
 /** Two scripts, each of which puts its part in place when it is run again. The triggers alone lock the table. */
@@ -19,19 +20,29 @@ export interface FoundTable {
   readonly isOwned: boolean
 }
 
-/**
- * Of one table of the schema. `readByGrants` are SQL names of columns: of those that devices do not know, it is logged that they changed, and
- * not what is in them. A row whose columns have other types than those found is not captured wrongly, but refused.
- */
-export function captureTable(name: string, table: TableDefinition, readByGrants: ReadonlySet<string>, { types, isOwned }: FoundTable): Capture {
+/** What of a table of the schema its capture depends on, beside its columns. Names are SQL's. */
+export interface Capturing {
+  /** Columns that grants read: of those that devices do not know, it is logged that they changed, and not what is in them. */
+  readonly read: ReadonlySet<string>
+  /** Those of them by which the people are found whom a change concerns. */
+  readonly named: ReadonlySet<string>
+  /** Whether the log holds rows, or their keys alone: then they are read from their table, in the snapshot of the step. */
+  readonly kind: 'rows' | 'keys'
+}
+
+/** Of one table of the schema. A row whose columns have other types than those found is not captured wrongly, but refused. */
+export function captureTable(name: string, table: TableDefinition, capturing: Capturing, { types, isOwned }: FoundTable): Capture {
   const sqlName = snakeCase(name)
   const known = new Set(Object.keys(table.columns).map(snakeCase))
-  const watched = [...readByGrants].filter((column) => !known.has(column)).map(quoted)
+  const watched = [...capturing.read].filter((column) => !known.has(column)).map(quoted)
+  const images = imagesOf(sqlName, table, capturing)
   const routine = `
 create or replace function ${captureFunction(sqlName)}() returns trigger language plpgsql security definer
   set search_path = pg_catalog, pg_temp${hasFloats(table) ? ' set extra_float_digits = 1' : ''} as $capture$
 declare
   before_image text;
+  after_image text;
+  by_key boolean := ${capturing.kind === 'keys'};
 begin
   ${checkTable(sqlName)}
   if tg_op = 'TRUNCATE' then
@@ -40,27 +51,69 @@ begin
   end if;
   ${checkTypes(sqlName, table, types)}
   if tg_op = 'UPDATE' then${watched.length === 0 ? '' : watchedChange(sqlName, watched)}
-    before_image := ${changedColumns(table)};
+    before_image := ${images.changed};
     if before_image = '{}' then return null; end if;
-    if ${keyToArray(table, 'old')} = ${keyToArray(table, 'new')} then
-      insert into headwater.log (table_name, op, key, scopes_before, scopes_after, old, new)
-      values (${literal(sqlName)}, 'u', ${keyToArray(table, 'new')}, ${scopesOf(table, 'old')}, ${scopesOf(table, 'new')}, before_image::json, (${rowToObject(table, 'new')})::json);
+  end if;
+  if tg_op <> 'DELETE' then
+    ${images.after}
+  end if;
+  if tg_op = 'UPDATE' then
+    if ${keyToArray(table, 'old')} = ${keyToArray(table, 'new')} then${images.shortened}
+      insert into headwater.log (table_name, op, key, scopes_before, scopes_after, old, new, by_key)
+      values (${literal(sqlName)}, 'u', ${keyToArray(table, 'new')}, ${scopesOf(table, 'old')}, ${scopesOf(table, 'new')}, before_image::json, after_image::json, by_key);
       return null;
     end if;
   end if;
   -- A changed key is a delete and an insert.
   if tg_op <> 'INSERT' then
+    ${images.before}
     insert into headwater.log (table_name, op, key, scopes_before, old)
-    values (${literal(sqlName)}, 'd', ${keyToArray(table, 'old')}, ${scopesOf(table, 'old')}, (${rowToObject(table, 'old')})::json);
+    values (${literal(sqlName)}, 'd', ${keyToArray(table, 'old')}, ${scopesOf(table, 'old')}, before_image::json);
   end if;
   if tg_op <> 'DELETE' then
-    insert into headwater.log (table_name, op, key, scopes_after, new)
-    values (${literal(sqlName)}, 'i', ${keyToArray(table, 'new')}, ${scopesOf(table, 'new')}, (${rowToObject(table, 'new')})::json);
+    insert into headwater.log (table_name, op, key, scopes_after, new, by_key)
+    values (${literal(sqlName)}, 'i', ${keyToArray(table, 'new')}, ${scopesOf(table, 'new')}, after_image::json, by_key);
   end if;
   return null;
 end $capture$;
 revoke all on function ${captureFunction(sqlName)}() from public;`
   return { routine, triggers: triggers(tableName(name), captureFunction(sqlName), isOwned) }
+}
+
+/**
+ * What is logged of a row, as statements and expressions. Of a row that no device could take, only what is logged where the log has keys: it is looked at
+ * again where it is read. A mutation that makes one is refused.
+ */
+function imagesOf(sqlName: string, table: TableDefinition, { named, kind }: Capturing) {
+  const bytesMax = limits.rowBytesMax + namesBytes(table)
+  const refuse = `if nullif(current_setting('headwater.mutation', true), '') is not null then
+        raise exception using errcode = 'HW001', constraint = 'too-large', message = ${literal(`A row of ${sqlName} would have more than ${limits.rowBytesMax} bytes.`)};
+      end if;`
+  const brief = (row: string) => objectOf(table, row, (column) => named.has(column))
+  if (kind === 'keys') {
+    const measured = `if nullif(current_setting('headwater.mutation', true), '') is not null and octet_length(${rowToObject(table, 'new')}) > ${bytesMax} then
+      ${refuse}
+    end if;`
+    return {
+      changed: changedColumns(table, named),
+      after: `after_image := ${brief('new')};\n    ${measured}`,
+      shortened: '',
+      before: `before_image := ${brief('old')};`,
+    }
+  }
+  return {
+    changed: changedColumns(table, null),
+    after: `after_image := ${rowToObject(table, 'new')};
+    if octet_length(after_image) > ${bytesMax} then
+      ${refuse}
+      after_image := ${brief('new')};
+      by_key := true;
+    end if;`,
+    shortened: `
+      if octet_length(before_image) > ${bytesMax} then before_image := ${changedColumns(table, named)}; end if;`,
+    before: `before_image := ${rowToObject(table, 'old')};
+    if octet_length(before_image) > ${bytesMax} then before_image := ${brief('old')}; end if;`,
+  }
 }
 
 /**
@@ -180,14 +233,21 @@ const wakeTrigger = (table: string, isOwned: boolean) =>
 const trigger = (name: string, table: string, events: string, action: string, isOwned: boolean) =>
   `create or replace trigger "${name}" after ${events} on ${table} for each ${action};${isOwned ? `\nalter table ${table} enable always trigger "${name}";` : ''}`
 
-/** A JSON object of the old values of what changed, as text. */
-function changedColumns(table: TableDefinition): string {
+/** A JSON object of the old values of what changed, as text; with `named`, of other columns only their names. */
+function changedColumns(table: TableDefinition, named: ReadonlySet<string> | null): string {
   const parts = Object.entries(table.columns).map(([name, column]) => {
     const sqlName = columnName(name)
-    return `case when old.${sqlName} is distinct from new.${sqlName} then ${literal(`,"${snakeCase(name)}":`)} || ${toJson(column, `old.${sqlName}`)} else '' end`
+    const value =
+      named === null || named.has(snakeCase(name))
+        ? `${literal(`,"${snakeCase(name)}":`)} || ${toJson(column, `old.${sqlName}`)}`
+        : literal(`,"${snakeCase(name)}":null`)
+    return `case when old.${sqlName} is distinct from new.${sqlName} then ${value} else '' end`
   })
   return `'{' || substr(${parts.join(' || ')}, 2) || '}'`
 }
+
+/** What the object of a row has more than the array that devices get. */
+const namesBytes = (table: TableDefinition) => Object.keys(table.columns).reduce((sum, name) => sum + Buffer.byteLength(snakeCase(name)) + 3, 0)
 
 const hasFloats = (table: TableDefinition) =>
   Object.keys(table.columns).some((name) => {

@@ -9,10 +9,14 @@ export const rowToArray = (table: TableDefinition, row: string, columns: readonl
   `'[' || ${columns.map((name) => toJson(columnOf(table, name), `${row}.${columnName(name)}`)).join(` || ',' || `)} || ']'`
 
 /** The whole row as a JSON object by SQL names, as the log keeps it. */
-export const rowToObject = (table: TableDefinition, row: string): string =>
-  `'{' || ${Object.entries(table.columns)
-    .map(([name, column]) => `${literal(`"${snakeCase(name)}":`)} || ${toJson(column, `${row}.${columnName(name)}`)}`)
-    .join(` || ',' || `)} || '}'`
+export const rowToObject = (table: TableDefinition, row: string): string => objectOf(table, row, () => true)
+
+/** The same of some columns, by SQL name. */
+export function objectOf(table: TableDefinition, row: string, isWanted: (column: string) => boolean): string {
+  const wanted = Object.entries(table.columns).filter(([name]) => isWanted(snakeCase(name)))
+  if (wanted.length === 0) return `'{}'`
+  return `'{' || ${wanted.map(([name, column]) => `${literal(`"${snakeCase(name)}":`)} || ${toJson(column, `${row}.${columnName(name)}`)}`).join(` || ',' || `)} || '}'`
+}
 
 /** The key as an encoded JSON array, as text: `["…"]`. */
 export const keyToArray = (table: TableDefinition, row: string): string =>

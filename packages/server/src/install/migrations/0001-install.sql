@@ -54,6 +54,8 @@ create table headwater.log (
   depth smallint default pg_trigger_depth(),
   -- True: written by tx.unchecked, which asks no access rule.
   unchecked boolean not null default coalesce(current_setting('headwater.unchecked', true) = 'on', false),
+  -- True: old and new have not the row, but the columns by which grants find whom it concerns. It is read from its table, in the snapshot of the step.
+  by_key boolean not null default false,
   at timestamptz not null default clock_timestamp(),
   primary key (xid, seq)
 )
@@ -207,6 +209,15 @@ create table headwater.servers (
   started_at timestamptz not null default now(),
   seen_at timestamptz not null default now(),
   devices int not null
+);
+
+-- Rows of captured tables that are larger than any device could take, and are not sent: as far as a server has met them.
+create table headwater.withheld (
+  table_name text not null,
+  key text not null,
+  bytes bigint not null,
+  at timestamptz not null default now(),
+  primary key (table_name, key)
 );
 
 -- What should not have happened and was withstood.
