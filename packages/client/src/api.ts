@@ -164,6 +164,8 @@ export interface Rows extends Pick<Map<string, AnyRow>, 'get' | 'has' | 'delete'
 /** Where confirmed rows lie: `packedRows()`. */
 export interface RowsOption {
   create(table: TableDefinition, report: (error: unknown) => void): Rows
+  /** Takes the place of the engine's store. `pending`: how many mutations are not confirmed. */
+  wrap<S>(store: S, pending: () => number, report: (error: unknown) => void): S
   /** Hears a record of the disk. False: it is not one of these. */
   hear(record: DiskRecord, tables: ReadonlyMap<string, { readonly rows: Rows }>): boolean
 }

@@ -61,7 +61,8 @@ export function createEngine(options: EngineOptions): Engine {
   const changes = createSubscribers(report)
   const follow = <T>(get: () => T): LiveValue<T> => ({ get, subscribe: changes.add })
   const shared = { ...options, clock, newId, report, onChange: refresh }
-  const store: Store = createStore({ ...shared, stateOf: (table) => sync.holds.stateOf(table) })
+  const wrap = options.rows?.wrap ?? ((one) => one)
+  const store: Store = wrap(createStore({ ...shared, stateOf: (table) => sync.holds.stateOf(table) }), () => outbox.pending(), report)
   const outbox = createOutbox({
     ...shared,
     store,
@@ -111,26 +112,25 @@ export function createEngine(options: EngineOptions): Engine {
     let disk: Disk | null = null
     let records: readonly DiskRecord[] = []
     try {
-      disk = await open()
-      records = await disk.read()
+      const opened = await open()
+      records = await opened.read()
       left = note?.read(name) ?? ''
+      disk = opened
     } catch (error) {
       // A device without a disk works in memory, and says that it does.
-      disk = null
       onTrouble(toError(error))
     }
     // What lies on the disk as well is heard once.
     const restored = restore(left ? [...records, left] : records, store, report, options.rows)
     const device = restored.isWhole && restored.heard.identity().device
-    const rows = async () => {
-      const welcome = () => sync.welcome() ?? restored.welcome
-      // A device that has met no server has nothing to write, and fetches nothing for it.
-      const { snapshotRecords } = welcome() ? await later() : { snapshotRecords: () => [] }
-      return () => snapshotRecords(store, welcome())
-    }
     const { eviction } = sync.holds
     const kept = () => [...outbox.records(), ...(eviction?.records() ?? [])]
-    if (disk) journal = createJournal({ open, onTrouble, outbox: kept, rows, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    const everything = async () => {
+      const welcome = () => sync.welcome() ?? restored.welcome
+      // A device that has met no server has nothing but its outbox, and fetches nothing for it.
+      return welcome() ? (await later()).everything(store, kept, welcome(), clock) : kept()
+    }
+    if (disk) journal = createJournal({ open, outbox: kept, onTrouble, everything, rowsHeld }, disk, { count: records.length, weight: restored.weight })
     eviction?.restore(records)
     // Queries know the rows before what is pending shows above them.
     store.startAnew()

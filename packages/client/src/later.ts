@@ -1,4 +1,4 @@
 // What few devices need, or none while somebody waits: a chunk of its own, fetched on need.
 export { dependantsOf, forkOf, retry } from './outbox/aftermath.ts'
-export { snapshotRecords } from './store/snapshot.ts'
+export { everything } from './store/snapshot.ts'
 export { createVerifying } from './sync/verify.ts'

@@ -27,8 +27,8 @@ export interface JournalDeps {
   readonly onTrouble: (error: HeadwaterError | null) => void
   /** The header and the whole outbox, as of now. */
   readonly outbox: () => readonly DiskRecord[]
-  /** What gives the rows as of when it is called. Rejects where that cannot be fetched. */
-  readonly rows: () => Promise<() => Iterable<DiskRecord>>
+  /** The same and the rows behind it, as of one moment after the call. Rejects where what gives that cannot be fetched. */
+  readonly everything: () => Promise<readonly DiskRecord[]>
   readonly rowsHeld: () => number
 }
 
@@ -98,9 +98,9 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
   }
 
   async function compactNow(): Promise<void> {
-    const rows = await deps.rows().catch(() => null)
+    const records = await deps.everything().catch(() => null)
     weight = 0
-    if (rows) await replace([...deps.outbox(), ...rows()])
+    if (records) await replace(records)
   }
 
   /** A disk that failed stays failed until it is opened again. If not everything fits any more, the outbox does. */
@@ -112,8 +112,7 @@ export function createJournal(deps: JournalDeps, opened: Disk, opening: { readon
     // What another has written meanwhile is not ours to replace.
     if (length > count) throw broken
     count = length
-    const rows = await deps.rows().catch(() => () => [])
-    await replace([...deps.outbox(), ...rows()]).catch(async () => {
+    await replace(await deps.everything().catch(deps.outbox)).catch(async () => {
       await replace(deps.outbox())
       hasRows = false
     })

@@ -21,7 +21,8 @@ export function createLookups(view: Pick<View, 'get' | 'each'>): Lookups {
     if (known) return known
     const keys = new Map<unknown, Keys>()
     view.each(table, (row, key) => add(keys, row[column], key))
-    byTable.set(table, columns.set(column, keys))
+    // Of no rows it is not kept: a load may put rows there by another way.
+    if (keys.size > 0) byTable.set(table, columns.set(column, keys))
     return keys
   }
 
@@ -30,8 +31,7 @@ export function createLookups(view: Pick<View, 'get' | 'each'>): Lookups {
       const keys = of(table, column)
       for (const value of values) {
         const found = keys.get(value) ?? []
-        if (typeof found === 'string') yield found
-        else yield* found
+        yield* typeof found === 'string' ? [found] : found
       }
     },
     follow: (table, rows) => {

@@ -1,8 +1,8 @@
 // Invariant: a row is made when it is first needed, with all of its page, and is the same object from then on until it changes. Before that it lies
 // in its page, none of whose rows was changed or made.
-import { assert, HeadwaterError, type Json } from '@headwater/protocol'
+import { assert, type Json } from '@headwater/protocol'
 import { decodeValue, fullOrder, isPlain, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
-import type { Rows, RowsOption } from '../api.ts'
+import type { Rows } from '../api.ts'
 import { keyOfRow, type Row } from './row.ts'
 
 /** Rows of one table that have the same columns, as they lie on the disk: of each column the values as JSON, so that one is read without the others. */
@@ -24,92 +24,84 @@ export interface PackedRows extends Rows {
   made(run: (row: Row, key: string) => void): void
   /** Takes in rows that are not among these. */
   add(page: Page): void
+  /** The rows of another, in the place of these, of which there are none. The other is not used any more. */
+  take(other: PackedRows): void
+  readonly state: PackedState
+}
+
+interface PackedState {
+  /** A row, or in which of the pages it lies. */
+  readonly byKey: Map<string, Row | number>
+  readonly pages: (Page | null)[]
+  /** The keys of pages before this one are in the map. */
+  keyed: number
 }
 
 export const isPacked = (rows: Rows): rows is PackedRows => 'pages' in rows
 
-/**
- * For stores of tens of thousands of rows and more: rows lie in memory as they lie on the disk, column by column, and are made when somebody needs them. A start reads
- * the columns that its first query names in `where` and `orderBy`, and what nobody asked for stays packed. Smaller stores gain nothing by it.
- *
- *     createClient({ schema, mutators, url: '/', user, rows: packedRows() })
- */
-export const packedRows = (): RowsOption => ({
-  create,
-  hear: (record, tables) => {
-    if (!record.startsWith('{"page":')) return false
-    // A record has several pages, between which is an empty line.
-    for (const one of record.split('\n\n')) {
-      const [head = '', ...texts] = one.split('\n')
-      const { page } = JSON.parse(head)
-      if (texts.length !== page.columns.length) throw new HeadwaterError('malformed', 'A page lacks columns.')
-      const rows = tables.get(page.table)?.rows
-      if (!rows) continue
-      assert(isPacked(rows), 'rows were made by the same option')
-      rows.add({ ...page, texts })
-    }
-    return true
-  },
-})
-
-function create(definition: TableDefinition, report: (error: unknown) => void): PackedRows {
-  // A row, or in which of the pages it lies.
-  const byKey = new Map<string, Row | number>()
-  const pages: (Page | null)[] = []
-  // The keys of pages before this one are in the map.
-  let keyed = 0
+/** No rows. What cannot be read of a page is reported when it is read. */
+export function createPackedRows(definition: TableDefinition, report: (error: unknown) => void): PackedRows {
+  let state: PackedState = { byKey: new Map(), pages: [], keyed: 0 }
   const read = (at: number, asked: readonly string[] | null, run: (row: Record<string, unknown>, key: string) => void) => {
-    const page = pages[at]
+    const page = state.pages[at]
     if (page) readPage(definition, page, asked, report, run)
   }
 
   function get(key: string): Row | undefined {
-    for (; keyed < pages.length; keyed++) read(keyed, [], (_, one) => byKey.set(one, keyed))
+    for (; state.keyed < state.pages.length; state.keyed++) read(state.keyed, [], (_, one) => state.byKey.set(one, state.keyed))
     return madeOf(key)
   }
 
   function madeOf(key: string): Row | undefined {
-    const row = byKey.get(key)
+    const row = state.byKey.get(key)
     if (typeof row !== 'number') return row
     // One that cannot be read is none.
-    byKey.delete(key)
+    state.byKey.delete(key)
     unpack(row)
     return madeOf(key)
   }
 
   function unpack(at: number): void {
-    read(at, null, (row, key) => byKey.set(key, row))
-    pages[at] = null
+    read(at, null, (row, key) => state.byKey.set(key, row))
+    state.pages[at] = null
   }
 
   function made(run: (row: Row, key: string) => void): void {
-    byKey.forEach((row, key) => {
+    state.byKey.forEach((row, key) => {
       if (typeof row !== 'number') run(row, key)
     })
   }
 
   return {
-    pages,
+    get state() {
+      return state
+    },
+    get pages() {
+      return state.pages
+    },
     made,
-    add: (page) => pages.push(page),
+    add: (page) => state.pages.push(page),
+    take: (other) => {
+      assert(sizeOf(state) === 0, 'rows that are there stay')
+      state = other.state
+    },
     get size() {
-      get('')
-      return byKey.size
+      return sizeOf(state)
     },
     get,
     has: (key) => get(key) !== undefined,
     set: (key, row) => {
       get(key)
-      byKey.set(key, row)
+      state.byKey.set(key, row)
     },
-    delete: (key) => get(key) !== undefined && byKey.delete(key),
+    delete: (key) => get(key) !== undefined && state.byKey.delete(key),
     keys: () => {
       get('')
-      return byKey.keys()
+      return state.byKey.keys()
     },
     forEach: (run, asked) => {
       const columns = asked && columnsAsked(definition, asked)
-      for (const at of pages.keys()) {
+      for (const at of state.pages.keys()) {
         const whole = (part: Row) => {
           unpack(at)
           return madeOf(keyOfRow(definition, part)) ?? part
@@ -126,6 +118,9 @@ function create(definition: TableDefinition, report: (error: unknown) => void): 
     },
   }
 }
+
+/** Finding out the keys of rows that lie packed would take as long as a query over them. */
+const sizeOf = ({ byKey, pages, keyed }: PackedState): number => pages.slice(keyed).reduce((size, page) => size + (page?.size ?? 0), byKey.size)
 
 /** What tells whether a row matches a query, and where it stands; undefined: all rows are wanted. */
 function columnsAsked(table: TableDefinition, { where, orderBy, limit }: QueryDefinition): readonly string[] | undefined {
