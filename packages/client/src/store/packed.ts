@@ -22,8 +22,8 @@ export interface PackedRows extends Rows {
   readonly pages: readonly (Page | null)[]
   /** The other rows. */
   made(run: (row: Row, key: string) => void): void
-  /** Takes in rows that are not among these. */
-  add(page: Page): void
+  /** Takes in rows that are not among these; with the keys of all rows before it and its own, in order, these are not looked for later. */
+  add(page: Page, keys?: readonly string[]): void
   /** The rows of another, in the place of these, of which there are none. The other is not used any more. */
   take(other: PackedRows): void
   readonly state: PackedState
@@ -80,7 +80,12 @@ export function createPackedRows(definition: TableDefinition, report: (error: un
       return state.pages
     },
     made,
-    add: (page) => state.pages.push(page),
+    add: (page, keys) => {
+      const at = state.pages.push(page) - 1
+      if (!keys) return
+      for (const key of keys) state.byKey.set(key, at)
+      state.keyed = at + 1
+    },
     take: (other) => {
       assert(sizeOf(state) === 0, 'rows that are there stay')
       state = other.state

@@ -109,12 +109,12 @@ export function packLoads(store: Store, pending: () => number, create: (table: T
 function packPiece({ rows, scopes }: Packing, { name, definition }: StoredTable, wire: readonly string[], tuples: readonly Tuple[]): boolean {
   const keyPlaces = definition.key.map((column) => wire.indexOf(column))
   const memberships = definition.memberships.map(({ kind, column, load }) => ({ kind, isEager: load === 'eager', at: wire.indexOf(column) }))
-  const { byKey } = rows.state
-  const before = byKey.size
+  const keys: string[] = []
   for (const tuple of tuples) {
     if (tuple.length !== wire.length || keyPlaces.some((at) => tuple[at] === undefined || typeof tuple[at] === 'object')) return false
-    // Its page is not known yet.
-    byKey.set(keyOfTuple(keyPlaces.map((at) => tuple[at] ?? null)), -1)
+    const key = keyOfTuple(keyPlaces.map((at) => tuple[at] ?? null))
+    if (rows.state.byKey.has(key)) return false
+    keys.push(key)
     const values = memberships.map(({ at }) => tuple[at] ?? null)
     const text = values.length === 1 ? String(values[0]) : JSON.stringify(values)
     if (!scopes.has(text))
@@ -123,10 +123,13 @@ function packPiece({ rows, scopes }: Packing, { name, definition }: StoredTable,
         memberships.flatMap(({ kind, isEager }, at) => (values[at] === null ? [] : [{ scope: scopeKey(kind, String(values[at])), isEager }])),
       )
   }
-  if (byKey.size !== before + tuples.length) return false
-  for (const page of pagesOf(name, wire, encodedOf(tuples, definition, wire))) rows.add(page)
-  // Its keys are found now, so that nobody waits for them later.
-  rows.has('')
+  if (new Set(keys).size !== keys.length) return false
+  let from = 0
+  // Rows with the same columns come out in their order.
+  for (const page of pagesOf(name, wire, encodedOf(tuples, definition, wire))) {
+    rows.add(page, keys.slice(from, from + page.size))
+    from += page.size
+  }
   return true
 }
 
