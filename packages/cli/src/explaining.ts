@@ -1,10 +1,11 @@
 import { type Config, type Explain, openExplain } from '@headwater/server'
+import { jsonArg } from './answer.ts'
 import { appArgs, appFolder, loadConfig, openFor } from './app.ts'
 
 /** Where the app is that is asked about, and how it is answered. */
 export const explainingArgs = {
   ...appArgs,
-  json: { type: 'boolean', description: 'JSON instead of text' },
+  ...jsonArg,
 } as const
 
 interface Given {

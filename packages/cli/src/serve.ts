@@ -16,6 +16,7 @@ import {
   seedOnce,
 } from '@headwater/server'
 import { register } from 'tsx/esm/api'
+import { answer, jsonArg } from './answer.ts'
 import { type AppFolder, appFolder, forgetRunning, loadConfig, saveRunning } from './app.ts'
 import { explain } from './explain.ts'
 import { pages } from './pages.ts'
@@ -30,10 +31,10 @@ export const devArgs = {
   data: { type: 'string', description: 'folder of an embedded or native database (default: .headwater in the app)' },
   port: { type: 'string', description: 'port of the app (default: 4800, or the next free one)' },
   database: { type: 'string', description: 'URL of a PostgreSQL, or native: one of its own (default: DATABASE_URL, or embedded in .headwater/)' },
-  sqlPort: { type: 'string', description: 'port for SQL clients of an embedded or native database (default: any free one)' },
+  'sql-port': { type: 'string', description: 'port for SQL clients of an embedded or native database (default: any free one)' },
   watch: { type: 'boolean', description: 'start again when the configuration, the schema or anything else that it loads has changed' },
   vite: { type: 'boolean', description: 'the pages from Vite’s own server, as they are edited; watches, too' },
-  json: { type: 'boolean', description: 'one line of JSON instead of text' },
+  ...jsonArg,
 } as const
 
 export interface DevArgs {
@@ -42,7 +43,7 @@ export interface DevArgs {
   readonly port?: string | undefined
   readonly host?: string | undefined
   readonly database?: string | undefined
-  readonly sqlPort?: string | undefined
+  readonly 'sql-port'?: string | undefined
   readonly json?: boolean | undefined
 }
 
@@ -64,7 +65,7 @@ interface Mode {
 }
 
 async function run(args: DevArgs, { isProduction, tell }: Mode & { readonly tell: (url: string) => void }): Promise<void> {
-  const [port, sqlPort] = [portOf(args.port), portOf(args.sqlPort) ?? 0]
+  const [port, sqlPort] = [portOf(args.port), portOf(args['sql-port']) ?? 0]
   const app = appFolder(args.app, args.data)
   const given = args.database ?? process.env.DATABASE_URL
   const [config, embedded] = await both(loadConfig(app), given === undefined ? openEarly(app) : null)
@@ -87,9 +88,7 @@ async function run(args: DevArgs, { isProduction, tell }: Mode & { readonly tell
     tell(url)
     const shown = shownOf(database, sql)
     const isBehindVite = process.env[watchedVariable] === 'vite'
-    process.stdout.write(
-      args.json ? `${JSON.stringify({ url, database: shown, kind: server.database.kind })}\n` : greeting(server, isBehindVite ? null : url, shown),
-    )
+    answer(args.json, { url, database: shown, kind: server.database.kind }, () => greeting(server, isBehindVite ? null : url, shown))
     await stopped()
   } finally {
     await gateway?.close()

@@ -1,6 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type Explained, type Part, type Reason, readKey } from '@headwater/server'
 import { defineCommand } from 'citty'
+import { answer } from '../answer.ts'
 import { explaining, explainingArgs } from '../explaining.ts'
 import { onLine, paint } from '../paint.ts'
 
@@ -23,11 +24,8 @@ export const can = defineCommand({
       throw new HeadwaterError('usage', 'Which row is not said.', `Give its key: headwater can ${args.user} ${args.verb} ${args.table} ID, or --key.`)
     const columns = args.columns?.split(',').map((column) => column.trim())
     const explained = await explaining(args, ({ can: ask }, schema) => ask(args.user, args.verb, args.table, readKey(schema, args.table, text), columns))
-    process.stdout.write(
-      args.json
-        ? `${JSON.stringify(explained, null, 2)}\n`
-        : textOf(explained, `${args.user} may${explained.allowed ? '' : ' not'} ${args.verb} ${args.table} ${text}`, args.user),
-    )
+    const sentence = `${args.user} may${explained.allowed ? '' : ' not'} ${args.verb} ${args.table} ${text}`
+    answer(args.json, explained, () => textOf(explained, sentence, args.user))
     process.exitCode = explained.allowed ? 0 : 1
   },
 })

@@ -1,4 +1,5 @@
 import { defineCommand } from 'citty'
+import { answer, jsonArg } from '../answer.ts'
 import { appArgs, appFolder } from '../app.ts'
 import { diagnose, type Finding } from '../diagnose.ts'
 import { onLine, paint } from '../paint.ts'
@@ -7,11 +8,11 @@ export const doctor = defineCommand({
   meta: { name: 'doctor', description: 'Looks for what is wrong with this machine, the app and its database, and says what to do. Exit code 1: something is.' },
   args: {
     ...appArgs,
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...jsonArg,
   },
   run: async ({ args }) => {
     const findings = await diagnose(appFolder(args.app, args.data), args.database)
-    process.stdout.write(args.json ? `${JSON.stringify(findings, null, 2)}\n` : `${findings.map(lineOf).join('\n')}\n`)
+    answer(args.json, findings, () => `${findings.map(lineOf).join('\n')}\n`)
     if (findings.some(({ state }) => state === 'bad')) process.exitCode = 1
   },
 })

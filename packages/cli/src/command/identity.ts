@@ -1,6 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { type Adopted, type Adoption, adoptDatabase, adoptions, type Database, type IdentityFound, identify } from '@headwater/server'
 import { defineCommand } from 'citty'
+import { answer, jsonArg } from '../answer.ts'
 import { type AppFolder, appArgs, appFolder, findRunning, loadConfig, openFor, type Running } from '../app.ts'
 import { paint } from '../paint.ts'
 
@@ -12,10 +13,10 @@ export const identity = defineCommand({
       type: 'string',
       description: 'same: moved, or the right one; copy: another one from now on; restore: taken back on purpose; failover: it lost its end',
     },
-    insteadOf: { type: 'string', description: 'the id of the database that stood there before, if this is another one' },
+    'instead-of': { type: 'string', description: 'the id of the database that stood there before, if this is another one' },
     state: { type: 'string', description: 'folder in which the server remembers (default: stateDirectory of the app, or .headwater)' },
     ...appArgs,
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...jsonArg,
   },
   run: async ({ args }) => {
     const wanted = wantedOf(args.action, args.as)
@@ -25,8 +26,8 @@ export const identity = defineCommand({
     try {
       // What a running server has found is its own to say; seen through it, the database has another place.
       const running = args.database === undefined ? await findRunning(app) : null
-      const answer = wanted === null ? await show(database, running ?? state, args.json === true) : await adopt(database, wanted, args)
-      process.stdout.write(answer)
+      if (wanted === null) await show(database, running ?? state, args.json)
+      else await adopt(database, wanted, args)
     } finally {
       await database.close()
     }
@@ -48,9 +49,9 @@ const stateOf = (app: AppFolder) =>
     () => app.own,
   )
 
-async function show(database: Database, at: string | Running, isJson: boolean): Promise<string> {
+async function show(database: Database, at: string | Running, asJson: boolean | undefined): Promise<void> {
   const found = await (typeof at === 'string' ? identify(database, at) : identifyRunning(database, at))
-  return isJson ? `${JSON.stringify(found, null, 2)}\n` : textOf(found)
+  answer(asJson, found, () => textOf(found))
 }
 
 async function identifyRunning(database: Database, { url }: Running): Promise<IdentityFound> {
@@ -82,10 +83,10 @@ function textOf({ database, history, place, before, finding }: IdentityFound): s
 async function adopt(
   database: Database,
   wanted: Adoption,
-  args: { readonly insteadOf?: string | undefined; readonly json?: boolean | undefined },
-): Promise<string> {
-  const adopted = await adoptDatabase(database, wanted, args.insteadOf ?? null)
-  return args.json ? `${JSON.stringify(adopted, null, 2)}\n` : `${meant[wanted](adopted)} Servers that wait go on within seconds; start those that ended.\n`
+  args: { readonly 'instead-of'?: string | undefined; readonly json?: boolean | undefined },
+): Promise<void> {
+  const adopted = await adoptDatabase(database, wanted, args['instead-of'] ?? null)
+  answer(args.json, adopted, () => `${meant[wanted](adopted)} Servers that wait go on within seconds; start those that ended.\n`)
 }
 
 const meant: Readonly<Record<Adoption, (adopted: Adopted) => string>> = {

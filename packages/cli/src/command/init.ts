@@ -1,5 +1,6 @@
 import { basename, relative, resolve } from 'node:path'
 import { defineCommand } from 'citty'
+import { answer, jsonArg } from '../answer.ts'
 import { initialise, type Made } from '../initialise.ts'
 import { paint } from '../paint.ts'
 
@@ -11,12 +12,12 @@ export const init = defineCommand({
   args: {
     folder: { type: 'positional', required: false, description: 'folder of the app, made if it is not there (default: this one)' },
     name: { type: 'string', description: 'name in package.json (default: that of the folder)' },
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...jsonArg,
   },
   run: async ({ args }) => {
     const folder = resolve(args.folder ?? '.')
     const made = await initialise(folder, args.name ?? basename(folder))
-    process.stdout.write(args.json ? `${JSON.stringify({ folder, ...made }, null, 2)}\n` : textOf(relative('.', folder), made))
+    answer(args.json, { folder, ...made }, () => textOf(relative('.', folder), made))
   },
 })
 

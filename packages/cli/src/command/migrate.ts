@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { HeadwaterError } from '@headwater/protocol'
 import { type Config, type Database, type Migrated, type MigrateOptions, migrate as migrateDatabase } from '@headwater/server'
 import { defineCommand } from 'citty'
+import { answer, jsonArg } from '../answer.ts'
 import { appArgs, appFolder, loadConfig, openFor } from '../app.ts'
 import { confirmArgs, isConfirmed } from '../confirm.ts'
 import { onLine, paint } from '../paint.ts'
@@ -14,7 +15,7 @@ export const migrate = defineCommand({
     folder: { type: 'string', description: 'folder of the numbered SQL files (default: migrations in the app)' },
     'dry-run': { type: 'boolean', description: 'print the SQL; it is run and undone, with the locks that it takes' },
     ...confirmArgs,
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...jsonArg,
   },
   run: async ({ args }) => {
     const app = appFolder(args.app, args.data)
@@ -25,7 +26,7 @@ export const migrate = defineCommand({
       const mayDestroy = await isConfirmed(database, args, null)
       const options = { folder: args.folder ?? join(app.folder, 'migrations'), isDryRun: args['dry-run'] === true, mayDestroy, onStep: progress }
       const migrated = await confirming(database, config, options, progress)
-      process.stdout.write(args.json ? `${JSON.stringify(migrated, null, 2)}\n` : textOf(migrated, options.isDryRun))
+      answer(args.json, migrated, () => textOf(migrated, options.isDryRun))
     } finally {
       progress(null)
       await database.close()

@@ -1,5 +1,6 @@
 import { type DatabaseStatus, readStatus } from '@headwater/server'
 import { defineCommand } from 'citty'
+import { answer, jsonArg } from '../answer.ts'
 import { appArgs, appFolder, findRunning, openFor } from '../app.ts'
 import { paint } from '../paint.ts'
 
@@ -7,7 +8,7 @@ export const status = defineCommand({
   meta: { name: 'status', description: 'Tells which database this is and what it holds.' },
   args: {
     ...appArgs,
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...jsonArg,
   },
   run: async ({ args }) => {
     const app = appFolder(args.app, args.data)
@@ -16,7 +17,7 @@ export const status = defineCommand({
     try {
       const found = await readStatus(database)
       const server = args.database === undefined ? (running?.url ?? null) : null
-      process.stdout.write(args.json ? `${JSON.stringify({ ...found, server }, null, 2)}\n` : textOf(found, server))
+      answer(args.json, { ...found, server }, () => textOf(found, server))
     } finally {
       await database.close()
     }

@@ -1,6 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { uninstall as uninstallFrom } from '@headwater/server'
 import { defineCommand } from 'citty'
+import { answer, jsonArg } from '../answer.ts'
 import { appArgs, appFolder, findRunning, openFor } from '../app.ts'
 import { confirmArgs, isConfirmed } from '../confirm.ts'
 import { paint } from '../paint.ts'
@@ -10,7 +11,7 @@ export const uninstall = defineCommand({
   args: {
     ...appArgs,
     ...confirmArgs,
-    json: { type: 'boolean', description: 'JSON instead of text' },
+    ...jsonArg,
   },
   run: async ({ args }) => {
     const app = appFolder(args.app, args.data)
@@ -22,7 +23,7 @@ export const uninstall = defineCommand({
       if (!(await isConfirmed(database, args, question)))
         throw new HeadwaterError('usage', 'Nobody has confirmed it.', 'Give --yes, or --confirm with the name of the database.')
       const done = await uninstallFrom(database)
-      process.stdout.write(args.json ? `${JSON.stringify(done)}\n` : `${paint('green', 'uninstalled')}  the tables stay: ${done.tables.join(', ')}\n`)
+      answer(args.json, done, () => `${paint('green', 'uninstalled')}  the tables stay: ${done.tables.join(', ')}\n`)
     } finally {
       await database.close()
     }

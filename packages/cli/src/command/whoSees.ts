@@ -1,6 +1,7 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { readKey, type Seer } from '@headwater/server'
 import { defineCommand } from 'citty'
+import { answer } from '../answer.ts'
 import { explaining, explainingArgs } from '../explaining.ts'
 import { onLine, paint } from '../paint.ts'
 
@@ -16,7 +17,7 @@ export const whoSees = defineCommand({
     const text = args.key ?? args.id
     if (text === undefined) throw new HeadwaterError('usage', 'Which row is not said.', `Give its key: headwater who-sees ${args.table} ID, or --key.`)
     const seers = await explaining(args, (explain, schema) => explain.whoSees(args.table, readKey(schema, args.table, text)))
-    process.stdout.write(args.json ? `${JSON.stringify(seers, null, 2)}\n` : textOf(seers))
+    answer(args.json, seers, () => textOf(seers))
   },
 })
 

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '@headwater/protocol'
 import { readServers } from '../operations/heartbeat.ts'
-import type { Database } from '../ports.ts'
+import type { Database, Transaction } from '../ports.ts'
 import { define } from './define.ts'
 import { dropCaptureRole } from './rights.ts'
 
@@ -19,15 +19,19 @@ export async function uninstall(database: Database): Promise<Uninstalled> {
   if (installed[0]?.present !== true)
     throw new HeadwaterError('not-installed', 'Headwater is not installed in this database.', 'Is it the right one? Give --database.')
   return define(database, async (transaction) => {
-    const servers = await readServers({ query: transaction.query })
-    if (servers.length > 0) {
-      const named = servers.map(({ host, pid }) => `${host} (process ${pid})`).join(', ')
-      throw new HeadwaterError('in-use', `Servers run on this database: ${named}.`, 'Stop them first. One that was killed is forgotten after 45 seconds.')
-    }
+    await refuseWhileServed(transaction)
     const rows = await transaction.query('select name from headwater.captures order by name')
     // The triggers go with their functions.
     await transaction.execute('drop schema headwater cascade')
     await transaction.execute(dropCaptureRole)
     return { tables: rows.map(({ name }) => String(name)) }
   })
+}
+
+/** Throws `in-use` while servers run on the database, as far as they said so. */
+export async function refuseWhileServed({ query }: Pick<Transaction, 'query'>): Promise<void> {
+  const servers = await readServers({ query })
+  if (servers.length === 0) return
+  const named = servers.map(({ host, pid }) => `${host} (process ${pid})`).join(', ')
+  throw new HeadwaterError('in-use', `Servers run on this database: ${named}.`, 'Stop them first. One that was killed is forgotten after 45 seconds.')
 }
