@@ -6,6 +6,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { findServer } from '../../packages/server/src/database/native/process.ts'
 import { type AppProcess, startApp } from '../harness/codecraft.ts'
+import { command } from '../harness/command.ts'
 import { native } from '../harness/databases.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -44,22 +45,22 @@ describe('the command line', () => {
     [['can', 'ada', 'update'], 'TABLE'],
     [['can', 'ada', 'update', 'projects', '--app', app], 'Which row'],
     [['who-sees', 'projects', '--app', app], 'Which row'],
-  ])('says what it does not understand, with exit code 2: %j', (args, message) => {
-    const ran = headwater(...args)
+  ])('says what it does not understand, with exit code 2: %j', async (args, message) => {
+    const ran = await command(...args)
     expect(ran).toMatchObject({ code: 2, out: '' })
     expect(ran.err).toContain(message)
   })
 
-  test('says what went wrong and what to do, with exit code 1, as text and as JSON', () => {
+  test('says what went wrong and what to do, with exit code 1, as text and as JSON', async () => {
     expect(headwater('status', '--app', app, '--data', join(data, 'none'))).toMatchObject({
       code: 1,
       err: expect.stringMatching(/There is no database[\s\S]*headwater dev/),
     })
-    expect(headwater('dev', '--app', data)).toMatchObject({ code: 1, err: expect.stringContaining('headwater.config.ts') })
-    const json = headwater('status', '--json', '--app', app, '--data', join(data, 'none'))
+    expect(await command('dev', '--app', data)).toMatchObject({ code: 1, err: expect.stringContaining('headwater.config.ts') })
+    const json = await command('status', '--json', '--app', app, '--data', join(data, 'none'))
     expect(JSON.parse(json.err)).toMatchObject({ error: { code: 'no-database', hint: expect.stringContaining('headwater dev') } })
-    expect(headwater('status', '--database', 'postgres://127.0.0.1:1/none')).toMatchObject({ code: 1, err: expect.not.stringContaining('\n    at ') })
-    expect(headwater('status', '--database', inject('nativeUrl'))).toMatchObject({ code: 1, err: expect.stringContaining('not installed') })
+    expect(await command('status', '--database', 'postgres://127.0.0.1:1/none')).toMatchObject({ code: 1, err: expect.not.stringContaining('\n    at ') })
+    expect(await command('status', '--database', inject('nativeUrl'))).toMatchObject({ code: 1, err: expect.stringContaining('not installed') })
   })
 })
 
