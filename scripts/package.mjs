@@ -57,8 +57,10 @@ if (at >= 0) {
   mkdirSync(target, { recursive: true })
   for (const { name } of packages) {
     const folder = join(root, 'packages', name)
+    const { name: called, description } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
     cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'))
+    writeFileSync(join(folder, 'README.md'), `# ${called}\n\n${description}\n\nPart of Headwater: one truth in PostgreSQL, an instant copy on every device.\n`)
     run('npm', ['pack', '--pack-destination', target], folder)
-    rmSync(join(folder, 'LICENSE'))
+    for (const added of ['LICENSE', 'README.md']) rmSync(join(folder, added))
   }
 }

@@ -22,6 +22,8 @@ const systemPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'], elsewhere: process.env.CHROMIUM },
   { name: 'postgresql-client', programs: ['psql'], elsewhere: undefined },
   { name: 'pgbouncer', programs: ['pgbouncer'], elsewhere: undefined },
+  // Starts a server of its own where it is installed: on machines of CI alone. Without, test/pg/deploy.test.ts has nothing to do.
+  ...(process.env.CI ? [{ name: 'nginx-light', programs: ['nginx'], elsewhere: undefined }] : []),
 ]
 
 /** Runs a program with its output on ours; resolves with its exit code, 1 if it could not be started or was killed. */

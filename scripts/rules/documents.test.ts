@@ -7,6 +7,7 @@ import { checkCodes } from './documents/codes.ts'
 import { checkLimits } from './documents/limits.ts'
 import { checkLinks } from './documents/links.ts'
 import { readPage, slugOf } from './documents/markdown.ts'
+import { checkPackages } from './documents/packages.ts'
 import type { Finding } from './finding.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -33,6 +34,10 @@ describe('links between documents', () => {
       [],
     )
     expect(found('[x](../../elsewhere.md)')).toEqual(['docs/a.md:1 a link to ../../elsewhere.md, which is not there'])
+  })
+
+  test('a file of the repository that a page names is there', () => {
+    expect(found('It is in `test/pg/none.test.ts` and in `test/pg/rules.test.ts`.')).toEqual(['docs/a.md:1 the file test/pg/none.test.ts, which is not there'])
   })
 
   test('anchors are those that GitHub makes', () => {
@@ -115,4 +120,23 @@ test('every page is on the site once, has a title, and llms.txt says what it is 
     expect(index).toMatch(new RegExp(`^- \\[${title.replace(/[.*+?^${'$'}{}()|[\\]\\\\]/g, '\\\\$&')}\\]\\(${link}\\.md\\): \\S`, 'm'))
   const full = llmsFull(groups)
   for (const { path } of pages) expect(full).toContain(`<!-- ${path} -->`)
+})
+
+test('a package that says something else of the repository, or leaves out what publishing needs, is found', () => {
+  const manifest = { license: 'Apache-2.0', repository: { url: 'git+https://example.org/x.git' }, engines: { node: '>=20' } }
+  const whole = {
+    ...{ ...manifest, description: 'A package for the test of a rule.', sideEffects: false, files: ['dist'] },
+    ...{ repository: { ...manifest.repository, directory: 'packages/x' }, publishConfig: { access: 'public', provenance: true } },
+  }
+  const found = (one: object) =>
+    checkPackages([
+      { path: 'package.json', text: JSON.stringify(manifest) },
+      { path: 'packages/x/package.json', text: JSON.stringify(one) },
+    ]).map(({ what }) => what)
+  expect(found(whole)).toEqual([])
+  expect(found({ ...whole, repository: { url: 'git+https://example.org/y.git', directory: 'packages/x' }, publishConfig: { access: 'public' } })).toEqual([
+    'repository.url',
+    'publishConfig.provenance',
+  ])
+  expect(found({})).toHaveLength(9)
 })

@@ -4,7 +4,8 @@ import type { SourceFile } from './finding.ts'
 
 /** What .gitignore leaves out, and what is not text. */
 const skippedFolders = new Set(['node_modules', 'dist', '.git', '.headwater', 'coverage', 'results'])
-const isText = (name: string) => /\.(ts|tsx|mjs|js|json|jsonc|md|css|html|sql|yml|yaml|svg|sh)$|^(\.npmrc|\.gitignore|LICENSE|run)$/.test(name)
+const isText = (name: string) =>
+  /\.(ts|tsx|mjs|js|json|jsonc|md|css|html|sql|yml|yaml|svg|sh|conf|service)$|^(\.npmrc|\.gitignore|LICENSE|run|Caddyfile|Containerfile)$/.test(name)
 
 /** Every text file below `root`, in a fixed order. */
 export function* sourceFiles(root: string, folder = ''): Generator<SourceFile> {

@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, openBrowser } from '../harness/codecraft.ts'
 
@@ -35,6 +37,30 @@ beforeAll(async () => {
   run(root, process.execPath, 'scripts/package.mjs', '--pack', join(folder, 'packed'))
 }, 240_000)
 afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+
+describe('packages as they are published', () => {
+  const tarballs = () => readdirSync(join(folder, 'packed')).map((name) => ({ name, bytes: readFileSync(join(folder, 'packed', name)) }))
+
+  test('publint has nothing to say, and every file that is named is in them', { timeout: 240_000 }, async () => {
+    expect(tarballs()).toHaveLength(readdirSync(join(root, 'packages')).length)
+    for (const { name, bytes } of tarballs()) {
+      const { messages } = await publint({ pack: { tarball: new Uint8Array(bytes).buffer }, level: 'suggestion' })
+      expect([name, messages]).toEqual([name, []])
+      const names = run(join(folder, 'packed'), 'tar', '-tzf', name).split('\n')
+      expect(names).toEqual(expect.arrayContaining(['package/LICENSE', 'package/README.md', 'package/package.json']))
+    }
+  })
+
+  test('their types are found by everybody who can load them', { timeout: 240_000 }, async () => {
+    for (const { name, bytes } of tarballs().filter(({ name }) => !name.startsWith('headwater-cli'))) {
+      const checked = await checkPackage(createPackageFromTarballData(new Uint8Array(bytes)))
+      // They are modules alone: what `require` of an older Node finds is not asked.
+      const wrong =
+        checked.types === false ? ['no types'] : checked.problems.filter((one) => !/^node1(0|6-cjs)$/.test('resolutionKind' in one ? one.resolutionKind : ''))
+      expect([name, wrong]).toEqual([name, []])
+    }
+  })
+})
 
 describe('headwater init', () => {
   let dev: ChildProcess | null = null

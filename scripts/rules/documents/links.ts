@@ -7,7 +7,7 @@ import { readPage } from './markdown.ts'
 /** Finds what `[text](target)` names and is not there. Addresses of other sites are not asked: a check that needs a network is none. */
 export function checkLinks(documents: readonly SourceFile[], root: string): readonly Finding[] {
   const slugsByPath = new Map(documents.map(({ path, text }) => [path, new Set(readPage(text).headings.map(({ slug }) => slug))]))
-  return documents.flatMap(({ path, text }) =>
+  const linked = documents.flatMap(({ path, text }) =>
     readPage(text).links.flatMap(({ target, line }) => {
       const what = problemOf(path, target)
       return what === null
@@ -15,6 +15,7 @@ export function checkLinks(documents: readonly SourceFile[], root: string): read
         : [{ path, line, what, why: 'Whoever follows it finds nothing: name the file relative to this one, and a heading that it has.' }]
     }),
   )
+  return [...linked, ...documents.filter(({ path }) => pages.test(path)).flatMap((page) => checkPaths(page, root))]
 
   function problemOf(path: string, target: string): string | null {
     if (/^(https?:|mailto:)/.test(target)) return null
@@ -29,4 +30,15 @@ export function checkLinks(documents: readonly SourceFile[], root: string): read
     if (anchor !== undefined && slugsByPath.get(linked)?.has(anchor) === false) return `a link to ${target}, where no heading has that name`
     return null
   }
+}
+
+const pages = /^(docs\/[^/]+\.md|README\.md)$/
+
+/** Files of the repository that a page names: `test/pg/rules.test.ts`. */
+function checkPaths({ path, text }: SourceFile, root: string): readonly Finding[] {
+  return text.split('\n').flatMap((content, at) =>
+    Array.from(content.matchAll(/`((?:test|packages|scripts|deploy|bench|examples)\/[\w./-]+)`/g), ([, named = '']) => named)
+      .filter((named) => !existsSync(join(root, named)) && !/\/(dist|\.headwater)(\/|$)/.test(named))
+      .map((named) => ({ path, line: at + 1, what: `the file ${named}, which is not there`, why: 'Name it as it is called now.' })),
+  )
 }
