@@ -146,8 +146,15 @@ function stepsOf(kind: Made['kind'], added: readonly string[]): readonly string[
   if (kind === 'new') return ['npm install', `npm run ${dev}`]
   return [
     'npm install',
-    'model/schema.ts: say what you store; model/access.ts: who may write it; headwater.config.ts: who holds what.',
-    'src/main.tsx: put <HeadwaterProvider client={openClient(person)}> around your app; components use the hooks of src/headwater.ts.',
+    'src/main.tsx: sign in, make the client once, beside createRoot, and put it around your app. For a first look:',
+    "  import { HeadwaterProvider } from '@headwater/react'",
+    "  import { openClient } from './headwater.ts'",
+    "  await fetch('/api/sign-in', { method: 'POST', body: JSON.stringify({ name: 'ada' }) })",
+    "  const client = openClient('ada')",
+    '  <HeadwaterProvider client={client}><App /></HeadwaterProvider>',
+    'src/App.tsx: read, with the hooks of src/headwater.ts:',
+    "  const { rows: lists } = useQuery((q) => q.lists.orderBy('title'))",
     `npm run ${dev}`,
+    'Then: model/schema.ts says what is stored, model/access.ts who may write it, headwater.config.ts who holds what, server/session.ts who somebody is.',
   ]
 }
