@@ -1,13 +1,30 @@
 // The pages of the documentation, in the order in which they are read. `npm run docs` and its site, llms.txt and the tests take them from here.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import groups from './pages.json' with { type: 'json' }
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Documents outside of docs/ that its pages link to, and what they are called on the site. */
-export const elsewhere = { 'CHANGELOG.md': 'changelog.md', 'packages/protocol/SPEC.md': 'protocol.md', 'bench/README.md': 'figures.md' }
+export const elsewhere = {
+  'CHANGELOG.md': 'changelog.md',
+  'packages/protocol/SPEC.md': 'protocol.md',
+  'bench/README.md': 'figures.md',
+  'CONTRIBUTING.md': 'contributing.md',
+}
+
+/** Where a link of a page leads on the site; null: to no page of it. Those between pages of one folder stay as they are. */
+export function siteLink(from: string, target: string): string | null {
+  if (/^(https?:|mailto:|#)/.test(target)) return target
+  const [file = '', anchor] = target.split('#', 2)
+  const path = posix.normalize(posix.join(posix.dirname(from), file))
+  const end = anchor === undefined ? '' : `#${anchor}`
+  const other = Object.entries(elsewhere).find(([one]) => one === path)?.[1]
+  if (other !== undefined) return `/${other.replace(/\.md$/, '')}${end}`
+  if (path.startsWith('docs/')) return path.endsWith('.md') ? `/${path.slice('docs/'.length, -'.md'.length)}${end}` : target
+  return null
+}
 
 export interface PageGroup {
   readonly text: string

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { llmsFull, llmsIndex } from '../../docs/site/llms.ts'
-import { pageGroups } from '../../docs/site/pages.ts'
+import { pageGroups, siteLink } from '../../docs/site/pages.ts'
 import { checkBlocks } from './documents/blocks.ts'
 import { checkCodes } from './documents/codes.ts'
 import { checkLimits } from './documents/limits.ts'
@@ -139,4 +139,16 @@ test('a package that says something else of the repository, or leaves out what p
     'publishConfig.provenance',
   ])
   expect(found({})).toHaveLength(9)
+})
+
+test('every link of a page on the site leads to a page of the site', () => {
+  const pages = pageGroups().flatMap(({ pages: some }) => some)
+  const links = new Set(pages.map(({ link }) => link))
+  const dead = pages.flatMap(({ path, text }) =>
+    readPage(text)
+      .links.map(({ target }) => ({ path, target, link: siteLink(path, target) }))
+      .filter(({ link }) => link === null || (link.startsWith('/') && !links.has(link.split('#', 1)[0] ?? '')))
+      .map(({ target }) => `${path} ${target}`),
+  )
+  expect(dead).toEqual([])
 })

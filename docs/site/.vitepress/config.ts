@@ -1,12 +1,12 @@
 // The site: every page of docs/ as it stands, with those few documents from elsewhere that they link to.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitepress'
 import { slugOf } from '../../../scripts/rules/documents/markdown.ts'
 import { sourceFiles } from '../../../scripts/rules/walk.ts'
 import { llmsFull, llmsIndex } from '../llms.ts'
-import { elsewhere, pageGroups, root } from '../pages.ts'
+import { elsewhere, pageGroups, root, siteLink } from '../pages.ts'
 
 const groups = pageGroups()
 const pages = new Set(['docs/index.md', ...groups.flatMap(({ pages }) => pages.map(({ path }) => path))])
@@ -38,7 +38,20 @@ export default defineConfig({
     // Pages lie outside of the folder that has these.
     resolve: { alias: [{ find: /^vue(\/server-renderer)?$/, replacement: fileURLToPath(new URL('../node_modules/vue$1', import.meta.url)) }] },
   },
-  markdown: { anchor: { slugify: slugOf } },
+  markdown: {
+    anchor: { slugify: slugOf },
+    config: (markdown) => {
+      markdown.core.ruler.push('links', ({ tokens, env }) => {
+        // A title is read apart, and has no place.
+        if (env.path === undefined) return
+        const from = relative(root, env.realPath ?? env.path).replaceAll('\\', '/')
+        for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+          const href = token.type === 'link_open' ? token.attrGet('href') : null
+          if (href !== null) token.attrSet('href', siteLink(from, href) ?? href)
+        }
+      })
+    },
+  },
   themeConfig: {
     logo: '/icon.svg',
     search: { provider: 'local' },
