@@ -22,6 +22,8 @@ export interface Made {
 const template = fileURLToPath(new URL('../template/', import.meta.url))
 
 const dependencies = {
+  // In production as well: `npm start` is its command.
+  '@headwater/cli': version,
   '@headwater/client': version,
   '@headwater/react': version,
   '@headwater/schema': version,
@@ -31,7 +33,6 @@ const dependencies = {
   zod: '4.6.7',
 }
 const devDependencies = {
-  '@headwater/cli': version,
   '@types/node': '20.19.43',
   '@types/react': '19.3.0',
   '@types/react-dom': '19.3.0',
