@@ -1,8 +1,13 @@
 import { decodeUp, encode, type Gathered, type Json, limits, type Presence, scopeKey } from '@headwater/protocol'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { diskName } from '../src/address.ts'
+import { chance as realChance } from '../src/browser.ts'
+import { createClient } from '../src/client.ts'
+import { createMemoryDisks } from '../src/disk/memory.ts'
 import { createPresence } from '../src/presence/presence.ts'
+import { createMemoryTabs } from '../src/tabs/memory.ts'
 import { createTrace } from '../src/trace/trace.ts'
-import { createFixture } from './fixture.ts'
+import { createFixture, mutators, schema } from './fixture.ts'
 
 const board = scopeKey('board', '1')
 
@@ -176,4 +181,88 @@ test('a trace tells of it where it is asked for, without what is said', async ()
   expect(trace.text()).toContain('1 are in a scope of board: +1 -0')
   expect(trace.text()).not.toContain('cannot be understood')
   expect(trace.text()).not.toContain('canary')
+})
+
+describe('tabs of one device', () => {
+  /** The first tab has the connection; each other has none, as long as it does not connect. */
+  async function tabs() {
+    const fixture = createFixture()
+    fixture.peer.options.presence = 'me'
+    const [memory, disks] = [createMemoryTabs(), createMemoryDisks({ isShared: true })]
+    const open = async (connects: boolean) => {
+      const [presence, tab] = [createPresence(), memory.open()]
+      const ports = presence.ports({ ...fixture.ports(), chance: realChance, tabs: tab, openDisk: disks.open })
+      if (connects) createClient({ schema, mutators, url: 'http://server/', user: 'ada', ports })
+      else await ports.openDisk(diskName('ada', 'http://server/'))
+      await fixture.clock.advance(100)
+      return { presence, tab, ports }
+    }
+    const told = async (of: Partial<Gathered>) => {
+      for (const { wire } of fixture.peer.sessions)
+        wire.send(encode({ type: 'presence', scope: board, granted: true, whole: true, count: 1, here: [], gone: [], ...of }))
+      await fixture.clock.advance(100)
+    }
+    return { ...fixture, open, told, last: () => saidIn(fixture.network.frames).at(-1) }
+  }
+  const bob = { id: 'b', user: 'bob', value: 1 }
+
+  test('a tab without a connection is heard by the one that has it, and sees who is there', async () => {
+    const { clock, open, told, last } = await tabs()
+    const [leader, follower] = [await open(true), await open(false)]
+    const theirs = follower.presence.scope('board', '1')
+    theirs.say('from the second tab')
+    await clock.advance(200)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'from the second tab' }])
+    await told({ here: [bob, { ...bob, id: 'me' }], count: 2 })
+    expect(theirs.get()).toEqual({ state: 'here', others: [bob], count: 2 })
+    // One more that uses the same scope finds it level.
+    const third = await open(false)
+    const more = third.presence.scope('board', '1')
+    await clock.advance(200)
+    expect(more.get()).toEqual(theirs.get())
+    // What was said last counts, whichever tab it was; and what is left counts when that one lets go.
+    leader.presence.scope('board', '1').say('from the first')
+    await clock.advance(200)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'from the first' }])
+    theirs.say('again')
+    await clock.advance(200)
+    theirs.release()
+    await clock.advance(200)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'from the first' }])
+  })
+
+  test('what a tab uses ends with the tab, however it ends', async () => {
+    const { clock, open, last } = await tabs()
+    await open(true)
+    const follower = await open(false)
+    follower.presence.scope('board', '1').say('here')
+    await clock.advance(200)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'here' }])
+    follower.tab.kill()
+    await clock.advance(200)
+    expect(last()).toEqual([{ scope: board, as: 'away', value: null }])
+  })
+
+  test('where the connection goes to another tab, all is said again there; until then who was here is shown for ten seconds', async () => {
+    const { clock, network, open, told, last } = await tabs()
+    const [leader, follower] = [await open(true), await open(false)]
+    const theirs = follower.presence.scope('board', '1')
+    theirs.say('here')
+    await clock.advance(200)
+    await told({ here: [bob] })
+    expect(theirs.get().others).toEqual([bob])
+    network.setOnline(false)
+    await clock.advance(200)
+    expect(theirs.get()).toMatchObject({ state: 'connecting', others: [bob] })
+    leader.tab.kill()
+    // The second tab connects by itself now, in vain at first.
+    createClient({ schema, mutators, url: 'http://server/', user: 'ada', ports: follower.ports })
+    await clock.advance(15_000)
+    expect(theirs.get()).toEqual({ state: 'connecting', others: [], count: 0 })
+    network.setOnline(true)
+    await clock.advance(60_000)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'here' }])
+    await told({ here: [bob] })
+    expect(theirs.get()).toMatchObject({ state: 'here', others: [bob] })
+  })
 })

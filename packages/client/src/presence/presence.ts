@@ -4,8 +4,9 @@
 import { decodeAside, type Gathered, HeadwaterError, type Json, limits, type ScopeKey, scopeKey, unstorable } from '@headwater/protocol'
 import type { LiveValue } from '../api.ts'
 import { browserPorts } from '../browser.ts'
-import type { OpenSocket, Ports } from '../ports.ts'
+import type { OpenSocket, Ports, Tabs } from '../ports.ts'
 import { createSubscribers } from '../store/subscribers.ts'
+import { createRelay, type Relay, type Use } from './relay.ts'
 
 /** Another connection to the server, and whose it is, as the server knows. A person may be here several times. */
 export interface Person {
@@ -80,10 +81,14 @@ export function createPresence(): Presence {
   let cancelSaying: (() => void) | null = null
   let cancelGrace = () => {}
   let timer: Ports['clock']['timer'] = () => () => {}
+  // Where the device has several tabs; and what those use that have no connection of their own.
+  let relay: Relay | null = null
+  const usesByTab = new Map<string, { readonly handle: object; readonly scopes: readonly ScopeKey[] }>()
 
   function changed(scope: ScopeKey): void {
-    // Without a connection all is told to the next one.
-    if (send === null) return void used(scope)
+    // Without a connection all is told to the next one, and to the tab that has one.
+    if (send === null) used(scope)
+    if (send === null && relay === null) return
     unsaid.add(scope)
     // What is said in one turn goes up together.
     cancelSaying ??= timer(0, tell)
@@ -102,27 +107,72 @@ export function createPresence(): Presence {
     if (unsaid.size === 0) return
     const says = [...unsaid].map(saidOf)
     unsaid.clear()
-    // Those that are left come first: no more than so many are held at a time.
-    const inOrder = says.toSorted((a, b) => Number(b.as === 'away') - Number(a.as === 'away'))
-    for (let at = 0; at < inOrder.length; at += limits.presenceScopesMax)
-      send?.(JSON.stringify({ type: 'presence', says: inOrder.slice(at, at + limits.presenceScopesMax) }))
+    if (send === null) return relay?.use(ownUses())
+    for (const frame of framesOf(says)) send(frame)
   }
+
+  const ownUses = (): readonly Use[] => [...knownByScope].map(([scope, known]) => ({ scope, value: lastOf(known) }))
 
   function saidOf(scope: ScopeKey) {
     const known = used(scope)
-    const said = [...(known?.handles.values() ?? [])].findLast((value) => value !== undefined)
+    const said = lastOf(known)
     return { scope, as: known === undefined ? 'away' : said === undefined ? 'watching' : 'here', value: said }
   }
 
   function show(known: Known, state: Gathering['state'], count: number): void {
-    known.shown = { state, others: [...known.people.values()].filter(({ id }) => id !== self), count }
+    tellOf(known, { state, others: [...known.people.values()].filter(({ id }) => id !== self), count })
+  }
+
+  function tellOf(known: Known, shown: Gathering): void {
+    known.shown = shown
     known.subscribers.run()
+    for (const [scope, one] of knownByScope) if (one === known && isUsedElsewhere(scope)) relay?.show(scope, shown)
+  }
+
+  const isUsedElsewhere = (scope: ScopeKey) => [...usesByTab.values()].some(({ scopes }) => scopes.includes(scope))
+
+  /** Of a tab without a connection: as if it were a use of this one. */
+  function follow(tab: string, uses: readonly Use[]): void {
+    const { handle, scopes } = usesByTab.get(tab) ?? { handle: {}, scopes: [] }
+    for (const scope of scopes) knownByScope.get(scope)?.handles.delete(handle)
+    // No more than one device may use, over all of its tabs.
+    const taken = send === null ? [] : uses.filter(({ scope }) => knownByScope.has(scope) || hasRoom())
+    for (const { scope, value } of taken) use(scope).handles.set(handle, value)
+    const now = taken.map(({ scope }) => scope)
+    if (now.length > 0) usesByTab.set(tab, { handle, scopes: now })
+    else usesByTab.delete(tab)
+    for (const scope of new Set([...scopes, ...now])) changed(scope)
+    for (const scope of now) relay?.show(scope, use(scope).shown)
+  }
+
+  function shownBy(scope: ScopeKey, gathering: Gathering): void {
+    const known = knownByScope.get(scope)
+    if (send !== null || known === undefined) return
+    if (gathering.state === 'connecting') fade()
+    else cancelGrace()
+    tellOf(known, gathering)
+  }
+
+  function openRelay(tabs: Tabs, name: string, tab: string): void {
+    relay ??= createRelay(tabs, name, tab, {
+      onUses: follow,
+      onAsked: () => send === null && knownByScope.size > 0 && relay?.use(ownUses()),
+      onShown: shownBy,
+    })
+    for (const scope of knownByScope.keys()) changed(scope)
+  }
+
+  function closeRelay(): void {
+    relay?.close()
+    relay = null
   }
 
   function greeted(id: string | null): void {
     isAbsent = id === null
     self = id ?? ''
     cancelGrace()
+    relay?.use([])
+    relay?.ask()
     for (const [scope, known] of knownByScope) {
       if (isAbsent) forget(known, 'absent')
       else changed(scope)
@@ -143,20 +193,27 @@ export function createPresence(): Presence {
     show(known, granted ? 'here' : 'denied', count)
   }
 
+  /** There is no connection, or the next one was not made either. */
   function lost(): void {
     send = null
+    const shown = [...knownByScope.values()].filter((known) => known.shown.state !== 'connecting')
+    for (const known of shown) tellOf(known, { ...known.shown, state: 'connecting' })
+    for (const tab of [...usesByTab.keys()]) follow(tab, [])
     for (const scope of unsaid) used(scope)
     unsaid.clear()
     cancelSaying?.()
     cancelSaying = null
+    if (shown.length > 0) fade()
+  }
+
+  function fade(): void {
     cancelGrace()
-    for (const known of knownByScope.values()) if (known.shown.state !== 'connecting') show(known, 'connecting', known.shown.count)
     cancelGrace = timer(graceMs, () => {
       for (const known of knownByScope.values()) forget(known, 'connecting')
     })
   }
 
-  const follow =
+  const between =
     (open: OpenSocket): OpenSocket =>
     (url, events) => {
       let isOver = false
@@ -190,7 +247,8 @@ export function createPresence(): Presence {
       function end(): void {
         if (isOver) return
         isOver = true
-        if (send === socket.send) lost()
+        // A tab that connects by itself has nobody who would do it in its place.
+        if (send === null || send === socket.send) lost()
       }
       return {
         ...socket,
@@ -201,10 +259,12 @@ export function createPresence(): Presence {
       }
     }
 
+  const hasRoom = () => [...knownByScope.values()].filter(({ handles }) => handles.size > 0).length < limits.presenceScopesMax
+
   function use(scope: ScopeKey): Known {
     const known = knownByScope.get(scope)
     if (known) return known
-    if ([...knownByScope.values()].filter(({ handles }) => handles.size > 0).length >= limits.presenceScopesMax)
+    if (!hasRoom())
       throw new HeadwaterError('presence', `Presence is used in ${limits.presenceScopesMax} scopes already.`, 'Release those that are not looked at.')
     const made: Known = {
       people: new Map(),
@@ -220,7 +280,14 @@ export function createPresence(): Presence {
     ports: (given = {}) => {
       const ports = { ...browserPorts(), ...given }
       timer = ports.clock.timer
-      return { ...ports, openSocket: follow(ports.openSocket) }
+      const { tabs, chance } = ports
+      // The name of the store is what the tabs have in common.
+      const openDisk: Ports['openDisk'] = async (name) => {
+        if (tabs) openRelay(tabs, name, Array.from(chance.bytes(8), (byte) => byte.toString(16)).join('.'))
+        const disk = await ports.openDisk(name)
+        return { ...disk, close: () => disk.close().finally(closeRelay) }
+      }
+      return { ...ports, openSocket: between(ports.openSocket), openDisk }
     },
     gathering: (kind, key) => knownByScope.get(scopeKey(kind, key))?.shown ?? nobody,
     scope: (kind, key) => {
@@ -259,4 +326,16 @@ function assertShort(value: Json): void {
   const { length } = JSON.stringify(value)
   if (length > limits.presenceLengthMax)
     throw new HeadwaterError('presence', `${length} characters of JSON are too many, ${limits.presenceLengthMax} are the most.`, 'Say less, or write a row.')
+}
+
+/** What is said with a scope: by the use that said something last. */
+const lastOf = (known: Known | undefined) => [...(known?.handles.values() ?? [])].findLast((value) => value !== undefined)
+
+/** Scopes that are left come first: no more than so many are held at a time. */
+function framesOf(says: readonly { readonly as: string }[]): readonly string[] {
+  const inOrder = says.toSorted((a, b) => Number(b.as === 'away') - Number(a.as === 'away'))
+  const frames: string[] = []
+  for (let at = 0; at < inOrder.length; at += limits.presenceScopesMax)
+    frames.push(JSON.stringify({ type: 'presence', says: inOrder.slice(at, at + limits.presenceScopesMax) }))
+  return frames
 }
