@@ -15,6 +15,8 @@ export interface Result<R> {
 /** A query whose result follows the store. */
 export interface LiveQuery<R> {
   result(): Result<R>
+  /** What was painted first, for as long as the page may still be hydrating: React's server snapshot. Absent: `result`. */
+  readonly first?: () => Result<R>
   /** Runs after each batch of changes that altered the result, at most once per batch. The answer unsubscribes; without subscribers the query costs nothing. */
   subscribe(run: () => void): () => void
 }
@@ -182,7 +184,8 @@ export type FirstPaint = <E extends PaintedEngine>(
 export interface PaintedEngine {
   readonly store: {
     live(definition: QueryDefinition): LiveQuery<AnyRow>
-    scopes(): { readonly granted: ReadonlySet<ScopeKey>; readonly held: ReadonlySet<ScopeKey>; readonly tag: string | null }
+    cursor(): string | null
+    scopes(): { readonly granted: ReadonlySet<ScopeKey>; readonly held: ReadonlySet<ScopeKey>; readonly tag: string | null; readonly more: boolean }
   }
   readonly outbox: { identity(): { readonly database: string | null } }
   readonly status: LiveValue<Status>

@@ -26,6 +26,7 @@ export type {
   WithRelated,
 } from './api.ts'
 export { createClient } from './client.ts'
+export { fromPage } from './paint/page.ts'
 export { type LastScreenOptions, lastScreen } from './paint/screen.ts'
 export type { Chance, Channel, Clock, Disk, DiskRecord, Network, OpenDisk, OpenSocket, Ports, Socket, SocketEvents, Tabs } from './ports.ts'
 export { createPresence, type Gathering, type Person, type Presence, type PresenceHandle } from './presence/presence.ts'

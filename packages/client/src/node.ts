@@ -30,6 +30,19 @@ export function nodePorts({ directory, WebSocket = globalThis.WebSocket, fetch =
   }
 }
 
+/** The ports of a client that only renders a page on a server: it reaches no disk and no network, and nothing of it stays when the page is made. */
+export function pagePorts(): Ports {
+  return {
+    clock,
+    chance,
+    openSocket: () => ({ send: () => {}, close: () => {} }),
+    network: { isOnline: () => false, onChange: () => () => {} },
+    note: undefined,
+    // It never starts.
+    openDisk: () => new Promise(() => {}),
+  }
+}
+
 const poolBytes = 4_096
 
 /** Random bytes from a pool: asking the system each time would be a third of what a mutation costs a device. None is handed out twice. */

@@ -38,8 +38,8 @@ export function createHooks<S extends Schema, M extends Mutators<S> = Record<nev
 
 /** Equal questions share one live query, so that a query built anew on each render is the same store to React. */
 function useLive<R>(query: Pick<Asking<R>, 'live'>): Result<R> {
-  const { subscribe, result } = query.live()
-  return useSyncExternalStore(subscribe, result, result)
+  const { subscribe, result, first = result } = query.live()
+  return useSyncExternalStore(subscribe, result, first)
 }
 
 const useLiveValue = <T>({ subscribe, get }: LiveValue<T>): T => useSyncExternalStore(subscribe, get, get)

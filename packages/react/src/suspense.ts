@@ -19,8 +19,8 @@ export function createSuspenseQuery<S extends Schema>(): UseSuspenseQuery<S> {
     // The provider above was given the client of this schema: an app has one.
     const { query } = useProvidedClient() as Client<S, Mutators<S>>
     const live = ask(query).live()
-    const { subscribe, result } = live
-    const shown = useSyncExternalStore(subscribe, result, result)
+    const { subscribe, result, first = result } = live
+    const shown = useSyncExternalStore(subscribe, result, first)
     // React waits for what is thrown here, and renders again.
     if (shown.state === 'loading') throw knownOf(live)
     return shown

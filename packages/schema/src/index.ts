@@ -41,6 +41,7 @@ export {
 export { eq, gt, gte, lt, lte, ne } from './comparing.ts'
 export { type ArgsOf, defineMutators, derivedId, type Mutator, type Mutators, mutator, type Reading, refuse, type Tx, type Writing } from './mutator.ts'
 export { compareText, compareValues, type Direction, type OrderBy } from './order.ts'
+export { type PageData, type PageQuery, pageHeaders, pageQueries, pageText } from './page.ts'
 export {
   type Conditions,
   compile,
@@ -57,7 +58,7 @@ export {
   type Test,
   type Where,
 } from './predicate.ts'
-export { compareRows, fullOrder, type Query, type QueryDefinition, queryOf } from './query.ts'
+export { compareRows, fullOrder, type Query, type QueryDefinition, queryOf, textOfQuery } from './query.ts'
 export { defineSchema, type Schema, type TableName, type Tables, tableOf } from './schema.ts'
 export { type StandardSchema, validate } from './standard.ts'
 export {

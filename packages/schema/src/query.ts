@@ -74,3 +74,12 @@ export function compareRows(
     return 0
   }
 }
+
+/** Two definitions that mean the same by their form have the same text. */
+export function textOfQuery(definition: QueryDefinition): string {
+  return JSON.stringify(definition, (_, value: unknown) => {
+    // A column has one type, so that a bigint's digits or a float's word cannot be taken for a text.
+    if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value)
+    return value instanceof Uint8Array ? value.join() : value
+  })
+}

@@ -1,7 +1,23 @@
 // The types of what an app's server code sees. No code.
 
 import type { Server as HttpServer } from 'node:http'
-import type { Access, ArgsOf, Key, Mutators, Query, Reading, Row, Schema, ServerInsert, ServerUpdate, StandardSchema, TableName, Tx } from '@headwater/schema'
+import type {
+  Access,
+  ArgsOf,
+  Key,
+  Mutators,
+  PageData,
+  Query,
+  QueryDefinition,
+  Reading,
+  Row,
+  Schema,
+  ServerInsert,
+  ServerUpdate,
+  StandardSchema,
+  TableName,
+  Tx,
+} from '@headwater/schema'
 import type { Explain } from './explain/answer.ts'
 import type { Finding } from './identity/judge.ts'
 import type { After, JobHandlers, JobLimits, Jobs } from './jobs/job.ts'
@@ -154,6 +170,11 @@ export interface Server {
   holders(kind: string, key: string): Promise<readonly Grant[]>
   /** What a person holds now, once per role, ordered by kind and key. */
   grantsOf(user: string): Promise<readonly Grant[]>
+  /**
+   * The answers to a page's queries (`pageQueries`), for a page that is made on the server for this person: by their grants, in one snapshot of the database, which the
+   * data names. A query without a limit gets 1,000 rows. Rejects with `query` for related rows and aggregates, `unavailable` for a table that is not served now.
+   */
+  page(user: string, queries: readonly { readonly text: string; readonly definition: QueryDefinition }[]): Promise<PageData>
   /** Why a person may write, or not, and who sees a row. */
   readonly explain: Explain
   /** The jobs of the database: those that wait and those that were set aside. */

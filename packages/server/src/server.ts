@@ -111,6 +111,7 @@ function serverOf(database: Database, life: Life, transport: Transport): Server 
     },
     holders: async (kind, key) => life.service().holders(kind, key),
     grantsOf: async (user) => life.service().grantsOf(user),
+    page: async (user, queries) => life.service().page(user, queries),
     get explain() {
       return life.service().explain
     },

@@ -22,6 +22,7 @@ import { namesOf } from './mutate/outcome.ts'
 import type { MutateDeps } from './mutate/run.ts'
 import type { Metrics } from './operations/measures.ts'
 import { createOperations } from './operations/operations.ts'
+import { readPage } from './page/read.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
 import { createExchange, noExchange } from './presence/exchange.ts'
 import { createPresence } from './presence/presence.ts'
@@ -32,7 +33,7 @@ import { createSessions } from './session/sessions.ts'
 import { createSlots } from './session/slots.ts'
 import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
 
-export interface Service extends Pick<Server, 'level' | 'holders' | 'grantsOf' | 'explain'> {
+export interface Service extends Pick<Server, 'level' | 'holders' | 'grantsOf' | 'explain' | 'page'> {
   readonly identity: Identity
   readonly isNew: boolean
   readonly feed: Pick<Feed<GrantsAlong>, 'isLive' | 'cursor' | 'reopen'>
@@ -70,8 +71,7 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
   const check: Parameters<Database['guard']>[0] = async (query) => {
     if (await keeper.checkTail(query)) database.guard(keeper.check)
   }
-  const withheld = createWithheld(deps)
-  const onWithheld = withheld.add
+  const { add: onWithheld, stop: stopWithheld } = createWithheld(deps)
   const feed: Feed<GrantsAlong> = createFeed({ ...deps, identity, along: regranting.along, listened: hub.streams, check, onWithheld })
   feed.onBatch(({ along }) => along && regranting.published(along))
   await feed.start()
@@ -139,6 +139,7 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     }),
     holders: (kind, key) => regranting.reader.holders(database, kind, key),
     grantsOf: (user) => regranting.reader.grantsOf(database, user),
+    page: (user, queries) => readPage({ ...mutating, identity, troubles: drift.troubles, reach: feed.reach }, user, queries),
     explain: createExplain({ database, schema, access, grants, relations }),
     end: async (code, message, hint) => {
       operations.drain()
@@ -150,7 +151,7 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
         http.close,
         worker.stop,
         pruner.stop,
-        withheld.stop,
+        stopWithheld,
         operations.stop,
         feed.stop,
       ]

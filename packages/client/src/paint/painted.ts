@@ -1,7 +1,6 @@
 // Invariant: until `end`, a query whose answer was given answers with that; from then on with the store. Who follows it hears of the change.
-import type { QueryDefinition } from '@headwater/schema'
+import { type QueryDefinition, textOfQuery } from '@headwater/schema'
 import type { LiveQuery, PaintedResult } from '../api.ts'
-import { textOf } from '../store/select.ts'
 import { createSubscribers } from '../store/subscribers.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -34,6 +33,8 @@ export function createPainted({ results, live, onFollowed }: PaintedDeps): Paint
     const first = () => (isOver ? undefined : results.get(text))
     return {
       result: () => first() ?? query.result(),
+      // What was painted stays for those parts of a page that are hydrated later.
+      first: () => results.get(text) ?? query.first?.() ?? query.result(),
       subscribe: (run) => {
         // What the store says meanwhile is told at the end.
         const stops = [query.subscribe(() => !first() && run()), ended.add(run)]
@@ -53,7 +54,7 @@ export function createPainted({ results, live, onFollowed }: PaintedDeps): Paint
   return {
     live: (definition) => {
       const query = live(definition)
-      const known = wrapped.get(query) ?? wrap(textOf(definition), query)
+      const known = wrapped.get(query) ?? wrap(textOfQuery(definition), query)
       wrapped.set(query, known)
       return known
     },

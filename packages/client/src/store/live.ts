@@ -1,6 +1,6 @@
 // Invariant: a live query equals the same query run from nothing, after every batch; its subscribers run at most once per batch,
 // after every query has followed. A batch costs those queries alone whose rows it can concern.
-import type { QueryDefinition, TableDefinition } from '@headwater/schema'
+import { type QueryDefinition, type TableDefinition, textOfQuery } from '@headwater/schema'
 import type { LiveQuery, Result, ResultState } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Batch } from './change.ts'
@@ -8,7 +8,7 @@ import type { View } from './layer.ts'
 import type { Plan, Sources } from './plan.ts'
 import { createRoutes, type Following } from './routes.ts'
 import type { Row } from './row.ts'
-import { questionOf, textOf } from './select.ts'
+import { questionOf } from './select.ts'
 import { createSubscribers } from './subscribers.ts'
 import { createWindow, type Window } from './window.ts'
 
@@ -123,7 +123,7 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       return window.shown()
     },
     live: (definition) => {
-      const text = textOf(definition)
+      const text = textOfQuery(definition)
       const known = shared.get(text)
       if (known) return known
       const query = create(text, definition)

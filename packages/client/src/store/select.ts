@@ -36,15 +36,6 @@ export function eachCandidate(view: View, { table, onlyKey, among }: Question, r
   if (row) run(row)
 }
 
-/** Two definitions that mean the same by their form have the same text. */
-export function textOf(definition: QueryDefinition): string {
-  return JSON.stringify(definition, (_, value: unknown) => {
-    // A column has one type, so that a bigint's digits or a float's word cannot be taken for a text.
-    if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value)
-    return value instanceof Uint8Array ? value.join() : value
-  })
-}
-
 function onlyKeyOf(table: TableDefinition, where: Predicate): string | null {
   const [column = ''] = table.key
   const value = table.key.length > 1 ? undefined : valueAsked(where, column)

@@ -194,7 +194,7 @@ function createReading(tables: ReadonlyMap<string, StoredTable>, report: (error:
   let taken = new Set<number>()
   const marked = () => staged.filter(({ mark }) => mark).at(-1)
   const assertNew = (load: number) => {
-    if (taken.has(load)) throw new HeadwaterError('malformed', 'This load is over.')
+    if (taken.has(load)) throw new HeadwaterError('malformed', 'It is over.')
   }
 
   function decode(name: string, tuples: readonly Tuple[], places: Places): readonly Row[] {

@@ -327,6 +327,6 @@ function phaseOf(phase: State['phase'], isShown: boolean): Status['phase'] {
 
 const otherDatabase: Problem = {
   code: 'other-database',
-  message: 'What is pending is of another database.',
-  hint: 'Sign out to drop it.',
+  message: 'Pending mutations are of another database.',
+  hint: 'Sign out drops it.',
 }
