@@ -120,8 +120,10 @@ function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
         .map(({ id }) => id),
     )
     const isThere = ({ id }: Made) => records.has(id) || aside.has(id)
-    const lost = device.made.filter((made) => made.state === 'saved' && !made.isGone && !isThere(made) && made.outcome?.type !== 'refused')
-    const undone = device.made.filter(({ id, outcome }) => outcome?.type === 'applied' && records.get(id)?.outcome !== 'applied' && !aside.has(id))
+    // What the database has lost is offered again by the disk that remembers it.
+    const kept = device.made.filter(({ isForgotten }) => !(rewound && isForgotten))
+    const lost = kept.filter((made) => made.state === 'saved' && !made.isGone && !isThere(made) && made.outcome?.type !== 'refused')
+    const undone = kept.filter(({ id, outcome }) => outcome?.type === 'applied' && records.get(id)?.outcome !== 'applied' && !aside.has(id))
     return [
       ...lost.map((made) => `${nameOf(made)} was saved, and is nowhere`),
       ...(rewound === 'restore' ? [] : undone.map((made) => `${nameOf(made)} was confirmed, and is ${records.get(made.id)?.outcome ?? 'nowhere'}`)),

@@ -21,8 +21,10 @@ export interface Made {
   readonly atMs: number
   state: 'made' | 'saved' | 'unsaved'
   outcome: Outcome | null
-  /** The disk that it was saved on was taken away. */
+  /** The disk that it was saved on was taken away before it was confirmed. */
   isGone: boolean
+  /** The disk that remembered it was taken away, before or after. */
+  isForgotten: boolean
 }
 
 export type Opened = Client<Schema, Mutators>
@@ -148,6 +150,10 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     points.disarm(owner)
   }
 
+  function forget(): void {
+    for (const one of made) Object.assign(one, { isForgotten: true, isGone: one.isGone || one.outcome === null })
+  }
+
   function act({ name: called, args }: Act): void {
     const opened = client
     if (!opened || owner.isFrozen) return
@@ -158,7 +164,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     const members = opened.mutate as unknown as Record<string, Record<string, (given: unknown) => PendingMutation> & ((given: unknown) => PendingMutation)>
     const pending = verb ? members[table]?.[verb]?.(args) : members[called]?.({ ...args, mark: { device: name, made: mark } })
     if (!pending) throw new Error(`There is no ${called}.`)
-    const one: Made = { id: pending.id, device: name, mark, name: called, atMs: time.now(), state: 'made', outcome: null, isGone: false }
+    const one: Made = { id: pending.id, device: name, mark, name: called, atMs: time.now(), state: 'made', outcome: null, isGone: false, isForgotten: false }
     made.push(one)
     pending.saved.then(
       () => {
@@ -230,7 +236,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
       end()
       disk.crash(part)
       if (what === 'kept') return
-      for (const one of made) if (one.outcome === null) one.isGone = true
+      forget()
       note = ''
       if (what === 'evicted') disk.evict()
       else void disk.putBack(older.at(-1) ?? [])
@@ -239,7 +245,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
       const closing = client
       if (!closing) return
       client = null
-      if (isWiped) for (const one of made) if (one.outcome === null) one.isGone = true
+      if (isWiped) forget()
       await (isWiped ? closing.wipe() : closing.close()).catch(deps.onTrouble)
       end()
     },

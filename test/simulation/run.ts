@@ -14,6 +14,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     /** This workload in every seed. */
     workload: { type: 'string' },
+    /** Ends with the first seed that something is found in. */
+    first: { type: 'boolean', default: false },
     /** Everything that happens, line by line. */
     trace: { type: 'boolean', default: false },
   },
@@ -25,8 +27,7 @@ const died = new Set<string>()
 const beganAt = realMs()
 const ground = await openGround()
 const from = Number(values.seed ?? values.from)
-const isOver = () =>
-  values.minutes && !values.seed ? realMs() - beganAt > Number(values.minutes) * 60_000 : totals.seeds >= (values.seed ? 1 : Number(values.seeds))
+const isOver = () => (values.first && totals.findings > 0) || (values.minutes && !values.seed ? realMs() - beganAt > Number(values.minutes) * 60_000 : totals.seeds >= (values.seed ? 1 : Number(values.seeds)))
 for (let seed = from; !isOver(); seed++) await tryOne(ground, seed)
 const seconds = (realMs() - beganAt) / 1_000
 say(
@@ -43,7 +44,7 @@ async function tryOne(on: Ground, seed: number): Promise<void> {
   count(report)
   if (values.trace) process.stdout.write(report.lines.join(''))
   // One in a hundred, and the first: the same seed is the same run.
-  if (totals.seeds % 100 !== 1) return
+  if (totals.seeds % 100 !== 1 || values.first) return
   const again = await runPlan(on, plan)
   if (again.trace === report.trace) totals.twice++
   else tell(seed, [{ checker: 'the same twice', text: `${report.trace} and then ${again.trace}`, atMs: 0 }])
@@ -61,7 +62,7 @@ function count(report: Report): void {
 function tell(seed: number, findings: readonly { readonly checker: string; readonly text: string; readonly atMs: number }[]): void {
   totals.findings += findings.length
   if (findings.length > 0) say(`seed ${seed}: ${findings.length} findings`)
-  for (const { checker, text, atMs } of findings.slice(0, 8)) say(`  ${checker}, at ${atMs} ms: ${text.slice(0, 500)}`)
+  for (const { checker, text, atMs } of findings.slice(0, 8)) say(`  ${checker}, at ${atMs} ms: ${text.slice(0, values.seed ? 100_000 : 500)}`)
 }
 
 function say(line: string): void {

@@ -48,8 +48,8 @@ export interface Report {
 export const startMs = Date.UTC(2026, 0, 1)
 /** Within this time after the faults have stopped every device is level: it tries again after half a minute at most. */
 const convergeMsMax = 30_000
-/** So long every device is given to get there from its last try, where it was told that nobody is served: it waits for all of that half minute. */
-const heldMsMore = 5_000
+/** Who was told that nobody is served waits for all of that half minute; where it then takes a new id, for a part of another one. */
+const heldMsMore = 35_000
 
 export async function openGround(): Promise<Ground> {
   let now = () => startMs

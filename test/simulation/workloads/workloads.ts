@@ -1,4 +1,6 @@
 // Every workload by its name.
+import { revocations } from './campaigns.ts'
+import { random } from './random.ts'
 import { counter, longText, set, transfers } from './small.ts'
 import type { Workload } from './workload.ts'
 
@@ -7,6 +9,8 @@ const made: Readonly<Record<string, (seed: number) => Workload>> = {
   counter,
   set,
   'long text': longText,
+  revocations,
+  random,
 }
 
 export const workloadNames: readonly string[] = Object.keys(made)

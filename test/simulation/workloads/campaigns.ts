@@ -1,0 +1,76 @@
+// Teams that people come into and leave, with campaigns on demand: what somebody may see changes all the time, and every text is one of its kind.
+import { defineMutators, defineSchema, holdersMayWrite, mutator, refuse, table, text, uuid } from '@headwater/schema'
+import { sql } from '@headwater/server'
+import { z } from 'zod'
+import { people } from './small.ts'
+import { leaveMark, mark, marks, type Workload } from './workload.ts'
+
+const teams = Array.from({ length: 3 }, (_, i) => `70000000-0000-4000-8000-00000000000${i}`)
+const campaigns = Array.from({ length: 6 }, (_, i) => `50000000-0000-4000-8000-00000000000${i}`)
+const roles = ['viewer', 'editor', 'owner']
+
+export function revocations(): Workload {
+  const schema = defineSchema({
+    marks,
+    members: table({ teamId: uuid(), userId: text(), role: text(), note: text() }).primaryKey('teamId', 'userId').in('team', 'teamId').in('user', 'userId'),
+    campaigns: table({ id: uuid().primaryKey(), teamId: uuid(), name: text(), budget: text() })
+      .in('team', 'teamId', { columns: { viewer: ['name'] } })
+      .in('campaign', 'id', { load: 'onDemand' }),
+    ads: table({ id: uuid().primaryKey(), campaignId: uuid(), line: text() }).in('campaign', 'campaignId', { load: 'onDemand' }),
+  })
+  const mutators = defineMutators(schema, {
+    rename: mutator(z.object({ mark, id: z.uuid(), name: z.string() }), async (tx, args) => {
+      const campaign = await tx.query.campaigns.where({ id: args.id }).first()
+      if (!campaign) refuse('absent', 'There is no such campaign.')
+      await tx.campaigns.update({ id: args.id, name: args.name })
+      await leaveMark(tx, args.mark)
+    }),
+    draft: mutator(z.object({ mark, campaignId: z.uuid(), line: z.string() }), async (tx, args) => {
+      await tx.ads.insert({ id: tx.id(), campaignId: args.campaignId, line: args.line })
+      await leaveMark(tx, args.mark)
+    }),
+  })
+  let texts = 0
+  const canary = () => `§${++texts}§`
+  return {
+    name: 'revocations',
+    schema,
+    mutators,
+    grants: {
+      user: sql`select id as "user", id as key, 'owner' as role from people`,
+      team: sql`select user_id as "user", team_id as key, role from members`,
+      campaign: sql`select m.user_id as "user", c.id as key, m.role from members m join campaigns c on c.team_id = m.team_id`,
+    },
+    isFixed: true,
+    access: holdersMayWrite(schema),
+    rows: [
+      ...campaigns.map((id, i) => ({
+        text: 'insert into campaigns (id, team_id, name, budget) values ($1::text::uuid, $2::text::uuid, $3, $4)',
+        parameters: [id, teams[i % teams.length] ?? '', canary(), canary()],
+      })),
+      ...people.map((person, i) => ({
+        text: 'insert into members (team_id, user_id, role, note) values ($1::text::uuid, $2, $3, $4)',
+        parameters: [teams[i % teams.length] ?? '', person, roles[i % roles.length] ?? '', canary()],
+      })),
+    ],
+    act: (random) => {
+      const id = random.pick(campaigns)
+      if (random.is(0.5)) return { name: 'rename', args: { id, name: canary() } }
+      if (random.is(0.7)) return { name: 'draft', args: { campaignId: id, line: canary() } }
+      return { name: 'ads.insert', args: { id: random.uuid(), campaignId: id, line: canary() } }
+    },
+    foreign: (random) => {
+      const [team, person] = [random.pick(teams), random.pick(people)]
+      const join = {
+        text: 'insert into members (team_id, user_id, role, note) values ($1::text::uuid, $2, $3, $4) on conflict (team_id, user_id) do update set role = excluded.role',
+        parameters: [team, person, random.pick(roles), canary()],
+      }
+      const leave = { text: 'delete from members where team_id = $1::text::uuid and user_id = $2', parameters: [team, person] }
+      const move = { text: 'update campaigns set team_id = $2::text::uuid where id = $1::text::uuid', parameters: [random.pick(campaigns), team] }
+      const spend = { text: 'update campaigns set budget = $2 where id = $1::text::uuid', parameters: [random.pick(campaigns), canary()] }
+      const strike = { text: 'delete from ads where campaign_id = $1::text::uuid', parameters: [random.pick(campaigns)] }
+      return random.some([join, leave, move, spend, strike], 0.4)
+    },
+    use: (random) => ({ kind: 'campaign', key: random.pick(campaigns) }),
+  }
+}
