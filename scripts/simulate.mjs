@@ -12,10 +12,29 @@ const folder = join(root, 'node_modules/.cache/headwater-simulation', String(pro
 const migrations = 'packages/server/src/install/migrations'
 const args = process.argv.slice(2)
 const children = new Set()
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => children.forEach((child) => child.kill(signal)))
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    for (const child of children) child.kill(signal)
+  })
+}
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-process.exitCode = args.includes('--mutants') ? await runMutants() : (await run(await bundle('run'), args, 'inherit')).code
+process.exitCode = args.includes('--mutants') ? await runMutants() : (await run(await bundle('run', planted()), given(), 'inherit')).code
+
+/** `--with NAME`: one planted bug, for looking at what it does. */
+function planted() {
+  const at = args.indexOf('--with')
+  return at < 0 ? null : mutants().find(({ name }) => name.includes(args[at + 1]))
+}
+
+function given() {
+  const at = args.indexOf('--with')
+  return at < 0 ? args : [...args.slice(0, at), ...args.slice(at + 2)]
+}
+
+function mutants() {
+  return JSON.parse(readFileSync(join(root, 'test/simulation/mutants.json'), 'utf8'))
+}
 
 /** One file in a folder of its own, with the migrations beside it, as the server looks for them. `mutant`: what is different in it. */
 async function bundle(name, mutant = null) {
@@ -45,8 +64,8 @@ function mutated({ name, file, find, replace }) {
   return parts.join(replace)
 }
 
-function run(file, given, stdout) {
-  const child = spawn(process.execPath, ['--enable-source-maps', file, ...given], { stdio: ['ignore', stdout, 'inherit'] })
+function run(file, options, stdout) {
+  const child = spawn(process.execPath, ['--enable-source-maps', file, ...options], { cwd: root, stdio: ['ignore', stdout, 'inherit'] })
   children.add(child)
   let said = ''
   child.stdout?.on('data', (piece) => {
@@ -61,18 +80,21 @@ async function runMutants() {
     args,
     options: { mutants: { type: 'boolean' }, seeds: { type: 'string', default: '40' }, from: { type: 'string', default: '1' }, only: { type: 'string' } },
   })
-  const all = JSON.parse(readFileSync(join(root, 'test/simulation/mutants.json'), 'utf8'))
-  const waiting = [...all.entries()].filter(([, { name }]) => values.only === undefined || name.includes(values.only))
+  const waiting = [...mutants().entries()].filter(([, { name }]) => values.only === undefined || name.includes(values.only))
   const rows = []
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [at, mutant] = next
-      const given = ['--seeds', values.seeds, '--from', values.from, '--first']
-      const { said } = await run(await bundle(`mutant-${at}`, mutant), given, 'pipe')
+      const asked = ['--seeds', values.seeds, '--from', values.from, '--first']
+      const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe')
       const seeds = Number(/^(\d+) seeds,/m.exec(said)?.[1] ?? Number.NaN)
       const found = /^seed \d+: .*\n {2}(.*?), at/m.exec(said)?.[1]
-      if (process.env.SAID) console.log(said)
-      const row = [mutant.name, mutant.found ?? '', found ?? (Number.isNaN(seeds) ? 'the run itself, which broke off' : 'nothing: it survives'), Number.isNaN(seeds) ? '' : String(seeds)]
+      const row = [
+        mutant.name,
+        mutant.found ?? '',
+        found ?? (Number.isNaN(seeds) ? 'the run itself, which broke off' : 'nothing: it survives'),
+        Number.isNaN(seeds) ? '' : String(seeds),
+      ]
       rows[at] = row
       console.log(row.join(' | '))
     }

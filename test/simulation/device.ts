@@ -130,7 +130,8 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
 
   /** A live query says what the same question answers anew. */
   function watch(opened: Opened, table: string): void {
-    const asked = [opened.query[table], opened.query[table]?.orderBy('id', 'desc').limit(3)]
+    const [key = 'id'] = schema.definitions[table]?.key ?? []
+    const asked = [opened.query[table], opened.query[table]?.orderBy(key, 'desc').limit(3)]
     for (const query of asked) {
       const live = query?.live()
       const look = () => {

@@ -1,8 +1,11 @@
 // `npm run simulate`: see scripts/simulate.mjs, which bundles this.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describe } from './describe.ts'
-import { drawPlan } from './plan.ts'
+import { drawPlan, type Plan } from './plan.ts'
 import { realMs } from './reality.ts'
+import { shrink } from './shrink.ts'
 import { type Ground, openGround, type Report, runPlan } from './world.ts'
 
 const { values } = parseArgs({
@@ -12,6 +15,12 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
+    /** The plan of `seed`, as small as the same thing is found in it. */
+    shrink: { type: 'boolean', default: false },
+    /** Puts the plan into test/simulation/seeds under this name, to be replayed for good. */
+    keep: { type: 'string' },
+    /** Replays what is kept there, before everything else. */
+    kept: { type: 'boolean', default: false },
     /** This workload in every seed. */
     workload: { type: 'string' },
     /** Ends with the first seed that something is found in. */
@@ -21,13 +30,20 @@ const { values } = parseArgs({
   },
 })
 
+/** The command runs in the root of the repository. */
+const seedsFolder = 'test/simulation/seeds'
+let kept = 0
 const totals = { seeds: 0, events: 0, mutations: 0, findings: 0, twice: 0 }
 const seen = new Set<string>()
 const died = new Set<string>()
 const beganAt = realMs()
 const ground = await openGround()
 const from = Number(values.seed ?? values.from)
-const isOver = () => (values.first && totals.findings > 0) || (values.minutes && !values.seed ? realMs() - beganAt > Number(values.minutes) * 60_000 : totals.seeds >= (values.seed ? 1 : Number(values.seeds)))
+const isOver = () =>
+  (values.first && totals.findings > 0) ||
+  (values.minutes && !values.seed ? realMs() - beganAt > Number(values.minutes) * 60_000 : totals.seeds - kept >= (values.seed ? 1 : Number(values.seeds)))
+if (values.kept) await replayKept(ground)
+kept = totals.seeds
 for (let seed = from; !isOver(); seed++) await tryOne(ground, seed)
 const seconds = (realMs() - beganAt) / 1_000
 say(
@@ -43,11 +59,36 @@ async function tryOne(on: Ground, seed: number): Promise<void> {
   const report = await runPlan(on, plan, { isTold: values.trace })
   count(report)
   if (values.trace) process.stdout.write(report.lines.join(''))
+  if (values.shrink) await shrinkIt(on, report)
   // One in a hundred, and the first: the same seed is the same run.
-  if (totals.seeds % 100 !== 1 || values.first) return
+  if ((totals.seeds - kept) % 100 !== 1 || values.first) return
   const again = await runPlan(on, plan)
   if (again.trace === report.trace) totals.twice++
   else tell(seed, [{ checker: 'the same twice', text: `${report.trace} and then ${again.trace}`, atMs: 0 }])
+}
+
+async function shrinkIt(on: Ground, { plan, findings }: Report): Promise<void> {
+  const [first] = findings
+  if (!first) return
+  const smallest = await shrink(plan, async (smaller) => (await runPlan(on, smaller)).findings.some(({ checker }) => checker === first.checker))
+  say(`\nas small as it gets, for ${first.checker}:\n${describe(smallest)}`)
+  if (values.keep) await keepPlan(values.keep, smallest)
+}
+
+async function keepPlan(name: string, plan: Plan): Promise<void> {
+  await mkdir(seedsFolder, { recursive: true })
+  await writeFile(join(seedsFolder, `${name}.json`), `${JSON.stringify(plan, null, 2)}\n`)
+}
+
+/** What was found once is found again if it comes back. */
+async function replayKept(on: Ground): Promise<void> {
+  for (const name of (await readdir(seedsFolder)).sort()) {
+    // It was written by `keepPlan`.
+    const plan = JSON.parse(await readFile(join(seedsFolder, name), 'utf8')) as Plan
+    const report = await runPlan(on, plan)
+    say(`${name}: ${report.findings.length} findings`)
+    count(report)
+  }
 }
 
 function count(report: Report): void {

@@ -6,9 +6,13 @@ import { expect, test } from 'vitest'
 const root = join(import.meta.dirname, '../..')
 
 test('W1 W2 W3 R1 R2 R3 R4 R5 S1: whatever a seed has happen, everything holds, and the same seed is the same run', { timeout: 300_000 }, async () => {
-  const child = spawn(process.execPath, [join(root, 'scripts/simulate.mjs'), '--seeds', process.env.SEEDS ?? '3', '--from', process.env.SEED ?? '2'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [join(root, 'scripts/simulate.mjs'), '--kept', '--seeds', process.env.SEEDS ?? '3', '--from', process.env.SEED ?? '2'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   let said = ''
   child.stdout.on('data', (piece) => {
     said += piece

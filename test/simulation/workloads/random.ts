@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { snakeCase } from '../../../packages/server/src/sql/name.ts'
 import { generateApp, type Link, people, roles, type Thing } from '../../harness/generated/app.ts'
 import { createRandom, type Random } from '../../harness/generated/random.ts'
-import { leaveMark, mark, marks, type Foreign, type Workload } from './workload.ts'
+import { type Foreign, leaveMark, mark, marks, type Workload } from './workload.ts'
 
 const companies = ['acme', 'umbrella']
 const teams = Array.from({ length: 3 }, (_, i) => `70000000-0000-4000-8000-00000000000${i}`)
@@ -61,7 +61,10 @@ export function random(seed: number): Workload {
       { text: 'update projects set team_id = $2::text::uuid where id = $1::text::uuid', parameters: [project, drawn(by, 'teamId')] },
       { text: 'update projects set owner_id = $2 where id = $1::text::uuid', parameters: [project, drawn(by, 'ownerId')] },
       { text: 'update teams set company_id = $2 where id = $1::text::uuid', parameters: [team, drawn(by, 'companyId')] },
-      { text: 'insert into teams (id, company_id, note) values ($1::text::uuid, $2, $3) on conflict do nothing', parameters: [team, drawn(by, 'companyId'), canary()] },
+      {
+        text: 'insert into teams (id, company_id, note) values ($1::text::uuid, $2, $3) on conflict do nothing',
+        parameters: [team, drawn(by, 'companyId'), canary()],
+      },
       {
         text: 'insert into projects (id, owner_id, team_id, note) values ($1::text::uuid, $2, $3::text::uuid, $4) on conflict do nothing',
         parameters: [project, drawn(by, 'ownerId'), drawn(by, 'teamId'), canary()],
@@ -89,11 +92,12 @@ export function random(seed: number): Workload {
       return { name: `${thing.name}.update`, args: { id: by.pick(mine), [column]: column === 'note' ? canary() : drawn(by, column) } }
     },
     foreign: (by) => Array.from({ length: 1 + by.int(4) }, () => (by.is(0.4) ? writeGrants(by) : writeThing(by, by.pick(app.things)))),
-    use: (by) => by.pick([
-      { kind: 'project', key: by.pick(projects) },
-      { kind: 'team', key: by.pick(teams) },
-      { kind: 'company', key: by.pick(companies) },
-    ]),
+    use: (by) =>
+      by.pick([
+        { kind: 'project', key: by.pick(projects) },
+        { kind: 'team', key: by.pick(teams) },
+        { kind: 'company', key: by.pick(companies) },
+      ]),
   }
 }
 
