@@ -15,6 +15,7 @@ const children = new Set()
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
     for (const child of children) child.kill(signal)
+    process.exit(1)
   })
 }
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))

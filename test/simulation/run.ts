@@ -56,7 +56,10 @@ process.exit(totals.findings > 0 ? 1 : 0)
 async function tryOne(on: Ground, seed: number): Promise<void> {
   const plan = drawPlan(seed, values)
   if (values.seed) say(describe(plan))
-  const report = await runPlan(on, plan, { isTold: values.trace })
+  const report = await runPlan(on, plan, { isTold: values.trace }).catch((error: unknown) => {
+    say(`seed ${seed}: the run itself broke off`)
+    throw error
+  })
   count(report)
   if (values.trace) process.stdout.write(report.lines.join(''))
   if (values.shrink) await shrinkIt(on, report)

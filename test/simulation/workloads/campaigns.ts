@@ -42,6 +42,7 @@ export function revocations(): Workload {
       campaign: sql`select m.user_id as "user", c.id as key, m.role from members m join campaigns c on c.team_id = m.team_id`,
     },
     isFixed: true,
+    mayWait: true,
     access: holdersMayWrite(schema),
     rows: [
       ...campaigns.map((id, i) => ({

@@ -36,6 +36,8 @@ export interface Workload {
   /** Whether a state can be, as SQL has it, or a device that waits for nothing; or, with `isAlways`, any device. Answers what is wrong with it. */
   wrong?(rows: (table: string) => readonly Readonly<Record<string, unknown>>[]): string | null
   readonly isAlways?: boolean
+  /** Its mutators look for rows that a device may not hold: such a mutation waits for the server, and shows nothing until then. */
+  readonly mayWait?: boolean
 }
 
 /** Every device counts what it has done in a row of its own: so it is seen what was carried out twice, or out of order. */
