@@ -19,8 +19,8 @@ export default defineConfig({
   mutators,
   serverMutators,
   jobs: { answer: answers.handler },
-  // An answer takes 14 seconds at most; one whose server died says so when its job comes due again.
-  jobLimits: { timeoutMs: 25_000 },
+  // An answer takes 10 seconds at most; one whose server died says so when its job comes due again.
+  jobLimits: { timeoutMs: 15_000 },
   authenticate: (request) => sessions.personOf(request.headers),
   grants: {
     user: sql`select id as user, id as key, 'owner' as role from users`,

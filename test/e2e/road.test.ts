@@ -147,7 +147,7 @@ describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain
   })
 
   test.runIf(road === 'plain')('F15 what goes without sockets cannot be fetched: the app works on, and fetches it when it can be', async () => {
-    const browser = await openBrowser()
+    const browser = await openBrowser({ serviceWorkers: 'block' })
     let tries = 0
     await browser.page().route(/\/plain-[^/]*\.js$/, (route) => {
       tries++

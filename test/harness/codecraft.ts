@@ -1,5 +1,6 @@
 // codecraft as a person has it: `headwater dev` in a process of its own, and Chromium with a profile of its own.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -22,10 +23,24 @@ export interface AppProcess {
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
 }
 
-/** Builds the pages once per run. */
+/** Builds the pages, unless nothing that they are made of has changed since they were. */
 export function buildPages(): void {
-  const built = spawnSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', app, '--logLevel', 'warn'], { encoding: 'utf8' })
+  const sources = ['src', 'public', 'index.html', 'vite.config.ts', 'package.json'].map((path) => join(app, path))
+  const packages = ['protocol', 'schema', 'client', 'react'].map((name) => join(root, 'packages', name, 'src'))
+  const page = join(app, 'dist/index.html')
+  if (existsSync(page) && statSync(page).mtimeMs > Math.max(...[...sources, ...packages, join(root, 'package-lock.json')].map(newestIn))) return
+  const built = spawnSync(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', app, '--logLevel', 'warn'], {
+    encoding: 'utf8',
+    // A test runner has another one, and with it the pages would be those of a developer.
+    env: { ...process.env, NODE_ENV: 'production' },
+  })
   if (built.status !== 0) throw new Error(`codecraft does not build: ${built.stderr}${built.stdout}`)
+}
+
+/** A folder's own time tells of files that were removed. */
+function newestIn(path: string): number {
+  const { mtimeMs } = statSync(path)
+  return statSync(path).isDirectory() ? Math.max(mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name)))) : mtimeMs
 }
 
 /** `database`: the URL of a PostgreSQL; null: embedded in `data`. */
@@ -104,11 +119,12 @@ export interface Browser {
   close(): Promise<void>
 }
 
-/** One person's browser. */
-export async function openBrowser(): Promise<Browser> {
+/** One person's browser. `serviceWorkers: 'block'`: what a test does to requests would pass one by. */
+export async function openBrowser(options: { readonly serviceWorkers?: 'block' } = {}): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'hw-profile-'))
   const launch = async () => {
     const context = await chromium.launchPersistentContext(profile, {
+      ...options,
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [
         '--no-sandbox',
@@ -137,13 +153,13 @@ export async function openBrowser(): Promise<Browser> {
   }
 }
 
-/**
- * The built pages and nothing else, as a cache would have them while the server is away: what is tested is whether the data is
- * there; an app shell that opens offline is another matter.
- */
-export async function servePages(): Promise<{ readonly port: number; close(): Promise<void> }> {
+/** Where the build puts the pages. */
+export const builtPages = join(app, 'dist')
+
+/** The built pages and nothing else, as a cache would have them while the server is away. `folder`: of another build. */
+export async function servePages(folder = builtPages): Promise<{ readonly port: number; close(): Promise<void> }> {
   const http = createServer(async ({ url = '/' }, response) => {
-    const file = await fromDist(url)
+    const file = await fromDist(folder, url)
     response.writeHead(file.status, { 'content-type': file.contentType, connection: 'close' }).end(file.body)
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
@@ -159,12 +175,12 @@ export async function servePages(): Promise<{ readonly port: number; close(): Pr
 
 const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 
-async function fromDist(path: string) {
+async function fromDist(folder: string, path: string) {
   const away = { status: 503, contentType: 'text/plain', body: 'away' as string | Buffer }
   if (path.startsWith('/api/') || path.startsWith('/headwater/')) return away
   const file = extname(path) === '' ? '/index.html' : path
   try {
-    return { status: 200, body: await readFile(join(app, 'dist', file)), contentType: contentTypes[extname(file)] ?? 'application/octet-stream' }
+    return { status: 200, body: await readFile(join(folder, file)), contentType: contentTypes[extname(file)] ?? 'application/octet-stream' }
   } catch {
     return { ...away, status: 404 }
   }

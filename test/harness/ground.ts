@@ -82,13 +82,13 @@ export const untilTitled = (page: Page, title: string) => page.getByTestId('proj
 /** `plain`: upgrades are refused on the way, so that all goes by plain HTTP. */
 export type Road = 'socket' | 'plain'
 
-/** Two browsers of the same person, each behind a proxy of its own, signed in and level. */
-export async function openTwo(kind: 'embedded' | 'native', road: Road = 'socket') {
+/** Two browsers, each behind a proxy of its own, signed in and level; of the same person unless said otherwise. */
+export async function openTwo(kind: 'embedded' | 'native', road: Road = 'socket', people: readonly [string, string] = ['ada', 'ada']) {
   buildPages()
   const ground = await prepareGround(kind)
   if (road === 'plain') for (const proxy of ground.proxies) proxy.refuseUpgrades(400)
   const browsers = [await openBrowser(), await openBrowser()] as const
-  for (const [i, browser] of browsers.entries()) await signIn(browser.page(), ground.proxies[i]?.url ?? '', 'ada')
+  for (const [i, browser] of browsers.entries()) await signIn(browser.page(), ground.proxies[i]?.url ?? '', people[i] ?? 'ada')
   const close = async () => {
     for (const browser of browsers) await browser.close()
     await ground.close()

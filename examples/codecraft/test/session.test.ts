@@ -1,3 +1,4 @@
+import { createPresence } from '@headwater/client'
 import { describe, expect, test } from 'vitest'
 import { people } from '../src/people.ts'
 import { createRemembered } from '../src/web/session/remembered.ts'
@@ -37,13 +38,17 @@ function setUp(storage: Storage | null = createStorage()) {
         return null
       }),
   }
-  const openClient = (user: string) => {
+  const open = (user: string) => {
     happened.push(`open ${user}`)
     // A session opens, closes and wipes clients, and asks nothing else of them.
-    return { close: async () => void happened.push(`close ${user}`), wipe: async () => void happened.push(`wipe ${user}`) } as unknown as CodecraftClient
+    const client = {
+      close: async () => void happened.push(`close ${user}`),
+      wipe: async () => void happened.push(`wipe ${user}`),
+    } as unknown as CodecraftClient
+    return { client, presence: createPresence() }
   }
   const remembered = createRemembered(storage)
-  const start = () => createSession({ requests, remembered, openClient })
+  const start = () => createSession({ requests, remembered, open })
   return { server, happened, remembered, start }
 }
 

@@ -1,13 +1,14 @@
-import { HeadwaterProvider } from '@headwater/react'
-import { useEffect, useState } from 'react'
+import { HeadwaterProvider, PresenceProvider } from '@headwater/react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { Route, Switch } from 'wouter'
 import { Dashboard } from './dashboard/Dashboard.tsx'
 import { NotFound } from './NotFound.tsx'
 import { ProjectPage } from './project/ProjectPage.tsx'
 import { useSession, useSessionState } from './session/SessionContext.ts'
 import { SignIn } from './session/SignIn.tsx'
-import type { CodecraftClient } from './session/session.ts'
+import type { CodecraftClient, Opened } from './session/session.ts'
 import { Notices } from './sync/Notices.tsx'
+import { useSwitchTrace } from './sync/useSwitchTrace.ts'
 import { WritesContext } from './sync/WritesContext.ts'
 import { createWrites } from './sync/writes.ts'
 
@@ -19,28 +20,45 @@ export function App() {
     case 'signedOut':
       return <SignIn reason={state.reason} />
     case 'signedIn':
-      return <Workspace key={state.person.id} client={state.client} />
+      return <Workspace key={state.person.id} client={state.client} presence={state.presence} />
   }
 }
 
-function Workspace({ client }: { readonly client: CodecraftClient }) {
+function Workspace({ client, presence }: Opened) {
   const [writes] = useState(createWrites)
   useSessionCheck(client)
   return (
     <HeadwaterProvider client={client}>
       <WritesContext value={writes}>
-        <Switch>
-          <Route path="/">
-            <Dashboard />
-          </Route>
-          <Route path="/projects/:id">{({ id }) => <ProjectPage key={id} id={id} />}</Route>
-          <Route>
-            <NotFound title="There is no such page">The address may be mistyped.</NotFound>
-          </Route>
-        </Switch>
+        <PresenceProvider presence={presence}>
+          <Switch>
+            <Route path="/">
+              <Dashboard />
+            </Route>
+            <Route path="/projects/:id">{({ id }) => <ProjectPage key={id} id={id} />}</Route>
+            <Route>
+              <NotFound title="There is no such page">The address may be mistyped.</NotFound>
+            </Route>
+          </Switch>
+        </PresenceProvider>
         <Notices />
+        <Trace />
       </WritesContext>
     </HeadwaterProvider>
+  )
+}
+
+/** The panel of the trace is a chunk as the trace itself is. */
+const TracePanel = lazy(async () => ({ default: (await import('./trace/TracePanel.tsx')).TracePanel }))
+
+function Trace() {
+  const { trace } = useSession()
+  const switchTrace = useSwitchTrace()
+  if (!trace) return null
+  return (
+    <Suspense fallback={null}>
+      <TracePanel trace={trace} onOff={() => switchTrace(false)} />
+    </Suspense>
   )
 }
 

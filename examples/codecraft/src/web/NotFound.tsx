@@ -12,6 +12,7 @@ export function NotFound({ title, children }: { readonly title: string; readonly
       <main>
         <EmptyState
           testId="not-found"
+          isPage
           icon={<SearchX aria-hidden size={20} />}
           title={title}
           action={

@@ -7,7 +7,7 @@ export interface Question {
 }
 
 /** An answer has at most so many tokens; who asks for it “in detail” gets all of them. */
-export const tokensMax = 400
+export const tokensMax = 300
 
 /** The whole answer. */
 export function answerTo({ prompt, project, files }: Question): string {

@@ -22,10 +22,10 @@ export function Avatar({
     <span
       {...name}
       style={style}
-      className={`inline-flex shrink-0 items-center justify-center rounded-full font-semibold tracking-wide select-none ${sizes[size]}`}
-    >
-      {initialsOf(person.name)}
-    </span>
+      // Drawn and not written: read out they are letters, and the name says who it is.
+      data-initials={initialsOf(person.name)}
+      className={`before:content-[attr(data-initials)] inline-flex shrink-0 items-center justify-center rounded-full font-semibold tracking-wide select-none ${sizes[size]}`}
+    />
   )
 }
 
@@ -37,7 +37,8 @@ const initialsOf = (name: string) =>
     .slice(0, 2)
     .toUpperCase()
 
-function hueOf(id: string): number {
+/** The colour of a person, in degrees. */
+export function hueOf(id: string): number {
   let sum = 0
   for (let i = 0; i < id.length; i++) sum = (sum * 31 + id.charCodeAt(i)) % 360
   return sum

@@ -34,14 +34,14 @@ export function Dialog({ title, onClose, children, testId, isWide = false }: Dia
       onClick={(event) => event.target === element.current && onClose()}
       className={`m-auto w-[calc(100vw-24px)] ${isWide ? 'max-w-240' : 'max-w-115'} rounded-2xl border border-line bg-surface p-0 text-ink shadow-lifted open:animate-rise`}
     >
-      <header className="flex items-center justify-between gap-4 px-5 pt-4">
+      <div className="flex items-center justify-between gap-4 px-5 pt-4">
         <h2 id={titleId} className="text-lg font-semibold tracking-tight">
           {title}
         </h2>
         <IconButton label="Close" onClick={onClose} className="-mr-1.5">
           <X aria-hidden size={16} />
         </IconButton>
-      </header>
+      </div>
       <div className="px-5 pt-2 pb-5">{children}</div>
     </dialog>
   )

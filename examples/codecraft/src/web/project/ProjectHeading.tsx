@@ -9,6 +9,7 @@ import { AvatarStack } from '../parts/AvatarStack.tsx'
 import { InlineName } from '../parts/InlineName.tsx'
 import { usePeople } from '../session/SessionContext.ts'
 import { useWrite } from '../sync/WritesContext.ts'
+import { WhoIsHere } from './here/WhoIsHere.tsx'
 import { ShareDialog } from './ShareDialog.tsx'
 import { StatusBadge } from './StatusBadge.tsx'
 
@@ -47,6 +48,7 @@ export function ProjectHeading({ project }: { readonly project: Project }) {
         {project.status !== 'active' && <StatusBadge status={project.status} />}
         <ProjectMenu project={project} onRename={() => setRenaming(true)} className="-ml-1" />
       </div>
+      <WhoIsHere />
       <ShareButton project={project} />
     </>
   )

@@ -9,6 +9,7 @@ import { Skeleton } from '../parts/Skeleton.tsx'
 import { useTitle } from '../useTitle.ts'
 import { Chat } from './chat/Chat.tsx'
 import { Files } from './files/Files.tsx'
+import { Here } from './here/HereContext.tsx'
 import { ProjectHeading } from './ProjectHeading.tsx'
 import { useProjectScope } from './useProjectScope.ts'
 
@@ -20,7 +21,12 @@ export function ProjectPage({ id }: { readonly id: string }) {
   useTitle(project?.title ?? 'Project')
   useHomeWhenGone(project !== undefined)
 
-  if (project) return <Workspace project={project} isLoading={scope === 'loading'} />
+  if (project)
+    return (
+      <Here projectId={scope === 'ready' ? id : null}>
+        <Workspace project={project} isLoading={scope === 'loading'} />
+      </Here>
+    )
   return state === 'complete' ? <Absent /> : <Opening />
 }
 
@@ -46,7 +52,7 @@ type Side = 'chat' | 'files'
 function Workspace({ project, isLoading }: { readonly project: Project; readonly isLoading: boolean }) {
   const [side, setSide] = useState<Side>('chat')
   return (
-    <div className="flex h-dvh flex-col">
+    <div className="flex h-[calc(100dvh-var(--docked,0px))] flex-col">
       <Header>
         <ProjectHeading project={project} />
       </Header>

@@ -1,5 +1,6 @@
 import { createContext, useContext, useSyncExternalStore } from 'react'
 import type { Person } from '../../people.ts'
+import type { TraceStore } from '../trace/store.ts'
 import type { People, PeopleStore } from './people.ts'
 import type { Remembered } from './remembered.ts'
 import type { Session, SessionState } from './session.ts'
@@ -8,6 +9,8 @@ export interface SessionContextValue {
   readonly session: Session
   readonly people: PeopleStore
   readonly remembered: Remembered
+  /** null: sync is not traced. */
+  readonly trace: TraceStore | null
 }
 
 export const SessionContext = createContext<SessionContextValue | null>(null)

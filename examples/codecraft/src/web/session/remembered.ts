@@ -5,6 +5,7 @@ import type { Person } from '../../people.ts'
 
 export const personKey = 'codecraft:person'
 const peopleKey = 'codecraft:people'
+const traceKey = 'codecraft:trace'
 const owedKey = 'codecraft:sign-out-owed'
 
 const person = z.object({ id: z.string(), name: z.string(), email: z.string(), work: z.string() })
@@ -16,6 +17,9 @@ export interface Remembered {
   setPeople(people: readonly Person[]): void
   isSignOutOwed(): boolean
   setSignOutOwed(isOwed: boolean): void
+  /** Whether sync is traced on this device. */
+  isTraced(): boolean
+  setTraced(isTraced: boolean): void
 }
 
 /** On the browser's storage; where that is blocked, nothing is remembered and the app works online. */
@@ -43,5 +47,7 @@ export function createRemembered(storage: Storage | null): Remembered {
     setPeople: (value) => write(peopleKey, value),
     isSignOutOwed: () => read(owedKey, z.boolean()) ?? false,
     setSignOutOwed: (isOwed) => write(owedKey, isOwed ? true : null),
+    isTraced: () => read(traceKey, z.boolean()) ?? false,
+    setTraced: (isTraced) => write(traceKey, isTraced ? true : null),
   }
 }

@@ -1,6 +1,6 @@
 // Invariant: a device shows the rows of the person it believes signed in, and of nobody else. What the server says about the
 // session corrects that belief; that the server cannot be reached changes nothing.
-import type { Client } from '@headwater/client'
+import type { Client, Presence } from '@headwater/client'
 import type { mutators } from '../../mutators.ts'
 import type { Person } from '../../people.ts'
 import type { schema } from '../../schema.ts'
@@ -9,13 +9,19 @@ import type { Requests } from './requests.ts'
 
 export type CodecraftClient = Client<typeof schema, typeof mutators>
 
+/** What is opened for a person: their data, and who else is there. */
+export interface Opened {
+  readonly client: CodecraftClient
+  readonly presence: Presence
+}
+
 /** `ended`: the server no longer knows the session; what was not synced waits on the device. */
 export type SignedOutReason = 'ended' | 'unreachable' | null
 
 export type SessionState =
   | { readonly type: 'checking' }
   | { readonly type: 'signedOut'; readonly reason: SignedOutReason }
-  | { readonly type: 'signedIn'; readonly person: Person; readonly client: CodecraftClient }
+  | ({ readonly type: 'signedIn'; readonly person: Person } & Opened)
 
 export interface Session {
   get(): SessionState
@@ -35,10 +41,10 @@ export interface Session {
 export interface SessionPorts {
   readonly requests: Requests
   readonly remembered: Remembered
-  readonly openClient: (userId: string) => CodecraftClient
+  readonly open: (userId: string) => Opened
 }
 
-export function createSession({ requests, remembered, openClient }: SessionPorts): Session {
+export function createSession({ requests, remembered, open }: SessionPorts): Session {
   let state: SessionState = { type: 'checking' }
   const listeners = new Set<() => void>()
   const set = (next: SessionState) => {
@@ -55,7 +61,7 @@ export function createSession({ requests, remembered, openClient }: SessionPorts
     if (state.type === 'signedIn' && state.person.id === person.id) return
     if (state.type === 'signedIn') await leave(null)
     remembered.setPerson(person)
-    set({ type: 'signedIn', person, client: openClient(person.id) })
+    set({ type: 'signedIn', person, ...open(person.id) })
   }
   const tellSignOut = async () => {
     remembered.setSignOutOwed(true)

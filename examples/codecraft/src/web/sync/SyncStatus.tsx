@@ -2,9 +2,13 @@ import type { MutationState } from '@headwater/client'
 import { Check, CircleAlert, CloudOff, LoaderCircle } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useStatus } from '../headwater.ts'
+import { Button } from '../parts/Button.tsx'
 import { Popover } from '../parts/Popover.tsx'
+import { useSession } from '../session/SessionContext.ts'
 import { count, describeStatus, type Tone } from './describe.ts'
+import { KindList } from './KindList.tsx'
 import { RefusedList } from './RefusedList.tsx'
+import { useSwitchTrace } from './useSwitchTrace.ts'
 import { useWritesState } from './WritesContext.ts'
 
 const tones: Readonly<Record<Tone, { readonly icon: ReactNode; readonly look: string }>> = {
@@ -44,10 +48,25 @@ export function SyncStatus() {
         <div data-testid="sync-panel" className="divide-y divide-line">
           <p className="px-4 py-3 text-sm text-muted">{said.long}</p>
           <RefusedList />
+          <KindList />
           <WaitingList pending={status.pending} />
+          <TraceSwitch />
         </div>
       )}
     </Popover>
+  )
+}
+
+function TraceSwitch() {
+  const { trace } = useSession()
+  const switchTrace = useSwitchTrace()
+  return (
+    <p className="flex items-center justify-between gap-3 px-4 py-2.5 text-xs text-muted">
+      {trace ? 'What sync does is written down.' : 'Write down what sync does, and show it.'}
+      <Button size="small" data-testid="switch-trace" onClick={() => switchTrace(!trace)}>
+        {trace ? 'Switch off' : 'Trace'}
+      </Button>
+    </p>
   )
 }
 

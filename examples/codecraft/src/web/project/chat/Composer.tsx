@@ -3,6 +3,8 @@ import { type FormEvent, type KeyboardEvent, useState } from 'react'
 import { useClient, useMutate } from '../../headwater.ts'
 import { useWrite } from '../../sync/WritesContext.ts'
 import { useMayEdit } from '../../useMayEdit.ts'
+import { useSay } from '../here/HereContext.tsx'
+import { WhoIsTyping } from '../here/WhoIsHere.tsx'
 
 /** Writes a message. Enter sends it, Shift and Enter begin a line. */
 export function Composer({ projectId }: { readonly projectId: string }) {
@@ -10,11 +12,13 @@ export function Composer({ projectId }: { readonly projectId: string }) {
   const mutate = useMutate()
   const write = useWrite()
   const mayEdit = useMayEdit(projectId)
+  const say = useSay()
   const [content, setContent] = useState('')
   const send = () => {
     if (content.trim() === '') return
     write('Send a message', mutate.sendMessage({ id: client.id(), projectId, content: content.trim(), answerId: client.id() }))
     setContent('')
+    say({ isTyping: false })
   }
   const onSubmit = (event: FormEvent) => {
     event.preventDefault()
@@ -26,7 +30,8 @@ export function Composer({ projectId }: { readonly projectId: string }) {
     send()
   }
   return (
-    <form onSubmit={onSubmit} className="px-4 pt-2 pb-3 sm:px-5">
+    <form onSubmit={onSubmit} className="px-4 pb-3 sm:px-5">
+      <WhoIsTyping />
       <div className="mx-auto flex max-w-180 items-end gap-2 rounded-xl border border-line bg-surface p-1.5 shadow-card transition-colors focus-within:border-accent hover:border-line-strong focus-within:hover:border-accent">
         <textarea
           aria-label="Message"
@@ -35,7 +40,11 @@ export function Composer({ projectId }: { readonly projectId: string }) {
           disabled={!mayEdit}
           rows={1}
           value={content}
-          onChange={(event) => setContent(event.target.value)}
+          onChange={(event) => {
+            setContent(event.target.value)
+            say({ isTyping: event.target.value.trim() !== '' })
+          }}
+          onBlur={() => say({ isTyping: false })}
           onKeyDown={onKeyDown}
           className="scroll-quiet field-sizing-content max-h-48 min-h-8 min-w-0 flex-1 resize-none bg-transparent px-2 py-1.5 outline-none"
         />

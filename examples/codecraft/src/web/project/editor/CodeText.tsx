@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
-import type { CodeEditor } from './codemirror.ts'
+import type { CodeEditor, CodeEditorOptions } from './codemirror.ts'
+import type { Cursor } from './cursors.ts'
 
 export interface CodeTextProps {
   readonly text: string
@@ -8,11 +9,13 @@ export interface CodeTextProps {
   readonly isReadOnly: boolean
   readonly onText: (text: string) => void
   readonly onLeave: () => void
+  readonly cursors: readonly Cursor[]
+  readonly onCursor: CodeEditorOptions['onCursor']
 }
 
 /** The text of a file in CodeMirror; until that is here, and where it cannot be fetched, in a plain field that does the same. */
 export function CodeText(props: CodeTextProps) {
-  const { text, label, language, isReadOnly } = props
+  const { text, label, language, isReadOnly, cursors } = props
   const parent = useRef<HTMLDivElement>(null)
   const latest = useRef(props)
   const [editor, setEditor] = useState<CodeEditor | null>(null)
@@ -29,6 +32,7 @@ export function CodeText(props: CodeTextProps) {
         text: latest.current.text,
         onText: (next) => latest.current.onText(next),
         onLeave: () => latest.current.onLeave(),
+        onCursor: (place) => latest.current.onCursor(place),
       })
       setEditor(made)
     }
@@ -43,6 +47,7 @@ export function CodeText(props: CodeTextProps) {
   useEffect(() => editor?.setLanguage(language), [editor, language])
   useEffect(() => editor?.setReadOnly(isReadOnly), [editor, isReadOnly])
   useEffect(() => editor?.setLabel(label), [editor, label])
+  useEffect(() => editor?.setCursors(cursors), [editor, cursors])
 
   return (
     <div className="relative min-h-0 flex-1">

@@ -1,11 +1,15 @@
-import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react'
+import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { directoryOf, nameOf } from '../../../path.ts'
 import type { ProjectFile } from '../../../schema.ts'
 import { useMutate } from '../../headwater.ts'
+import { hueOf } from '../../parts/Avatar.tsx'
+import { usePeople } from '../../session/SessionContext.ts'
 import { useWrite } from '../../sync/WritesContext.ts'
 import { useMayEdit } from '../../useMayEdit.ts'
+import { useOthers, useSay } from '../here/HereContext.tsx'
 import { CodeText } from './CodeText.tsx'
 import { Conflict } from './Conflict.tsx'
+import type { Cursor } from './cursors.ts'
 import { createDraft, type Draft } from './draft.ts'
 
 export interface EditorProps {
@@ -19,6 +23,10 @@ export interface EditorProps {
 export function Editor({ file, files, children }: EditorProps) {
   const draft = useDraft(file)
   const mayEdit = useMayEdit(file.projectId)
+  const cursors = useCursors(file.id)
+  const say = useSay()
+  // Who leaves the file takes the cursor along.
+  useEffect(() => () => say({ file: null }), [say])
   const text = useSyncExternalStore(draft.subscribe, draft.get)
   const lines = text.split('\n').length
   const directory = directoryOf(file.path)
@@ -43,8 +51,23 @@ export function Editor({ file, files, children }: EditorProps) {
         isReadOnly={!mayEdit}
         onText={(next) => mayEdit && draft.type(next)}
         onLeave={draft.flush}
+        cursors={cursors}
+        onCursor={(place) => say(place ? { file: file.id, ...place } : { file: null })}
       />
     </>
+  )
+}
+
+/** Where others are in this file. */
+function useCursors(fileId: string): readonly Cursor[] {
+  const others = useOthers()
+  const people = usePeople()
+  return useMemo(
+    () =>
+      others
+        .filter((other) => other.file === fileId)
+        .map(({ id, user, anchor, head }) => ({ id, name: people.find(user).name, hue: hueOf(user), anchor, head })),
+    [others, people, fileId],
   )
 }
 

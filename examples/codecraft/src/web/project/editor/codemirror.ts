@@ -6,6 +6,7 @@ import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/sea
 import { Annotation, Compartment, EditorState, type Extension, Transaction } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view'
 import { diffIndices } from 'node-diff3'
+import { type Cursor, cursors, showCursors } from './cursors.ts'
 import { languageExtension } from './languages.ts'
 import { look } from './look.ts'
 
@@ -15,7 +16,8 @@ export interface CodeEditor {
   setReadOnly(isReadOnly: boolean): void
   setLanguage(language: string | null): void
   setLabel(label: string): void
-  focus(): void
+  /** Of others, in this text. */
+  setCursors(all: readonly Cursor[]): void
   destroy(): void
 }
 
@@ -24,21 +26,27 @@ export interface CodeEditorOptions {
   /** The person changed the text. */
   readonly onText: (text: string) => void
   readonly onLeave: () => void
+  /** The person's own selection: its fixed end and its moving one. null: the cursor is elsewhere. */
+  readonly onCursor: (place: { readonly anchor: number; readonly head: number } | null) => void
 }
 
 const isGiven = Annotation.define<boolean>()
 
-export function createCodeEditor(parent: HTMLElement, { text, onText, onLeave }: CodeEditorOptions): CodeEditor {
+export function createCodeEditor(parent: HTMLElement, { text, onText, onLeave, onCursor }: CodeEditorOptions): CodeEditor {
   const [language, access, label] = [new Compartment(), new Compartment(), new Compartment()]
   const listen = EditorView.updateListener.of((update) => {
     const isTyped = update.docChanged && !update.transactions.every((one) => one.annotation(isGiven))
     if (isTyped) onText(update.state.doc.toString())
     if (update.focusChanged && !update.view.hasFocus) onLeave()
+    if (update.selectionSet || update.focusChanged || isTyped) {
+      const { anchor, head } = update.state.selection.main
+      onCursor(update.view.hasFocus ? { anchor, head } : null)
+    }
   })
   const view = new EditorView({
     parent,
     doc: text,
-    extensions: [basics, access.of([]), language.of([]), label.of([]), listen],
+    extensions: [basics, access.of([]), language.of([]), label.of([]), cursors, listen],
   })
   const set = (compartment: Compartment, extension: Extension) => view.dispatch({ effects: compartment.reconfigure(extension) })
   let asked: string | null = null
@@ -55,8 +63,8 @@ export function createCodeEditor(parent: HTMLElement, { text, onText, onLeave }:
       // Where it cannot be fetched, the text has no colours.
       languageExtension(name).then(show, () => show([]))
     },
-    setLabel: (name) => set(label, EditorView.contentAttributes.of({ 'aria-label': name, 'data-testid': 'editor' })),
-    focus: () => view.focus(),
+    setLabel: (name) => set(label, EditorView.contentAttributes.of({ 'aria-label': name, 'data-testid': 'editor', tabindex: '0' })),
+    setCursors: (all) => view.dispatch({ effects: showCursors.of(all) }),
     destroy: () => view.destroy(),
   }
 }
@@ -76,7 +84,12 @@ export function createComparison(
   const view = new EditorView({
     parent,
     doc: text,
-    extensions: [basics, unifiedMergeView({ original, mergeControls: choice }), colours.of([]), EditorView.contentAttributes.of({ 'aria-label': label })],
+    extensions: [
+      basics,
+      unifiedMergeView({ original, mergeControls: choice }),
+      colours.of([]),
+      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
+    ],
   })
   // Where it cannot be fetched, the text has no colours.
   languageExtension(language).then(

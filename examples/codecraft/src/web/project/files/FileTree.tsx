@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table's elements cannot be laid out as a tree is
+// biome-ignore-all lint/a11y/useFocusableInteractive: rows are gone to by the button in their first cell
 import { FilePlus2, Files as FilesIcon, FolderPlus } from 'lucide-react'
 import { useMemo, useRef, useState } from 'react'
 import type { ProjectFile } from '../../../schema.ts'
@@ -8,6 +10,7 @@ import { Skeleton } from '../../parts/Skeleton.tsx'
 import { useMayEdit } from '../../useMayEdit.ts'
 import { DeleteFileDialog } from './DeleteFileDialog.tsx'
 import type { Doing } from './doing.ts'
+import { MoveFileDialog } from './MoveFileDialog.tsx'
 import { NewName } from './NewName.tsx'
 import { TreeRow } from './TreeRow.tsx'
 import { treeOf, visibleNodes } from './tree.ts'
@@ -39,13 +42,18 @@ export function FileTree({ projectId, files, openId, isLoading, onOpen }: FileTr
         </IconButton>
       </header>
       <div className="scroll-quiet min-h-0 flex-1 overflow-y-auto p-1.5">
-        {doing?.type === 'create' && doing.directory === '' && <NewName doing={doing} onName={actions.create} onDone={() => setDoing(null)} depth={0} />}
+        {doing?.type === 'create' && doing.directory === '' && (
+          <div role="treegrid" aria-label="New">
+            <NewName doing={doing} onName={actions.create} onDone={() => setDoing(null)} depth={0} />
+          </div>
+        )}
         {files.length === 0 && doing === null ? (
           <NoFiles isLoading={isLoading} onCreate={() => create('file')} />
         ) : (
           <Rows files={files} openId={openId} doing={doing} mayEdit={mayEdit} onDoing={setDoing} onOpen={onOpen} actions={actions} />
         )}
       </div>
+      {doing?.type === 'move' && <MoveFileDialog node={doing.node} onMove={(path) => actions.move(doing.node, path)} onClose={() => setDoing(null)} />}
       {doing?.type === 'delete' && <DeleteFileDialog node={doing.node} onDelete={() => actions.remove(doing.node)} onClose={() => setDoing(null)} />}
     </>
   )
@@ -73,9 +81,9 @@ function Rows({ files, openId, doing, mayEdit, onDoing, onOpen, actions }: RowsP
   }
 
   return (
-    <div ref={tree} role="tree" aria-label="Files" data-testid="file-tree">
+    <div ref={tree} role="treegrid" aria-label="Files" data-testid="file-tree">
       {rows.map((node) => (
-        <div key={node.path} role="none">
+        <div key={node.path} role="rowgroup">
           <TreeRow
             node={node}
             isOpen={isOpen(node.path)}

@@ -5,5 +5,6 @@ import type { TreeNode } from './tree.ts'
 export type Doing =
   | { readonly type: 'create'; readonly what: ProjectFile['type']; readonly directory: string }
   | { readonly type: 'rename'; readonly path: string }
+  | { readonly type: 'move'; readonly node: TreeNode }
   | { readonly type: 'delete'; readonly node: TreeNode }
   | null

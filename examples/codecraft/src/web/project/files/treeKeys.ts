@@ -12,7 +12,7 @@ export interface TreeKeys {
   readonly onDoing: (doing: Doing) => void
 }
 
-/** The keys of a tree, as the ARIA practices describe them; F2 renames and Delete deletes. Enter is the row's own click. */
+/** The keys of a tree, as the ARIA practices describe them; F2 renames, F6 moves, Insert makes a file beside it, and Delete deletes. Enter is the row's own click. */
 export function moveInTree(event: KeyboardEvent, keys: TreeKeys): void {
   if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
   const act = actionOf(event.key, keys)
@@ -39,6 +39,10 @@ function actionOf(key: string, { rows, node, isOpen, setOpen, focus, onDoing }: 
       return isOpenDirectory ? to(node.children[0]) : () => setOpen(node.path, true)
     case 'ArrowLeft':
       return isOpenDirectory ? () => setOpen(node.path, false) : to(rows.find((row) => row.path === directoryOf(node.path)))
+    case 'Insert':
+      return () => onDoing({ type: 'create', what: 'file', directory: node.type === 'directory' ? node.path : directoryOf(node.path) })
+    case 'F6':
+      return node.id === null ? null : () => onDoing({ type: 'move', node })
     case 'F2':
       return node.id === null ? null : () => onDoing({ type: 'rename', path: node.path })
     case 'Delete':

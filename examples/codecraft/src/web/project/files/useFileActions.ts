@@ -8,6 +8,8 @@ import type { TreeNode } from './tree.ts'
 export interface FileActions {
   create(directory: string, name: string, type: ProjectFile['type']): void
   rename(node: TreeNode, name: string): void
+  /** To another path, with what is below it; directories on the way are made. */
+  move(node: TreeNode, path: string): void
   remove(node: TreeNode): void
 }
 
@@ -16,8 +18,13 @@ export function useFileActions(projectId: string, onOpen: (id: string) => void):
   const client = useClient()
   const mutate = useMutate()
   const write = useWrite()
-  return useMemo(
-    () => ({
+  return useMemo(() => {
+    const move = ({ id, path: from, type }: TreeNode, path: string) => {
+      if (id === null) return
+      const args = { id, path }
+      write(`Move ${from} to ${path}`, type === 'directory' ? mutate.renameDirectory(args) : mutate.renameFile(args))
+    }
+    return {
       create: (directory, name, type) => {
         const id = client.id()
         const path = join(directory, name)
@@ -26,15 +33,11 @@ export function useFileActions(projectId: string, onOpen: (id: string) => void):
         // A name that is taken is refused here and now; what was open stays open then.
         if (type === 'file') void created.saved.then(() => onOpen(id)).catch(() => {})
       },
-      rename: ({ id, path, type }, name) => {
-        if (id === null) return
-        const args = { id, path: join(directoryOf(path), name) }
-        write(`Rename ${path} to ${name}`, type === 'directory' ? mutate.renameDirectory(args) : mutate.renameFile(args))
-      },
+      move,
+      rename: (node, name) => move(node, join(directoryOf(node.path), name)),
       remove: ({ id, path }) => {
         if (id !== null) write(`Delete ${path}`, mutate.deleteFile({ id }))
       },
-    }),
-    [client, mutate, write, projectId, onOpen],
-  )
+    }
+  }, [client, mutate, write, projectId, onOpen])
 }
