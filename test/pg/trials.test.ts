@@ -14,6 +14,6 @@ const short = kinds.filter(({ name, isComplete }) => !isComplete && !name.starts
 
 test.each(short)('F3 $name: it is $expected, nothing is written to what is held, and what was lost comes back (F4)', async (kind) => {
   const seed = Date.now() % 1_000_000
-  const found = await kind.run({ ground, chance: chanceOf(seed) })
+  const found = await kind.run({ ground, chance: chanceOf(seed) }).finally(() => ground.clear())
   expect([wrongOf(kind, found), seed, found]).toEqual([null, seed, found])
 })

@@ -34,6 +34,8 @@ export interface Ground {
   folder(name: string): Promise<string>
   /** Runs one of PostgreSQL's own programs; rejects with what it says. */
   run(program: string, args: readonly string[]): Promise<void>
+  /** Stops all that runs, and removes its files: a trial leaves nothing to the next. */
+  clear(): Promise<void>
   close(): Promise<void>
 }
 
@@ -62,6 +64,13 @@ export async function openGround(isComplete: boolean): Promise<Ground> {
   await first.sql('create database app', 'postgres')
   await first.stop()
 
+  async function clear(): Promise<void> {
+    for (const cluster of clusters.splice(0)) {
+      await cluster.stop('SIGKILL')
+      if (cluster.data !== template) await rm(cluster.data, { recursive: true, force: true, maxRetries: 5 })
+    }
+  }
+
   async function copyOf(data: string): Promise<Cluster> {
     const path = newPath('data')
     execFileSync('cp', ['-a', data, path])
@@ -86,8 +95,9 @@ export async function openGround(isComplete: boolean): Promise<Ground> {
       return path
     },
     run: (program, args) => runIn(root, join(binaries.folder, program), args, owner),
+    clear,
     close: async () => {
-      for (const cluster of clusters) await cluster.stop('SIGKILL')
+      await clear()
       await rm(root, { recursive: true, force: true, maxRetries: 5 })
     },
   }
@@ -97,6 +107,8 @@ function installed(): Binaries {
   const ask = (flag: string) => execFileSync('pg_config', [flag], { encoding: 'utf8' }).trim()
   return { folder: ask('--bindir'), version: Number(/\d+/.exec(ask('--version'))?.[0]) }
 }
+
+const silenceMsMax = 60_000
 
 interface ClusterDeps {
   readonly owner: Owner | null
@@ -112,9 +124,12 @@ function createCluster({ owner, binaries, data, root, port }: ClusterDeps): Clus
 
   async function sql(statement: string, database = 'app') {
     const client = postgres(`postgres://postgres@127.0.0.1:${port}/${database}`, { max: 1, onnotice: () => undefined, connect_timeout: 5, fetch_types: false })
+    // Who answers a connection at its port and never says anything is not ours: the driver would wait for ever.
+    const silence = setTimeout(() => void client.end({ timeout: 0 }), silenceMsMax)
     try {
       return await client.unsafe(statement)
     } finally {
+      clearTimeout(silence)
       await client.end({ timeout: 1 })
     }
   }

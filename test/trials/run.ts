@@ -37,6 +37,8 @@ for (const kind of chosen) {
     } catch (error) {
       totals.wrong++
       process.stdout.write(`${kind.name} ${n}: ${error instanceof Error ? error.stack : String(error)}\n`)
+    } finally {
+      await ground.clear()
     }
   }
   await ground?.close()
