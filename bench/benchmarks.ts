@@ -1,6 +1,7 @@
 import { accessRules } from './benchmark/access.ts'
 import { bigTransaction } from './benchmark/big-transaction.ts'
 import { bulkInsert } from './benchmark/bulk-insert.ts'
+import { capture } from './benchmark/capture.ts'
 import { catchUp } from './benchmark/catch-up.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
@@ -40,6 +41,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'durable-write-node': durableWriteNode,
   'bulk-insert': bulkInsert,
   'big-transaction': bigTransaction,
+  capture: capture,
   'test-app': testApp,
   drift: drift,
   memory: memory,
