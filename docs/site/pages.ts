@@ -1,5 +1,5 @@
 // The pages of the documentation, in the order in which they are read. `npm run docs` and its site, llms.txt and the tests take them from here.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import groups from './pages.json' with { type: 'json' }
@@ -66,6 +66,3 @@ function page(path: string, link: string): DocumentPage {
   const text = readFileSync(join(root, path), 'utf8')
   return { path, link, text, title: /^# +(.+)$/m.exec(text)?.[1] ?? path }
 }
-
-/** For tests: names in pages.json that are no pages yet. */
-export const missingPages = (): readonly string[] => groups.flatMap(({ pages }) => pages.filter((name) => !existsSync(join(root, `docs/${name}.md`))))

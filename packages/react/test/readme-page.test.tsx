@@ -1,7 +1,6 @@
 // What README.md shows: the declarations, and a component on two devices.
 import './window.ts'
 import { createTestApp } from '@headwater/testing'
-import { act } from 'react'
 import { createRoot } from 'react-dom/client'
 import { expect, test } from 'vitest'
 import { createHooks, HeadwaterProvider } from '../src/index.ts'
@@ -30,7 +29,7 @@ function Thread({ id }: { id: string }) {
   return <Messages rows={rows} isLoading={state !== 'complete'} onSend={(content) => sendMessage({ projectId: id, content })} />
 }
 
-test('a message that one device sends is on the other', async () => {
+test('a message that one device sends is on the other', { timeout: 240_000 }, async () => {
   const { authenticate: _, ...declared } = config
   const prepare = (database: { execute(text: string): Promise<void> }) =>
     database.execute(`create table if not exists users (id text primary key);
@@ -50,16 +49,14 @@ test('a message that one device sends is on the other', async () => {
     return { client, page, root }
   })
   for (const { client, root } of pages)
-    await act(async () => {
-      root.render(
-        <HeadwaterProvider client={client}>
-          <Thread id={id} />
-        </HeadwaterProvider>,
-      )
-    })
-  await act(() => app.settled())
-  await act(async () => pages[1]?.page.querySelector('button')?.click())
-  await act(() => app.settled())
-  expect(pages.map(({ page }) => page.textContent)).toEqual(['1 Hello', '1 Hello'])
-  for (const { root } of pages) await act(async () => root.unmount())
+    root.render(
+      <HeadwaterProvider client={client}>
+        <Thread id={id} />
+      </HeadwaterProvider>,
+    )
+  const shown = () => expect.poll(() => pages.map(({ page }) => page.querySelector('button')?.textContent), { timeout: 60_000 })
+  await shown().toEqual(['', ''])
+  pages[1]?.page.querySelector('button')?.click()
+  await shown().toEqual(['1 Hello', '1 Hello'])
+  for (const { root } of pages) root.unmount()
 })

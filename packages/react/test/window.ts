@@ -3,6 +3,6 @@
 import { Window } from 'happy-dom'
 
 const window = new Window({ url: 'http://127.0.0.1/' })
-Object.assign(globalThis, { window, document: window.document, IS_REACT_ACT_ENVIRONMENT: true })
+Object.assign(globalThis, { window, document: window.document })
 // From Node 21 on there is one.
 if (!('navigator' in globalThis)) Object.assign(globalThis, { navigator: window.navigator })

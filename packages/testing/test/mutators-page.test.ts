@@ -69,7 +69,7 @@ beforeEach(async () => {
     grants: { team: sql`select member as "user", teams.id as key, 'member' as role from teams, unnest(array['ada', 'bob']) as member` },
   })
   await app.sql`insert into teams values (${teamId})`
-})
+}, 120_000)
 afterEach(() => app.close())
 
 test('plain writes, and one that looks first', async () => {

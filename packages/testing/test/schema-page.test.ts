@@ -56,7 +56,7 @@ beforeEach(async () => {
     grants: { person: sql`select id as "user", id as key, 'self' as role from people` },
   })
   await app.sql`insert into people (id, name, email) values ('ada', 'Ada', 'ada@example.org')`
-})
+}, 120_000)
 afterEach(() => app.close())
 
 test('what is read has the types that were declared', async () => {
