@@ -8,6 +8,7 @@ import { openPostgres } from '../../packages/server/src/database/postgres.ts'
 import { startServer } from '../harness/app.ts'
 import { command } from '../harness/command.ts'
 import { createDatabase, native, type OpenedDatabase } from '../harness/databases.ts'
+import { startPooler } from '../harness/pooler.ts'
 
 const app = 'examples/codecraft'
 let opened: OpenedDatabase
@@ -125,6 +126,19 @@ describe('identity', () => {
   ])('says what it does not understand: %j', async (args, message) => {
     expect(await on('identity', ...args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) })
   })
+})
+
+test('doctor says where a pooler keeps servers from hearing each other', async () => {
+  const pooler = await startPooler(url)
+  try {
+    const ran = await command('doctor', '--json', '--app', app, '--database', pooler.url(new URL(url).pathname.slice(1)))
+    const findings: readonly { about: string; state: string }[] = JSON.parse(ran.out)
+    expect(findings.find(({ about }) => about === 'notifications')).toMatchObject({ state: 'doubtful', hint: expect.stringContaining('directUrl') })
+    const direct: readonly { about: string; state: string }[] = JSON.parse((await on('doctor', '--json')).out)
+    expect(direct.find(({ about }) => about === 'notifications')).toMatchObject({ state: 'good' })
+  } finally {
+    await pooler.stop()
+  }
 })
 
 test('status names every server of a database, with its devices', async () => {

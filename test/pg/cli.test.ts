@@ -89,7 +89,7 @@ describe('with a running app', () => {
     expect(findings.filter(({ state }) => state === 'bad')).toEqual([])
     expect(findings.find(({ about }) => about === 'server')).toMatchObject({ state: 'good', says: expect.stringContaining(running.url) })
     expect(findings.map(({ about }) => about)).toEqual(
-      expect.arrayContaining(['node', 'disk', 'configuration', 'database', 'clock', 'transactions', 'identity', 'log']),
+      expect.arrayContaining(['node', 'disk', 'configuration', 'database', 'clock', 'transactions', 'notifications', 'identity', 'log']),
     )
     expect(ran.code).toBe(0)
     const none = headwater('doctor', '--app', app, '--database', 'postgres://127.0.0.1:1/none')

@@ -122,10 +122,29 @@ async function ofDatabase(database: Database): Promise<readonly Finding[]> {
             `One is open since ${row?.minutes} minutes, ${row?.prepared} are prepared.`,
             'The log cannot be pruned behind it: see pg_stat_activity and pg_prepared_xacts.',
           ),
-      ...ofStatus(await readStatus(database)),
+      await ofNotifications(database),
+      // What else was found is said all the same.
+      ...(await readStatus(database).then(ofStatus, (error) => [failed('database', error)])),
     ]
   } catch (error) {
     return [failed('database', error)]
+  }
+}
+
+/** Servers are told of what others commit, and who is here, by NOTIFY. */
+async function ofNotifications(database: Database): Promise<Finding> {
+  const tail = await database.openTail()
+  try {
+    return tail.isDirect
+      ? good('notifications', 'are heard')
+      : finding(
+          'doubtful',
+          'notifications',
+          'This URL leads through a pooler, where nobody can be notified: changes of others are looked for every 15 ms, and people on other servers are not seen.',
+          'Give the server the URL of PostgreSQL itself as directUrl, if it does not have it.',
+        )
+  } finally {
+    await tail.close()
   }
 }
 
