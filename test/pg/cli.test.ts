@@ -198,7 +198,7 @@ describe('with a running app', () => {
 
 describe('migrate and uninstall', () => {
   const folder = () => join(data, 'files')
-  const on = (url: string, ...args: readonly string[]) => headwater(...args, '--app', app, '--database', url)
+  const on = (url: string, ...args: readonly string[]) => command(...args, '--app', app, '--database', url)
 
   test('print what they would do, ask before they destroy, and leave the database as it was', async () => {
     const opened = await native.open()
@@ -206,25 +206,25 @@ describe('migrate and uninstall', () => {
     await mkdir(folder())
     await writeFile(join(folder(), '0001-old.sql'), 'create table old (id int); insert into old values (1);')
     await writeFile(join(folder(), '0002-drop.sql'), 'drop table old;')
-    const dry = on(url, 'migrate', '--folder', folder(), '--dry-run')
+    const dry = await on(url, 'migrate', '--folder', folder(), '--dry-run')
     expect(dry).toMatchObject({
       code: 0,
       out: expect.stringMatching(/-- 0001-old.sql\ncreate table old[\s\S]*create table public."users"[\s\S]*-- destroys: 0002-drop.sql:1 drop table old/),
     })
     expect(await opened.database.query(`select to_regclass('users') is null as absent`)).toEqual([{ absent: true }])
-    expect(on(url, 'migrate', '--folder', folder())).toMatchObject({
+    expect(await on(url, 'migrate', '--folder', folder())).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringMatching(/0002-drop.sql:1 drop table old[\s\S]*--yes/),
     })
-    expect(on(url, 'migrate', '--folder', folder(), '--confirm', 'another')).toMatchObject({ code: 2, err: expect.stringContaining('not another') })
-    const ran = on(url, 'migrate', '--folder', folder(), '--confirm', new URL(url).pathname.slice(1), '--json')
+    expect(await on(url, 'migrate', '--folder', folder(), '--confirm', 'another')).toMatchObject({ code: 2, err: expect.stringContaining('not another') })
+    const ran = await on(url, 'migrate', '--folder', folder(), '--confirm', new URL(url).pathname.slice(1), '--json')
     expect(JSON.parse(ran.out)).toMatchObject({ files: ['0001-old.sql', '0002-drop.sql'] })
     expect(ran).toMatchObject({ code: 0, err: '' })
-    expect(on(url, 'migrate', '--folder', folder())).toMatchObject({ code: 0, out: expect.stringContaining('Everything was in place') })
-    expect(on(url, 'uninstall')).toMatchObject({ code: 2, err: expect.stringContaining('--confirm') })
-    expect(on(url, 'uninstall', '--yes')).toMatchObject({ code: 0, out: expect.stringMatching(/uninstalled.*projects/) })
-    expect(JSON.parse(on(url, 'uninstall', '--yes', '--json').err)).toMatchObject({ error: { code: 'not-installed' } })
+    expect(await on(url, 'migrate', '--folder', folder())).toMatchObject({ code: 0, out: expect.stringContaining('Everything was in place') })
+    expect(await on(url, 'uninstall')).toMatchObject({ code: 2, err: expect.stringContaining('--confirm') })
+    expect(await on(url, 'uninstall', '--yes')).toMatchObject({ code: 0, out: expect.stringMatching(/uninstalled.*projects/) })
+    expect(JSON.parse((await on(url, 'uninstall', '--yes', '--json')).err)).toMatchObject({ error: { code: 'not-installed' } })
     expect(await opened.database.query(`select to_regclass('users') is null as absent, to_regnamespace('headwater') is null as gone`)).toEqual([
       { absent: false, gone: true },
     ])
