@@ -64,7 +64,7 @@ describe.runIf(isThere('nginx') && isThere('openssl'))('behind deploy/nginx.conf
     children.push(
       spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { env: { ...process.env, PATH: path }, stdio: ['ignore', 'ignore', 'inherit'] }),
     )
-  })
+  }, 120_000)
   afterAll(async () => {
     for (const child of children) if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit')
     for (const close of closing) await close()
