@@ -124,12 +124,23 @@ function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
     const kept = device.made.filter(({ isForgotten }) => !(rewound && isForgotten))
     const lost = kept.filter((made) => made.state === 'saved' && !made.isGone && !isThere(made) && made.outcome?.type !== 'refused')
     const undone = kept.filter(({ id, outcome }) => outcome?.type === 'applied' && records.get(id)?.outcome !== 'applied' && !aside.has(id))
+    const refused = device.made.flatMap((made) => {
+      const code = String(records.get(made.id)?.code ?? 'none')
+      return records.get(made.id)?.outcome === 'refused' && !refusals.has(code) ? [`${nameOf(made)} was refused as ${code}, which nobody declares`] : []
+    })
     return [
+      ...refused,
       ...lost.map((made) => `${nameOf(made)} was saved, and is nowhere`),
       ...(rewound === 'restore' ? [] : undone.map((made) => `${nameOf(made)} was confirmed, and is ${records.get(made.id)?.outcome ?? 'nowhere'}`)),
     ].map((text) => ['no lost write', text] as const)
   })
 }
+
+/** What the apps refuse by, and what the server does by rules and constraints. `failed`: its time was up three times in a row, as a plan may have it. */
+const refusals: ReadonlySet<string> = new Set([
+  ...['absent', 'funds', 'long'],
+  ...['conflict', 'denied', 'forbidden', 'hidden', 'not-held', 'unique', 'reference', 'required', 'check', 'void', 'failed'],
+])
 
 const nameOf = ({ device, mark, name, id }: Made) => `${device}: ${name}${mark === null ? '' : `, its ${mark}th`} (${id})`
 
