@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { SourceFile } from './finding.ts'
 
 /** What .gitignore leaves out, and what is not text. */
-const skippedFolders = new Set(['node_modules', 'dist', '.git', '.headwater', 'coverage', 'results'])
+const skippedFolders = new Set(['node_modules', 'dist', '.git', '.headwater', 'coverage', 'results', '.temp'])
 const isText = (name: string) =>
   /\.(ts|tsx|mjs|js|json|jsonc|md|css|html|sql|yml|yaml|svg|sh|conf|service)$|^(\.npmrc|\.gitignore|LICENSE|run|Caddyfile|Containerfile)$/.test(name)
 
