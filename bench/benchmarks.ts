@@ -5,6 +5,7 @@ import { capture } from './benchmark/capture.ts'
 import { catchUp } from './benchmark/catch-up.ts'
 import { coldStartChromium, coldStartNode } from './benchmark/cold-start.ts'
 import { commitToVisible } from './benchmark/commit-to-visible.ts'
+import { deviceMemory } from './benchmark/device-memory.ts'
 import { drift } from './benchmark/drift.ts'
 import { durableWriteNode } from './benchmark/durable-write.ts'
 import { fanOut } from './benchmark/fan-out.ts'
@@ -45,5 +46,6 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'test-app': testApp,
   drift: drift,
   memory: memory,
+  'device-memory': deviceMemory,
   size: size,
 }
