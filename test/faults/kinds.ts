@@ -12,12 +12,15 @@ export interface Victim {
   hit(chance: () => number): Promise<void>
   /** Resolves when it serves again. */
   rise(): Promise<void>
+  /** Asked again until it is answered: of statements that may run twice. */
   query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>
   close(): Promise<void>
 }
 
 export const kinds = ['server', 'postgres', 'embedded'] as const
 export type Kind = (typeof kinds)[number]
+
+const answerMsMax = 120_000
 
 /** On the real disk, with fsync. */
 export async function openVictim(kind: Kind, program: Program): Promise<Victim> {
@@ -32,12 +35,27 @@ export async function openVictim(kind: Kind, program: Program): Promise<Victim> 
   let child: Child | null = await start()
 
   /** The process that started all others of the PostgreSQL. */
+  const postmaster = async () => Number((await readFile(join(where, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0])
+  let killed = 0
+
   async function killPostgres(): Promise<void> {
-    const [pid] = (await readFile(join(where, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')
-    process.kill(Number(pid), 'SIGKILL')
+    killed = await postmaster()
+    process.kill(killed, 'SIGKILL')
   }
 
-  const query = (sql: string) => (child === null ? Promise.reject(new Error('it was killed')) : child.query(sql))
+  const once = (sql: string) => (child === null ? Promise.reject(new Error('it was killed')) : child.query(sql))
+
+  /** Sessions of a PostgreSQL that was killed end one after the other, some of them after the next has started: what they do not answer is asked again. */
+  async function query(sql: string): ReturnType<Victim['query']> {
+    for (const giveUpAt = performance.now() + answerMsMax; ; ) {
+      try {
+        return await once(sql)
+      } catch (error) {
+        if (performance.now() > giveUpAt) throw error
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    }
+  }
 
   return {
     url: `http://127.0.0.1:${port}`,
@@ -50,15 +68,12 @@ export async function openVictim(kind: Kind, program: Program): Promise<Victim> 
     },
     rise: async () => {
       child ??= await start()
-      for (const giveUpAt = performance.now() + 60_000; ; ) {
-        const error = await query('select 1').then(
-          () => null,
-          (failure: unknown) => failure,
-        )
-        if (error === null) return
-        if (performance.now() > giveUpAt) throw error
+      // A session of the one that was killed would still answer.
+      for (const giveUpAt = performance.now() + answerMsMax; kind === 'postgres' && (await postmaster()) === killed; ) {
+        if (performance.now() > giveUpAt) throw new Error('PostgreSQL was not started again.')
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
+      await query('select 1')
     },
     query,
     close: async () => {
