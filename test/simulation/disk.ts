@@ -43,7 +43,10 @@ export function createDisk(time: Time, points: Points): SimulatedDisk {
       const answer = call()
       time.timer(owner, delayOf(random, 0.2, 30), () => {
         if (points.pass(owner, `${point}.landing`)) return
+        // Where there is no room, what is there can be read all the same.
+        mine.breakWith(name, isFull ? full() : null)
         mine.flush(name)
+        mine.breakWith(name, null)
       })
       return answer.finally(() => void points.pass(owner, `${point}.landed`))
     }
@@ -75,7 +78,6 @@ export function createDisk(time: Time, points: Points): SimulatedDisk {
     crash: (part) => medium.crash(name, Math.round(part * medium.waiting(name))),
     setFull: (next) => {
       isFull = next
-      medium.breakWith(name, isFull ? full() : null)
     },
     evict: () => {
       medium = createMemoryDisks()
