@@ -2,13 +2,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openEmbedded } from '../../packages/server/src/database/embedded.ts'
 import { openPostgres } from '../../packages/server/src/database/postgres.ts'
 import { startServer } from '../harness/app.ts'
 import { command } from '../harness/command.ts'
 import { createDatabase, native, type OpenedDatabase } from '../harness/databases.ts'
 import { startPooler } from '../harness/pooler.ts'
+
+// Each opens databases of its own, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const app = 'examples/codecraft'
 let opened: OpenedDatabase

@@ -2,13 +2,16 @@
 import { createPresence, type Gathering, type OpenSocket, type Presence } from '@headwater/client'
 import { scopeKey } from '@headwater/protocol'
 import { type Database, openPostgres, sql } from '@headwater/server'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { clock } from '../../packages/client/src/browser.ts'
 import { openPlainWith } from '../../packages/client/src/plain.ts'
 import { keys, startServer, type TestServer } from '../harness/app.ts'
 import { databases, native, throughPooler } from '../harness/databases.ts'
 import { openDevice, untilLevel } from '../harness/device.ts'
 import { connectWire, type WireDevice } from '../harness/wire-device.ts'
+
+// Each opens databases of its own, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const passes = {
   user: sql`select person as "user", person as key, 'self' as role from passes`,
