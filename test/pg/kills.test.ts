@@ -1,4 +1,4 @@
-// The short form of `npm run faults`: kill -9 of a server, of a PostgreSQL and of an embedded database, under load and while their log is pruned. That of a browser is in test/e2e.
+// The short form of `npm run faults`: kill -9 of a server, of a PostgreSQL and of an embedded database, under load and while their log is pruned. That of a browser is the command alone.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildServer, type Program } from '../faults/child.ts'
 import { startCycles } from '../faults/cycle.ts'
