@@ -85,7 +85,9 @@ export function lastScreen({ rows = 100, characters = 200_000 }: LastScreenOptio
   }
 }
 
-const whenIdle = (run: () => void) => (globalThis.requestIdleCallback ? globalThis.requestIdleCallback(run) : run())
+/** A page that is never idle has its screen remembered all the same. */
+const idleMsMax = 2_000
+const whenIdle = (run: () => void) => (globalThis.requestIdleCallback ? globalThis.requestIdleCallback(run, { timeout: idleMsMax }) : run())
 
 interface Shown {
   readonly text: string
