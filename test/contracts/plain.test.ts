@@ -2,6 +2,7 @@
 // other people's pages. And how a device comes to take it.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { limits } from '@headwater/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { openPlainWith } from '../../packages/client/src/plain.ts'
@@ -133,7 +134,7 @@ describe('who may ask', () => {
   test('a body that is too large is refused, and one that does not come is not waited for', async () => {
     const running = createTestClock()
     const at = await ground(running)
-    expect((await post(pathOf(at), 'x'.repeat(5_000_000)).catch(() => ({ status: 413 }))).status).toBe(413)
+    expect((await post(pathOf(at), 'x'.repeat(limits.upBytesMax * 4 + 1)).catch(() => ({ status: 413 }))).status).toBe(413)
     const endless = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('hel')) })
     const slow = fetch(pathOf(at), { method: 'POST', headers: lines, body: endless, duplex: 'half' } as RequestInit).then(
       ({ status }) => status,

@@ -1,4 +1,4 @@
-import { type Json, mutationId } from '@headwater/protocol'
+import { type Json, limits, mutationId } from '@headwater/protocol'
 import type { Database } from '@headwater/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keys, startServer, type TestServer } from '../harness/app.ts'
@@ -307,11 +307,11 @@ describe.each([...databases, throughPooler])('the road on $name', ({ open }) => 
       expect(device.messages.at(-1)).toMatchObject({ type: 'failure', code: 'malformed', message: expect.any(String) })
     }
     const large = await connect('ada')
-    large.sendText(`{"type":"push","mutations":[],"x":"${'x'.repeat(1_100_000)}"}`)
+    large.sendText(`{"type":"push","mutations":[],"x":"${'x'.repeat(limits.upBytesMax)}"}`)
     await large.until(large.isClosed, 'the close after an oversized frame')
-    expect(large.messages.at(-1)).toMatchObject({ type: 'failure', code: 'too-large', message: expect.stringContaining('1048576') })
+    expect(large.messages.at(-1)).toMatchObject({ type: 'failure', code: 'too-large', message: expect.stringContaining(String(limits.upBytesMax)) })
     const huge = await connect('ada')
-    huge.sendText(`"${'x'.repeat(6_000_000)}"`)
+    huge.sendText(`"${'x'.repeat(limits.upBytesMax * 6)}"`)
     await huge.until(huge.isClosed, 'the close after a huge frame')
     expect(await database.query('select count(*)::int as n from projects')).toEqual(before)
     const number = bystander.push('projects.insert', project(uuid(), 'ada', 'Undisturbed'))
