@@ -61,7 +61,11 @@ export async function startBrowserCycles(chance: () => number): Promise<Cycles> 
     const [row] = await database.query(`select n, (select count(*) from headwater.mutations where outcome = 'refused')::int as refused,
       (select count(*) from headwater.mutations where name = 'count')::int as counts, (select count(*) from headwater.mutations where name <> 'count')::int as notes from counters`)
     const wrong: string[] = []
-    if (missing > 0) wrong.push(`${missing} that were saved are not there`)
+    if (missing > 0) {
+      const devices = await database.query('select id, last_number::text as last from headwater.devices order by 1')
+      // More than one device: the browser, or the client, began with an empty store.
+      wrong.push(`${missing} that were saved are not there; devices: ${JSON.stringify(devices)}; the page: ${await opened.page.evaluate(() => window.state())}`)
+    }
     if (Number(row?.refused) > 0) wrong.push(`${row?.refused} were refused, as what is sent twice would be`)
     if (Number(row?.n) !== Number(row?.counts) || Number(row?.n) < saved.filter((what) => what === 'count').length)
       wrong.push(`counted ${row?.n} of ${row?.counts}`)

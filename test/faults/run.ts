@@ -34,15 +34,19 @@ for (const kind of chosen) {
   const cycles = await open(kind, program, chanceOf(Number(values.seed)))
   const beganAt = performance.now()
   let done = 0
-  for (; done < count; done++) {
-    const wrong = await cycles.run()
-    wrongs += wrong.length
-    for (const one of wrong) process.stdout.write(`${kind} ${done}: ${one}\n`)
-    if ((done + 1) % 50 === 0) process.stdout.write(`${kind}: ${done + 1} cycles, ${Math.round((performance.now() - beganAt) / (done + 1))} ms each\n`)
+  try {
+    for (; done < count; done++) {
+      const wrong = await cycles.run()
+      wrongs += wrong.length
+      for (const one of wrong) process.stdout.write(`${kind} ${done}: ${one}\n`)
+      if ((done + 1) % 50 === 0) process.stdout.write(`${kind}: ${done + 1} cycles, ${Math.round((performance.now() - beganAt) / (done + 1))} ms each\n`)
+    }
+  } finally {
+    // Also where a cycle never ended: nothing stays behind.
+    await cycles.close()
   }
   const { made, confirmedBefore } = cycles.counts()
   process.stdout.write(`| ${kind} | ${done} kills | ${made} mutations | ${confirmedBefore} confirmed before a kill | ${wrongs} wrong |\n`)
-  await cycles.close()
 }
 await program.remove()
 process.exit(wrongs > 0 ? 1 : 0)
