@@ -171,7 +171,7 @@ describe.each(['embedded', 'native'] as const)('codecraft on %s', (kind) => {
     expect(sql(`select content like '%says Ada%' and content not like '%says Grace%' from files where conflict_of is not null`)).toBe('t')
     await page.getByTestId('compare').click()
     await page.getByTestId('resolve').and(page.locator(':enabled')).waitFor()
-    if (isWhole) expect(await axeFindings(page)).toEqual([])
+    if (isWhole) expect(await axeFindings(page, 'one file written apart')).toEqual([])
     await page.getByTestId('resolve').click()
     for (const each of [page, other]) await expect.poll(() => textOf(each), patient).toContain('says Ada')
     await expect.poll(() => page.getByTestId('conflict').count(), patient).toBe(0)
@@ -189,7 +189,7 @@ describe.each(['embedded', 'native'] as const)('codecraft on %s', (kind) => {
     await page.getByTestId('sync-status').click()
     expect(await page.getByTestId('kind-files').getAttribute('data-refused')).toBe('1')
     await page.getByTestId('edit-refused').click()
-    if (isWhole) expect(await axeFindings(page)).toEqual([])
+    if (isWhole) expect(await axeFindings(page, 'a refused change')).toEqual([])
     await page.getByTestId('refused-text').fill('plan-of-ada.md')
     await page.getByTestId('retry-edited').click()
     await page.locator('[data-testid=sync-status][data-set-aside="0"]').waitFor({ timeout: 60_000 })
@@ -205,7 +205,7 @@ describe.each(['embedded', 'native'] as const)('codecraft on %s', (kind) => {
     await page.locator('[data-testid=trace-entry][data-kind=connection]').first().waitFor()
     await say(page, 'Traced')
     await page.getByTestId('trace-mutation').click()
-    expect(await axeFindings(page)).toEqual([])
+    expect(await axeFindings(page, 'the trace')).toEqual([])
     await page.getByTestId('trace-entry').filter({ hasText: 'pushes sendMessage' }).first().waitFor()
     expect(await page.getByTestId('trace-entry').evaluateAll((all) => new Set(all.map((one) => one.dataset.kind)).size)).toBe(1)
     await page.getByTestId('trace-filter').fill('no such words')
@@ -220,7 +220,7 @@ describe.each(['embedded', 'native'] as const)('codecraft on %s', (kind) => {
 
   test('the answer whose server was killed says so, and is continued to its end', { timeout: 180_000 }, async () => {
     for (const page of pages()) await page.locator('[data-testid=answer][data-state=interrupted]').first().waitFor({ timeout: 90_000 })
-    if (isWhole) expect(await axeFindings(grace.page())).toEqual([])
+    if (isWhole) expect(await axeFindings(grace.page(), 'an interrupted answer')).toEqual([])
     if (!isWhole) return
     await grace.page().locator('[data-testid=answer][data-state=interrupted]').getByTestId('continue-answer').first().click()
     await expect.poll(() => sql(`select count(*) from messages where state <> 'whole'`), patient).toBe('0')
@@ -234,7 +234,7 @@ describe.each(['embedded', 'native'] as const)('codecraft on %s', (kind) => {
     const look = async (state: string, of = page) => {
       for (const colorScheme of ['light', 'dark'] as const) {
         await of.emulateMedia({ colorScheme })
-        found.push(...(await axeFindings(of)).map((finding) => `${state}, ${colorScheme}: ${finding}`))
+        found.push(...(await axeFindings(of, `${state}, ${colorScheme}`)).map((finding) => `${state}, ${colorScheme}: ${finding}`))
       }
     }
     const address = page.url()
