@@ -1,18 +1,22 @@
 // The road as two people's browsers see it: on PGlite with one server, and on native PostgreSQL with each browser on a server of its own; by sockets,
-// and where something on the way refuses them. With HEADWATER_LONG=1 all four.
+// and where something on the way refuses them. With HEADWATER_LONG=1 all four; sockets on native are also what codecraft.test.ts goes by.
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, cardTitles, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
 import { createProject, type Ground, openTwo, psql, type Road, untilTitled } from '../harness/ground.ts'
 import { startSilentProxy } from '../harness/silent-proxy.ts'
 
-const grounds: readonly (readonly ['embedded' | 'native', Road])[] = [
+type Place = readonly ['embedded' | 'native', Road]
+const grounds: readonly Place[] = [
   ['embedded', 'socket'],
-  ['native', 'socket'],
   ['native', 'plain'],
 ]
+const others: readonly Place[] = [
+  ['embedded', 'plain'],
+  ['native', 'socket'],
+]
 
-describe.each([...grounds, ...(process.env.HEADWATER_LONG ? [['embedded', 'plain'] as const] : [])])('two browsers on %s by %s', (kind, road) => {
+describe.each(process.env.HEADWATER_LONG ? [...grounds, ...others] : grounds)('two browsers on %s by %s', (kind, road) => {
   let ground: Ground
   let one: Browser
   let other: Browser
