@@ -16,7 +16,7 @@ import { startWriter } from '../harness/writer.ts'
 import { databaseContract } from './database.ts'
 
 /** `HEADWATER_KILLS=300` for a long search. */
-const kills = Number(process.env.HEADWATER_KILLS ?? 10)
+const kills = Number(process.env.HEADWATER_KILLS ?? 6)
 
 async function newDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'hw-native-'))

@@ -1,5 +1,5 @@
 // The road as two people's browsers see it: on PGlite with one server, and on native PostgreSQL with each browser on a server of its own; by sockets,
-// and where something on the way refuses them. With HEADWATER_LONG=1 all four; sockets on native are also what codecraft.test.ts goes by.
+// and where something on the way refuses them. With HEADWATER_LONG=1 all four.
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, cardTitles, openBrowser, signIn, untilSynced } from '../harness/codecraft.ts'
