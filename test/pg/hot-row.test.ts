@@ -7,7 +7,7 @@ import { type Device, openDevice } from '../harness/device.ts'
 
 /** Enough that somebody always stands in line for the row. */
 const writers = 4
-const rounds = 4
+const rounds = 2
 
 describe.each([native, throughPooler])('a row that others write without a pause, on $name', ({ open }) => {
   let opened: OpenedDatabase

@@ -201,7 +201,7 @@ describe('three servers', () => {
     for (const device of devices) await device.close()
     await balancer.close()
     await sql.end()
-  }, 240_000)
+  }, 120_000)
 })
 
 /** The text format, line by line: every sample belongs to a family whose help and type were given before it. */

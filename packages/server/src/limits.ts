@@ -51,7 +51,7 @@ export const limits = {
   /** A transaction that lost a race (40001, 40P01) is run again this often, then the mutation waits like any other trouble. */
   raceRetriesMax: 30,
   /** After so many of them it locks the tables that it changes first, and waits for that so long at most. */
-  racesBeforeLocks: 4,
+  racesBeforeLocks: 25,
   lockMsMax: 1_000,
   raceRetryMsMax: 40,
   /** A mutator that fails in a way nobody declared is run this often, then refused as `failed`. */
