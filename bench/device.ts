@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { createClient, type OpenDisk, type Presence, packedRows } from '@headwater/client'
 import { createMemoryDisks, nodePorts } from '@headwater/client/node'
 import WebSocket from 'ws'
+import { socketsAlone } from '../test/harness/person.ts'
 import { type BenchClient, mutators, person, schema } from './app.ts'
 
 export interface DeviceOptions {
@@ -16,7 +17,7 @@ export interface DeviceOptions {
 }
 
 export function openDevice({ url, openDisk = createMemoryDisks().open, user = person, isPacked = false, presence }: DeviceOptions): BenchClient {
-  const ports = { ...nodePorts({ directory: tmpdir(), WebSocket: socketOf(user) }), openDisk }
+  const ports = { ...nodePorts({ directory: tmpdir(), WebSocket: socketOf(user), fetch: socketsAlone }), openDisk }
   return createClient({ schema, mutators, url, user, ports: presence?.ports(ports) ?? ports, ...(isPacked && { rows: packedRows() }) })
 }
 

@@ -33,6 +33,22 @@ function loseConnection(): void {
   forceCloseDatabase(connection as never)
 }
 
+/** Answers as Chromium does while another process holds the lock of its files; `count` times. Answers how often it did. */
+function refuseToOpen(count: number): () => number {
+  let refused = 0
+  const open = indexedDB.open.bind(indexedDB)
+  indexedDB.open = (name, version) => {
+    if (refused >= count) return open(name, version)
+    refused++
+    const request = new EventTarget()
+    Object.assign(request, { error: new DOMException('Internal error opening backing store for indexedDB.open.', 'UnknownError') })
+    queueMicrotask(() => 'onerror' in request && typeof request.onerror === 'function' && request.onerror())
+    // The disk uses no more of a request than is here.
+    return request as IDBOpenDBRequest
+  }
+  return () => refused
+}
+
 describe('the disk in IndexedDB, in Node', () => {
   diskContract(openIndexedDbDisk, { examples: 60 })
   sharedDiskContract(openIndexedDbDisk, { examples: 40 })
@@ -50,6 +66,19 @@ describe('the disk in IndexedDB, in Node', () => {
     await disk.close()
     expect(await (await openIndexedDbDisk(name)).read()).toEqual(['s'])
     expect(connections.length).toBe(4)
+  })
+
+  test('W1: what a browser that was killed still has open is opened when it is let go of; what stays closed is an error', async () => {
+    const name = freshName()
+    const disk = await openIndexedDbDisk(name)
+    await disk.read()
+    await disk.append(['a'], relaxed)
+    await disk.close()
+    const asked = refuseToOpen(2)
+    expect(await (await openIndexedDbDisk(name)).read()).toEqual(['a'])
+    expect(asked()).toBe(2)
+    refuseToOpen(Number.POSITIVE_INFINITY)
+    await expect(openIndexedDbDisk(name)).rejects.toMatchObject({ code: 'disk', message: 'IndexedDB: UnknownError' })
   })
 
   test('F7: a connection lost together with the data is an error: a log never begins in the middle', async () => {

@@ -1,8 +1,9 @@
 // The real client in this process, as a service would use it.
 import { type Client, createClient, type Presence } from '@headwater/client'
-import { createMemoryDisks, nodePorts } from '@headwater/client/node'
-import WebSocket from 'ws'
+import { createMemoryDisks } from '@headwater/client/node'
+import type WebSocket from 'ws'
 import { mutators, schema } from './app.ts'
+import { personPorts } from './person.ts'
 
 export type Device = Client<typeof schema, typeof mutators>
 
@@ -17,13 +18,7 @@ export interface DeviceOptions {
 }
 
 export function openDevice({ url, user, disks = createMemoryDisks(), onSocket, presence }: DeviceOptions): Device {
-  class PersonSocket extends WebSocket {
-    constructor(address: string) {
-      super(address, { headers: { 'x-user': user } })
-      onSocket?.(this)
-    }
-  }
-  const ports = { ...nodePorts({ directory: '', WebSocket: PersonSocket }), openDisk: disks.open }
+  const ports = { ...personPorts(user, onSocket), openDisk: disks.open }
   return createClient({ schema, mutators, url, user, ports: presence?.ports(ports) ?? ports })
 }
 

@@ -13,8 +13,8 @@ class PersonSocket extends WebSocket {
     super(address, { headers })
   }
 }
-const ports = { ...nodePorts({ directory: '', WebSocket: PersonSocket }), openDisk: createMemoryDisks().open }
 const asPerson: typeof fetch = (input, init) => fetch(input, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), ...headers } })
+const ports = { ...nodePorts({ directory: '', WebSocket: PersonSocket, fetch: asPerson }), openDisk: createMemoryDisks().open }
 const openSocket = road === 'plain' ? openPlainWith(asPerson, ports.clock) : ports.openSocket
 
 const client = createClient({ schema, mutators, url, user, ports: { ...ports, openSocket } })

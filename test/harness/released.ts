@@ -5,6 +5,7 @@ import { defineMutators, defineSchema, holdersMayWrite, integer, mutator, table,
 import { createServer, openEmbedded, sql } from '@headwater/server'
 import WebSocket from 'ws'
 import { z } from 'zod'
+import { socketsAlone } from './person.ts'
 
 export const schema = defineSchema({
   projects: table({ id: uuid().primaryKey(), ownerId: text(), title: text().max(200), visits: integer().default(0), updatedAt: timestamp().nullable() })
@@ -39,7 +40,7 @@ export function openReleasedDevice(url: string, directory: string) {
       super(given.replace(/^ws:\/\/[^/]*/, url.replace(/^http/, 'ws')))
     }
   }
-  return createClient({ schema, mutators, url: 'http://app.example', user: 'ada', ports: nodePorts({ directory, WebSocket: Redirected }) })
+  return createClient({ schema, mutators, url: 'http://app.example', user: 'ada', ports: nodePorts({ directory, WebSocket: Redirected, fetch: socketsAlone }) })
 }
 
 export const project = 'a0000000-0000-4000-8000-000000000001'

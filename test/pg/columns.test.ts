@@ -1,12 +1,11 @@
 // Column sets over the whole road: who sees which columns, on the wire and on the device, while roles, rows and connections change.
 import { createClient } from '@headwater/client'
-import { nodePorts } from '@headwater/client/node'
 import { bigint, defineSchema, holdersMayWrite, table, text, uuid } from '@headwater/schema'
 import { createServer, type Database, type Server, sql } from '@headwater/server'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import WebSocket from 'ws'
 import { createMemoryDisks } from '../../packages/client/src/disk/memory.ts'
 import { databases } from '../harness/databases.ts'
+import { personPorts } from '../harness/person.ts'
 
 const schema = defineSchema({
   campaigns: table({
@@ -80,13 +79,8 @@ describe.each(databases)('column sets on $name', ({ open }) => {
 
   function connect(user: string, disks = createMemoryDisks()) {
     const frames: string[] = []
-    class PersonSocket extends WebSocket {
-      constructor(address: string) {
-        super(address, { headers: { 'x-user': user } })
-        this.on('message', (data) => frames.push(data.toString()))
-      }
-    }
-    const client = createClient({ schema, url, user, ports: { ...nodePorts({ directory: '', WebSocket: PersonSocket }), openDisk: disks.open } })
+    const ports = personPorts(user, (socket) => socket.on('message', (data) => frames.push(data.toString())))
+    const client = createClient({ schema, url, user, ports: { ...ports, openDisk: disks.open } })
     clients.push(client)
     const rows = () => client.query.campaigns.orderBy('id').all()
     const row = (id: string) => client.query.campaigns.where({ id }).first()

@@ -1,14 +1,14 @@
 // Hard case 5: what others do to captured tables while a server runs, with devices that are connected and one that was away.
 import { createClient } from '@headwater/client'
-import { createMemoryDisks, nodePorts } from '@headwater/client/node'
+import { createMemoryDisks } from '@headwater/client/node'
 import { defineSchema, holdersMayWrite, table, text, uuid } from '@headwater/schema'
 import { createServer, type Database, sql } from '@headwater/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import WebSocket from 'ws'
 import { limits } from '../../packages/server/src/limits.ts'
 import { startServer, type TestServer } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
 import { type Device, openDevice, untilLevel } from '../harness/device.ts'
+import { personPorts } from '../harness/person.ts'
 
 const soon = { timeout: 15_000 }
 
@@ -185,16 +185,11 @@ describe.each(databases)('partitions on $name', ({ open }) => {
       database,
     })
     const { url } = await server.listen({ port: 0 })
-    class AdaSocket extends WebSocket {
-      constructor(address: string) {
-        super(address, { headers: { 'x-user': 'ada' } })
-      }
-    }
     const device = createClient({
       schema,
       url,
       user: 'ada',
-      ports: { ...nodePorts({ directory: '', WebSocket: AdaSocket }), openDisk: createMemoryDisks().open },
+      ports: { ...personPorts('ada'), openDisk: createMemoryDisks().open },
     })
     const texts = () => device.query.samples.all().map((row) => row.text)
     await expect.poll(texts, soon).toEqual(['one'])

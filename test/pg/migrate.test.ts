@@ -4,13 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@headwater/client'
-import { createMemoryDisks, nodePorts } from '@headwater/client/node'
+import { createMemoryDisks } from '@headwater/client/node'
 import { defineSchema, holdersMayWrite, integer, type Schema, table, text, uuid } from '@headwater/schema'
 import { createServer, type Database, type MigrateOptions, migrate, type Server, sql, uninstall } from '@headwater/server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import WebSocket from 'ws'
 import { freePort } from '../../packages/server/src/database/native/process.ts'
 import { databases } from '../harness/databases.ts'
+import { personPorts } from '../harness/person.ts'
 
 const soon = { timeout: 20_000 }
 const key = { id: uuid().primaryKey(), ownerId: text() }
@@ -23,12 +23,6 @@ const grown = defineSchema({
 const changed = defineSchema({ notes: table({ ...key, name: text(), stars: text() }).in('user', 'ownerId') })
 const people = sql`select id as "user", id as key, 'self' as role from people`
 const appOf = <S extends Schema>(schema: S) => ({ schema, access: holdersMayWrite(schema), grants: { user: people } })
-
-class AdaSocket extends WebSocket {
-  constructor(address: string) {
-    super(address, { headers: { 'x-user': 'ada' } })
-  }
-}
 
 describe.each(databases)('migrating on $name', ({ open }) => {
   let database: Database
@@ -69,7 +63,7 @@ describe.each(databases)('migrating on $name', ({ open }) => {
       schema,
       url: `http://127.0.0.1:${port}`,
       user: 'ada',
-      ports: { ...nodePorts({ directory: '', WebSocket: AdaSocket }), openDisk: disks.open },
+      ports: { ...personPorts('ada'), openDisk: disks.open },
     })
     clients.push(client)
     return client

@@ -1,13 +1,13 @@
 // R10: what a device holds and the database does not is found by checksums, and that scope is loaded again: it and nothing else.
 import { createClient, type Disk, type OpenDisk } from '@headwater/client'
-import { createMemoryDisks, nodePorts } from '@headwater/client/node'
+import { createMemoryDisks } from '@headwater/client/node'
 import { type Down, decodeDown, decodeUp, type Up } from '@headwater/protocol'
 import type { Database } from '@headwater/server'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import WebSocket from 'ws'
 import { mutators, schema, startServer, type TestServer } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
 import { untilLevel } from '../harness/device.ts'
+import { personPorts } from '../harness/person.ts'
 
 describe.each(databases)('repair on $name', ({ open }) => {
   let database: Database
@@ -38,12 +38,7 @@ describe.each(databases)('repair on $name', ({ open }) => {
   }
 
   function device({ user, url = server.url, openDisk = createMemoryDisks().open, hear = (frame) => frame }: Options) {
-    class PersonSocket extends WebSocket {
-      constructor(address: string) {
-        super(address, { headers: { 'x-user': user } })
-      }
-    }
-    const ports = nodePorts({ directory: '', WebSocket: PersonSocket })
+    const ports = personPorts(user)
     const heard: Down[] = []
     const said: Up[] = []
     const client = createClient({

@@ -1,10 +1,10 @@
 // A real device of which everything is kept: what it was sent, and what it held after each checkpoint.
 import { createClient, type SocketEvents } from '@headwater/client'
-import { nodePorts } from '@headwater/client/node'
 import { type Checkpoint, type Cursor, decodeDown, decodeUp } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
-import WebSocket from 'ws'
+import type WebSocket from 'ws'
 import { createMemoryDisks } from '../../../packages/client/src/disk/memory.ts'
+import { personPorts } from '../person.ts'
 import type { Row } from './past.ts'
 
 /** What was held when a checkpoint had been applied. */
@@ -48,12 +48,9 @@ export function watchDevice(options: { readonly schema: Schema; readonly url: st
   let granted: Set<string> = new Set()
   let held: Set<string> = new Set()
 
-  class PersonSocket extends WebSocket {
-    constructor(address: string) {
-      super(address, { headers: { 'x-user': person } })
-      sockets.add(this)
-      this.on('close', () => sockets.delete(this))
-    }
+  const onSocket = (socket: WebSocket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
   }
 
   function follow(checkpoint: Checkpoint): void {
@@ -71,7 +68,7 @@ export function watchDevice(options: { readonly schema: Schema; readonly url: st
   }
 
   function open() {
-    const inner = nodePorts({ directory: '', WebSocket: PersonSocket })
+    const inner = personPorts(person, onSocket)
     const ports = {
       ...inner,
       openDisk: disks.open,

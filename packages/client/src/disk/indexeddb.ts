@@ -93,7 +93,8 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
   }
   const isNothing = ({ length }: readonly DiskRecord[]) => !length
 
-  await queue(connect)
+  // A browser that was killed has its files open until the last of its processes is gone. Chromium waits two seconds for them each time.
+  await queue(() => connect().catch(connect).catch(connect))
   return {
     read: () =>
       unlessFailed(async () => {
@@ -162,7 +163,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
 /** Without a durability, only reads. */
 const attempt = (database: IDBDatabase | null, work: Work, durability?: IDBTransactionDurability) =>
   new Promise<void>((resolve, reject) => {
-    if (!database) throw new DOMException('', 'InvalidStateError')
+    if (!database) return reject(null)
     const transaction = durability ? database.transaction(storeName, 'readwrite', { durability }) : database.transaction(storeName)
     let failure: unknown
     transaction.oncomplete = () => resolve()
