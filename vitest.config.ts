@@ -12,7 +12,8 @@ export default defineConfig({
   environments: { __vitest__: { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'], externalConditions: conditions } } },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // A third of the time of these tests is waiting: for a flush, a timer, a process that starts.
+    maxWorkers: 3,
     // Machines of CI are slow and shared; a test that hangs is found all the same.
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -32,7 +33,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 },
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, maxWorkers: 2, testTimeout: 120_000, hookTimeout: 120_000 },
       },
     ],
   },

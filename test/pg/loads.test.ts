@@ -8,7 +8,7 @@ import { startServer, type TestServer } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
 import { type Device, openDevice, untilLevel } from '../harness/device.ts'
 
-const rowsMany = 12_000
+const rowsMany = 4_000
 
 /** One device, whatever the address of its server. */
 function createDisk() {
@@ -40,10 +40,10 @@ describe.each(databases)('loads on $name', ({ open }) => {
     closing.unshift(() => close())
   }
 
-  /** 2 KB each: some 24 MB, which is several turns. */
+  /** 6 KB each: some 24 MB, which is several turns. */
   const fill = (owner: string, count = rowsMany) =>
     database.execute(
-      `insert into samples (id, owner_id, text, "integer") select gen_random_uuid(), '${owner}', repeat('x', 2000), i from generate_series(1, ${count}) i`,
+      `insert into samples (id, owner_id, text, "integer") select gen_random_uuid(), '${owner}', repeat('x', 6000), i from generate_series(1, ${count}) i`,
     )
   const expected = async (owner: string) => {
     const rows = await database.query(`select id::text as id, "integer" as n from samples where owner_id = $1`, [owner])
@@ -137,7 +137,7 @@ describe.each(databases)('loads on $name', ({ open }) => {
   })
 
   test('a load is begun anew when other scopes are granted meanwhile, and when the history is another', async () => {
-    await fill('ada', 3_000)
+    await fill('ada', 1_000)
     for (const change of [
       `insert into projects (id, owner_id, title) values ('${uuid()}', 'ada', 'New')`,
       'update headwater.identity set history = gen_random_uuid()',

@@ -1,4 +1,5 @@
 // The last screen is painted before anything is awaited: to the person who saw it, of the database that they saw, and to nobody else.
+import { scopeKey } from '@headwater/protocol'
 import { defineSchema, table, text } from '@headwater/schema'
 import { describe, expect, test } from 'vitest'
 import { createClient } from '../src/client.ts'
@@ -155,6 +156,35 @@ describe('HC30 first paint', () => {
     expect(screens.text()).not.toContain('One')
     await client.close()
     expect(screens.painted(screens.open())).toEqual(nothing)
+  })
+
+  test('S2 a screen that is forgotten because something was revoked is written again with what is shown all the same, and that alone', async () => {
+    const screens = createScreens()
+    const [mine, other] = [scopeKey('user', 'ada'), scopeKey('project', 'p1')]
+    screens.peer.grant([mine, other])
+    const slow = createSlowDisks(screens.disks.open)
+    const client = screens.open({ ports: { openDisk: slow.openDisk } })
+    screens.show(client)
+    screens.peer.put('projects', project('p1', 'One'))
+    await screens.clock.advance(5_000)
+    expect(screens.text()).toContain('One')
+    screens.peer.grant([mine])
+    await screens.clock.advance(100)
+    expect(screens.painted(client)).toEqual([['One'], 'complete'])
+    expect(screens.text()).not.toContain('One')
+    await screens.clock.advance(5_000)
+    expect(screens.text()).toContain('One')
+
+    // It is revoked while what was shown waits to be written.
+    slow.hold()
+    screens.peer.put('projects', project('p2', 'Two'))
+    await screens.clock.advance(5_000)
+    screens.peer.grant([])
+    await screens.clock.advance(100)
+    slow.release()
+    await screens.clock.advance(100)
+    expect(screens.text()).not.toMatch(/One|Two/)
+    await client.close()
   })
 
   test('nothing is written before it is on the disk, and nothing where that fails', async () => {

@@ -39,7 +39,11 @@ export function lastScreen({ rows = 100, characters = 200_000 }: LastScreenOptio
       const before = scopes
       scopes = engine.store.scopes()
       // What the person may not see any more is not painted again, not even if the page goes away at once.
-      if (before !== scopes && !includes(scopes, before)) screen.forget()
+      if (before !== scopes && !includes(scopes, before)) {
+        screen.forget()
+        // What is shown all the same is written again.
+        saved = []
+      }
       plan()
     })
     const start = () => {
@@ -61,9 +65,12 @@ export function lastScreen({ rows = 100, characters = 200_000 }: LastScreenOptio
       const shown = [...painted.followed].map(([text, { query }]) => ({ text, result: query.result() })).filter(({ result }) => result.rows.length > 0)
       const results = shown.map(({ result }) => result)
       if (engine.status.get().phase === 'starting' || (results.length === saved.length && results.every((one, at) => one === saved[at]))) return
+      const shownIn = scopes
       // Everything that these rows come from was handed to the disk before.
       await engine.settled()
       if (isOver || engine.status.get().problem) return
+      // What was shown may be of a scope that was taken away meanwhile.
+      if (scopes !== shownIn) return plan()
       saved = results
       screen.write(engine.outbox.identity().database, bodyOf(shown, rows, characters))
     }

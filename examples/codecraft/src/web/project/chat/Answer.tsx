@@ -34,7 +34,17 @@ const endings = { stopped: 'Stopped.', interrupted: 'Interrupted: the server sto
 
 function Thinking() {
   const { online } = useStatus()
-  return <p className="animate-pulse text-muted">{online ? 'Thinking…' : 'Asked as soon as this device is online.'}</p>
+  // Text that fades is at times too pale to be read.
+  return (
+    <p className="text-muted">
+      {online ? 'Thinking' : 'Asked as soon as this device is online.'}
+      {online && (
+        <span aria-hidden="true" className="animate-pulse">
+          …
+        </span>
+      )}
+    </p>
+  )
 }
 
 function AnswerControls({ message: { id, state }, isUnderWay }: { readonly message: Message; readonly isUnderWay: boolean }) {
