@@ -27,7 +27,14 @@ export async function buildAll(): Promise<Built> {
     outExtension: { '.js': '.mjs' },
     plugins: [external],
   })
-  await build({ ...common, outdir, entryPoints: [join(folder, 'page-main.ts')], platform: 'browser', format: 'iife', minify: true })
+  await build({
+    ...common,
+    outdir,
+    entryPoints: [join(folder, 'page-main.ts'), join(folder, 'dexie-page.ts')],
+    platform: 'browser',
+    format: 'iife',
+    minify: true,
+  })
   await cp(join(folder, '../packages/server/src/install/migrations'), join(outdir, 'migrations'), { recursive: true })
   // The server reads its version from one level above where it is built to.
   await cp(join(folder, '../packages/server/package.json'), join(outdir, '../package.json'))

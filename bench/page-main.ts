@@ -2,7 +2,7 @@
 import { createClient, lastScreen, packedRows } from '@headwater/client'
 import { diskName } from '../packages/client/src/address.ts'
 import { openIndexedDbDisk } from '../packages/client/src/disk/indexeddb.ts'
-import { mutators, person, schema } from './app.ts'
+import { itemId, itemOf, mutators, person, schema } from './app.ts'
 import { type ColdStart, startCold } from './cold-start.ts'
 import { pause, untilLive } from './wait.ts'
 import { measureWrites, type Writes } from './writes.ts'
@@ -139,4 +139,37 @@ async function durableWrites(): Promise<Writes> {
   return writes
 }
 
-Object.assign(globalThis, { load, coldStart, durableWrites, opening, leaveScreen, firstPaint, noPaint })
+/** 100,000 rows by mutations of 500 each, until all are on the disk: as when a person without a network moves in with a file. */
+async function bulkInsert(): Promise<number> {
+  const device = createClient({ schema, mutators, url: 'http://127.0.0.1:1', user: person })
+  await device.ready
+  const pieces = Array.from({ length: 200 }, (_, i) => Array.from({ length: 500 }, (__, j) => itemOf(1 + i * 500 + j)))
+  const start = performance.now()
+  await Promise.all(pieces.map((items) => device.mutate.importItems({ items }).saved))
+  const ms = performance.now() - start
+  await device.wipe()
+  return ms
+}
+
+/** One row of the 50 that a live query shows is changed, until it has said so; in milliseconds. */
+async function localWrites(): Promise<readonly number[]> {
+  const device = open()
+  await untilLive(device)
+  const live = device.query.items.orderBy('rank', 'desc').limit(50).live()
+  let shownAt = 0
+  live.subscribe(() => {
+    shownAt = performance.now()
+  })
+  const times: number[] = []
+  for (let round = -20; round < 200; round++) {
+    const start = performance.now()
+    device.mutate.items.update({ id: itemId(100_000), title: `Shown ${round}` })
+    while (shownAt < start) await Promise.resolve()
+    if (round >= 0) times.push(shownAt - start)
+    await pause(4)
+  }
+  await device.close()
+  return times
+}
+
+Object.assign(globalThis, { load, coldStart, durableWrites, opening, leaveScreen, firstPaint, noPaint, bulkInsert, localWrites })

@@ -11,6 +11,7 @@ import { person } from '../app.ts'
 import type { ColdStart } from '../cold-start.ts'
 import { withDatabase } from '../database.ts'
 import { openDevice } from '../device.ts'
+import type { DexieStart, DexieWrites } from '../dexie-page.ts'
 import { type Figure, median } from '../figure.ts'
 import type { Frames } from '../page-main.ts'
 import { fillSql } from '../server-app.ts'
@@ -53,8 +54,9 @@ function startNode(directory: string, url: string): Promise<ColdStart> {
 export const coldStartChromium = (): Promise<readonly Figure[]> =>
   withDatabase(async (bed) => {
     await bed.fill(fillSql(rows))
-    const script = await readFile(new URL('./page-main.js', import.meta.url), 'utf8')
-    const page = `<!doctype html><title>bench</title><script>document.cookie = 'user=${person}'</script><script>${script.replaceAll('</script', '<\\/script')}</script>`
+    const scripts = await Promise.all(['page-main', 'dexie-page'].map((name) => readFile(new URL(`./${name}.js`, import.meta.url), 'utf8')))
+    const tags = scripts.map((script) => `<script>${script.replaceAll('</script', '<\\/script')}</script>`).join('')
+    const page = `<!doctype html><title>bench</title><script>document.cookie = 'user=${person}'</script>${tags}`
     const server = await bed.startServer({ page })
     const profile = await makeProfile()
     const chromium = await startChromium(profile.path, server.url)
@@ -76,11 +78,45 @@ export const coldStartChromium = (): Promise<readonly Figure[]> =>
       bare.push(await call('noPaint'))
     }
     const writes = await call<Writes>('durableWrites')
+    const shown = await call<readonly number[]>('localWrites')
+    const bulkMs = await call<number>('bulkInsert')
+    const dexie: DexieFound = { fillMs: await call('dexieFill'), starts: [], ...(await call<DexieWrites>('dexieWrites')) }
+    for (let round = 0; round <= rounds; round++) dexie.starts.push(await call('dexieStart'))
     await chromium.close()
     await profile.remove()
     const painted = { name: 'first paint in Chromium, 50 rows', unit: 'ms', value: median(paints), limit: median(bare) } as const
-    return [...coldStarts('Chromium', starts.slice(1)), ...longestTasks(frames), painted, ...durableWrites('Chromium', writes)]
+    return [
+      ...coldStarts('Chromium', starts.slice(1)),
+      ...longestTasks(frames),
+      painted,
+      ...durableWrites('Chromium', writes),
+      ...besideDexie({ starts: starts.slice(1), saved: writes.times, shown, bulkMs }, dexie),
+    ]
   })
+
+interface DexieFound extends DexieWrites {
+  readonly fillMs: number
+  readonly starts: DexieStart[]
+}
+interface Found {
+  readonly starts: readonly ColdStart[]
+  readonly saved: readonly number[]
+  readonly shown: readonly number[]
+  readonly bulkMs: number
+}
+
+/** Dexie's figures, each beside ours of the same run. */
+function besideDexie(ours: Found, { fillMs, starts, saved, shown }: DexieFound): readonly Figure[] {
+  const figure = (name: string, value: number, limit: number): Figure => ({ name: `${name}, Dexie`, unit: 'ms', value, limit })
+  const started = starts.slice(1)
+  return [
+    figure('cold start in Chromium, first query', median(started.map(({ firstMs }) => firstMs)), median(ours.starts.map(({ firstMs }) => firstMs))),
+    figure('cold start in Chromium, all rows', median(started.map(({ allMs }) => allMs)), median(ours.starts.map(({ allMs }) => allMs))),
+    figure('durable write in Chromium, 100k rows held', median(saved), median(ours.saved)),
+    figure('local mutation to live query in Chromium, 100k rows held', median(shown), median(ours.shown)),
+    figure('bulk insert of 100k rows in Chromium', fillMs, ours.bulkMs),
+  ]
+}
 
 const longestTasks = ({ loadMs, anewMs, openMs, idleMs }: Frames): readonly Figure[] =>
   Object.entries({ 'first load of 100k rows': loadMs, 'a store of 100k rows written anew': anewMs, 'opening 100k rows': openMs }).map(([name, value]) => ({
