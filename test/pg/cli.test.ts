@@ -72,7 +72,7 @@ describe('with a running app', () => {
   })
   afterAll(() => running?.kill('SIGTERM'))
 
-  test('status tells which database it is and what it holds', () => {
+  test('status tells which database it is and what it holds', async () => {
     const { code, out } = headwater('status', '--json', '--app', app, '--data', join(data, 'app'))
     expect(code).toBe(0)
     expect(JSON.parse(out)).toMatchObject({
@@ -80,11 +80,11 @@ describe('with a running app', () => {
       tables: { users: 3, projects: expect.any(Number) },
       database: { id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
     })
-    expect(headwater('status', '--app', app, '--data', join(data, 'app')).out).toContain(running.url)
+    expect((await command('status', '--app', app, '--data', join(data, 'app'))).out).toContain(running.url)
   })
 
   test('doctor finds nothing wrong with an app that runs, and says what is wrong with a database', async () => {
-    const ran = headwater('doctor', '--json', '--app', app, '--data', join(data, 'app'))
+    const ran = await command('doctor', '--json', '--app', app, '--data', join(data, 'app'))
     const findings: readonly { about: string; state: string; says: string }[] = JSON.parse(ran.out)
     expect(findings.filter(({ state }) => state === 'bad')).toEqual([])
     expect(findings.find(({ about }) => about === 'server')).toMatchObject({ state: 'good', says: expect.stringContaining(running.url) })
@@ -92,19 +92,19 @@ describe('with a running app', () => {
       expect.arrayContaining(['node', 'disk', 'configuration', 'database', 'clock', 'transactions', 'notifications', 'identity', 'log']),
     )
     expect(ran.code).toBe(0)
-    const none = headwater('doctor', '--app', app, '--database', 'postgres://127.0.0.1:1/none')
+    const none = await command('doctor', '--app', app, '--database', 'postgres://127.0.0.1:1/none')
     expect(none).toMatchObject({ code: 1, out: expect.stringMatching(/✗ database +127\.0\.0\.1:1 does not answer|✗ database .*does not answer/) })
     const bare = inject('nativeUrl')
-    expect(headwater('doctor', '--app', app, '--database', bare)).toMatchObject({ code: 1, out: expect.stringContaining('not installed') })
+    expect(await command('doctor', '--app', app, '--database', bare)).toMatchObject({ code: 1, out: expect.stringContaining('not installed') })
   })
 
   test('tail shows what is committed, by whom, what it was and what it became', async () => {
     const sql = postgres(running.sqlUrl, { max: 1, fetch_types: false })
     await sql.unsafe(`update users set name = 'Ada the First' where id = 'ada'`)
     await sql.end()
-    const text = headwater('tail', '--once', '--last', '1', '--app', app, '--data', join(data, 'app'))
+    const text = await command('tail', '--once', '--last', '1', '--app', app, '--data', join(data, 'app'))
     expect(text).toMatchObject({ code: 0, out: expect.stringMatching(/update +users ada by \S+ +name: "Ada Marsh" → "Ada the First"/) })
-    const json = headwater('tail', '--once', '--last', '1', '--json', '--app', app, '--data', join(data, 'app'))
+    const json = await command('tail', '--once', '--last', '1', '--json', '--app', app, '--data', join(data, 'app'))
     expect(JSON.parse(json.out)).toMatchObject({
       table: 'users',
       op: 'u',
@@ -117,7 +117,7 @@ describe('with a running app', () => {
 
   describe('explains', () => {
     let shared: { readonly id: string; readonly owner: string; readonly member: string }
-    const ask = (...args: readonly string[]) => headwater(...args, '--app', app, '--data', join(data, 'app'))
+    const ask = (...args: readonly string[]) => command(...args, '--app', app, '--data', join(data, 'app'))
 
     beforeAll(async () => {
       const sql = postgres(running.sqlUrl, { max: 1, fetch_types: false })
@@ -128,9 +128,9 @@ describe('with a running app', () => {
       shared = { id: String(rows[0]?.id), owner: String(rows[0]?.owner), member: String(rows[0]?.member) }
     })
 
-    test('who may write a row, and why: exit code 0 allowed, 1 denied, 2 it could not be told', () => {
+    test('who may write a row, and why: exit code 0 allowed, 1 denied, 2 it could not be told', async () => {
       const { id, owner } = shared
-      expect(ask('can', owner, 'update', 'projects', id, '--columns', 'title')).toMatchObject({
+      expect(await ask('can', owner, 'update', 'projects', id, '--columns', 'title')).toMatchObject({
         code: 0,
         out: expect.stringMatching(
           new RegExp(
@@ -138,28 +138,32 @@ describe('with a running app', () => {
           ),
         ),
       })
-      expect(ask('can', 'nobody', 'update', 'projects', id)).toMatchObject({
+      expect(await ask('can', 'nobody', 'update', 'projects', id)).toMatchObject({
         code: 1,
         out: expect.stringMatching(/^denied[\s\S]*no +to see the row[\s\S]*nobody does not hold/),
       })
-      expect(ask('can', 'nobody', 'update', 'projects', id, '--columns', 'colour')).toMatchObject({
+      expect(await ask('can', 'nobody', 'update', 'projects', id, '--columns', 'colour')).toMatchObject({
         code: 2,
         out: '',
         err: expect.stringContaining('no column colour'),
       })
-      expect(ask('can', 'nobody', 'update', 'folders', id)).toMatchObject({
+      expect(await ask('can', 'nobody', 'update', 'folders', id)).toMatchObject({
         code: 2,
         out: '',
         err: expect.stringMatching(/no table folders[\s\S]*projectMembers/),
       })
-      expect(ask('can', owner, 'delete', 'projects', crypto.randomUUID())).toMatchObject({ code: 2, out: '', err: expect.stringContaining('There is no row') })
-      expect(headwater('can', owner, 'update', 'projects', id, '--app', app, '--data', join(data, 'none'))).toMatchObject({ code: 2 })
+      expect(await ask('can', owner, 'delete', 'projects', crypto.randomUUID())).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringContaining('There is no row'),
+      })
+      expect(await command('can', owner, 'update', 'projects', id, '--app', app, '--data', join(data, 'none'))).toMatchObject({ code: 2 })
     })
 
-    test('the same as JSON, for a row with a key of two columns', () => {
+    test('the same as JSON, for a row with a key of two columns', async () => {
       const { id, owner, member } = shared
       for (const key of [`projectId=${id},userId=${member}`, JSON.stringify({ projectId: id, userId: member })]) {
-        const { code, out } = ask('can', owner, 'delete', 'projectMembers', '--key', key, '--json')
+        const { code, out } = await ask('can', owner, 'delete', 'projectMembers', '--key', key, '--json')
         expect(code).toBe(0)
         expect(JSON.parse(out)).toMatchObject({
           allowed: true,
@@ -171,15 +175,15 @@ describe('with a running app', () => {
       }
     })
 
-    test('who sees a row', () => {
+    test('who sees a row', async () => {
       const { id, owner, member } = shared
-      const text = ask('who-sees', 'projects', id)
+      const text = await ask('who-sees', 'projects', id)
       expect(text.code).toBe(0)
       expect(text.out).toMatch(new RegExp(`^${owner} +owner +user:${owner}$`, 'm'))
       expect(text.out).toMatch(new RegExp(`^${member} +\\S+ +project:${id}$`, 'm'))
-      const seers = JSON.parse(ask('who-sees', 'project_members', '--json', '--key', `projectId=${id},userId=${member}`).out)
+      const seers = JSON.parse((await ask('who-sees', 'project_members', '--json', '--key', `projectId=${id},userId=${member}`)).out)
       expect(seers).toContainEqual({ user: owner, scope: `project:${id}`, role: 'owner', until: null, columns: null })
-      expect(ask('who-sees', 'projects', crypto.randomUUID())).toMatchObject({ code: 1, err: expect.stringContaining('There is no row') })
+      expect(await ask('who-sees', 'projects', crypto.randomUUID())).toMatchObject({ code: 1, err: expect.stringContaining('There is no row') })
     })
   })
 
@@ -189,10 +193,10 @@ describe('with a running app', () => {
   })
 
   test('a seed is not sown twice: after a restart the rows are the same', async () => {
-    const before = JSON.parse(headwater('status', '--json', '--app', app, '--data', join(data, 'app')).out).tables
+    const before = JSON.parse((await command('status', '--json', '--app', app, '--data', join(data, 'app'))).out).tables
     await running.kill('SIGTERM')
     running = await startApp({ data: join(data, 'app'), database: null })
-    expect(JSON.parse(headwater('status', '--json', '--app', app, '--data', join(data, 'app')).out).tables).toEqual(before)
+    expect(JSON.parse((await command('status', '--json', '--app', app, '--data', join(data, 'app'))).out).tables).toEqual(before)
   })
 })
 
