@@ -15,6 +15,7 @@ import { grants } from './benchmark/grants.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
 import { mutationsEmbedded, mutationsNative } from './benchmark/mutations.ts'
+import { opfs } from './benchmark/opfs.ts'
 import { presence } from './benchmark/presence.ts'
 import { queries } from './benchmark/queries.ts'
 import { manyScopes } from './benchmark/scopes.ts'
@@ -39,6 +40,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'many-scopes': manyScopes,
   'cold-start-node': coldStartNode,
   chromium: coldStartChromium,
+  opfs,
   'durable-write-node': durableWriteNode,
   'bulk-insert': bulkInsert,
   'big-transaction': bigTransaction,

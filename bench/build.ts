@@ -7,6 +7,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const programs = ['child-main', 'server-main', 'cold-start-main', 'bare-main']
+const pages = ['page-main', 'dexie-page', 'opfs-page']
 const common: BuildOptions = { bundle: true, format: 'esm', target: 'es2022', conditions: ['@headwater/source'], logLevel: 'warning' }
 
 export interface Built {
@@ -30,7 +31,7 @@ export async function buildAll(): Promise<Built> {
   await build({
     ...common,
     outdir,
-    entryPoints: [join(folder, 'page-main.ts'), join(folder, 'dexie-page.ts')],
+    entryPoints: pages.map((name) => join(folder, `${name}.ts`)),
     platform: 'browser',
     format: 'iife',
     minify: true,
