@@ -183,7 +183,10 @@ async function resume(server: Server, cursor: Cursor): Promise<void> {
       if (message.type === 'failure' || (message.type === 'welcome' && !message.resumed)) reject(new Error(String(frame).slice(0, 500)))
       if (message.type === 'checkpoint') resolve()
     }
-    const connected = server.connect({ url: '/', headers: new Headers({ 'x-user': person }) }, { send, bufferedBytes: () => 0, close: () => {} })
+    const connected = server.connect(
+      { url: '/', headers: new Headers({ 'x-user': person }) },
+      { send, bufferedBytes: () => 0, close: () => {}, destroy: () => {} },
+    )
     connected.then((events) => {
       end = events.onClose
       events.onMessage(helloOf(cursor))

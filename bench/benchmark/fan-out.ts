@@ -92,11 +92,13 @@ async function inProcess(bed: Bed, server: Server): Promise<readonly Figure[]> {
         isLevel = true
         resolve()
       }
-      server.connect({ url: '/', headers: new Headers({ 'x-user': user }) }, { send, bufferedBytes: () => 0, close: () => {} }).then((events) => {
-        ends.push(events.onClose)
-        pings.push(() => events.onMessage(encode({ type: 'ping' })))
-        events.onMessage(helloOf(user))
-      }, reject)
+      server
+        .connect({ url: '/', headers: new Headers({ 'x-user': user }) }, { send, bufferedBytes: () => 0, close: () => {}, destroy: () => {} })
+        .then((events) => {
+          ends.push(events.onClose)
+          pings.push(() => events.onMessage(encode({ type: 'ping' })))
+          events.onMessage(helloOf(user))
+        }, reject)
     })
   }
   await inTurns(connections, connect)

@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import type { OpenSocket, Socket } from '../../packages/client/src/ports.ts'
 import type { Clock, Connection } from '../../packages/server/src/ports.ts'
+import { callerOf } from '../../packages/server/src/session/caller.ts'
+import { createTold } from '../../packages/server/src/session/told.ts'
 import { createTransport, type Transport } from '../../packages/server/src/transport/transport.ts'
 import { type SilentProxy, startSilentProxy } from '../harness/silent-proxy.ts'
 
@@ -39,8 +41,8 @@ export async function openGround(running: Clock = clock): Promise<SocketGround> 
     clock: running,
     chance: { bytes: (length) => randomBytes(length) },
     origins: ['https://app.example.org'],
-    authenticate: ({ headers }) => headers.get('x-user'),
-    onConnection: (connection, user) => {
+    authenticated: (request) => callerOf({ authenticate: ({ headers }) => headers.get('x-user'), clock: running, told: createTold() }, request),
+    onConnection: (connection, { user }) => {
       const one: Accepted = { user, connection, heard: [], closes: 0 }
       accepted.push(one)
       return { onMessage: (frame) => one.heard.push(frame), onClose: () => one.closes++ }
@@ -205,6 +207,20 @@ export function socketContract(open: () => OpenSocket): void {
     ground.proxy.release()
     await eventually(() => device.heard.length, 21)
     await eventually(() => server.connection.bufferedBytes(), 0)
+  })
+
+  test('S8 F6 a connection that is not read can be closed at once: what has not been read is not sent any more', async () => {
+    const { ground, device, server } = await connected()
+    ground.proxy.hold()
+    const frame = 'x'.repeat(1_000_000)
+    for (let i = 0; i < 20; i++) server.connection.send(frame)
+    server.connection.close()
+    server.connection.destroy()
+    await eventually(() => server.closes, 1)
+    ground.proxy.release()
+    await eventually(() => device.closes, 1)
+    expect(device.heard.length).toBeLessThan(20)
+    server.connection.destroy()
   })
 
   test('a server that stops takes no more, and one that closes ends all', async () => {

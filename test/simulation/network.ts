@@ -174,6 +174,7 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
         const waited = () => (wires.down.frames.length > 0 && isOpen ? void time.timer(nobody, 20, waited) : end('server'))
         waited()
       },
+      destroy: () => end('server'),
     }
     links.add(link)
     time.timer(nobody, travelMs(), () => {

@@ -32,6 +32,9 @@ export interface Sql {
   readonly parameters: readonly Parameter[]
 }
 
+/** Who is behind a request: the id of a person, with the moment at which their session ends if it has one; or null, nobody. */
+export type Authenticated = string | null | { readonly user: string; readonly expiresAt: Date }
+
 /** What `authenticate` sees of a request: the one that opens a device's socket, or one over HTTP. `url` is the path with its query. */
 export interface AuthenticateRequest {
   readonly url: string
@@ -118,8 +121,11 @@ export interface ServerOptions<S extends Schema = Schema, M extends Mutators<Sha
    * `.headwater/database`, or `<directory>.state`; a database that the app has opened itself is remembered only if this is given. Several servers may share one or have one each.
    */
   readonly stateDirectory?: string
-  /** The id of the person behind a request, or null: nobody. A throw counts as nobody. */
-  readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
+  /**
+   * The id of the person behind a request, or null: nobody. A throw counts as nobody. While a connection lasts it is asked again about the request that began it: every minute or so,
+   * at `expiresAt`, and after `authenticateAgain`. The connection ends when it answers something else, and where it cannot answer within a second: at once where the session may be over, or the third time.
+   */
+  readonly authenticate: (request: AuthenticateRequest) => Authenticated | Promise<Authenticated>
   readonly grants: Grants
   /**
    * Tables of which the log of changes holds keys in the place of rows, which is cheaper for whoever writes wide rows: they are read when they are sent. The log
@@ -170,6 +176,11 @@ export interface Server {
   holders(kind: string, key: string): Promise<readonly Grant[]>
   /** What a person holds now, once per role, ordered by kind and key. */
   grantsOf(user: string): Promise<readonly Grant[]>
+  /**
+   * To be called once sessions of a person have been ended: every server on this database asks `authenticate` again about all connections of theirs, and ends within a second those that are not theirs any more. Resolves
+   * when that is committed. From elsewhere, also in the transaction that ends a session: `select headwater.authenticate_again('42')`.
+   */
+  authenticateAgain(user: string): Promise<void>
   /**
    * The answers to a page's queries (`pageQueries`), for a page that is made on the server for this person: by their grants, in one snapshot of the database, which the
    * data names. A query without a limit gets 1,000 rows. Rejects with `query` for related rows and aggregates, `unavailable` for a table that is not served now.

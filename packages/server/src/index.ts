@@ -1,4 +1,5 @@
 export type {
+  Authenticated,
   AuthenticateRequest,
   Config,
   Grant,

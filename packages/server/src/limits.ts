@@ -122,6 +122,16 @@ export const limits = {
   /** What an incident says, in characters. */
   detailMax: 1_000,
   silenceCheckMs: 5_000,
+  /** Whether somebody still is who they were when they connected is asked after so long at the latest, and answered within so long; what cannot be answered so often in a row is over. See session/standing.ts. */
+  authenticateAgainMs: 60_000,
+  authenticateMsMax: 1_000,
+  authenticateTriesMax: 3,
+  /** So many such questions at once. */
+  authenticatedAtOnce: 100,
+  /** People of whom it is remembered that their sessions may have ended. */
+  toldPeopleMax: 10_000,
+  /** What a device has not read so long after its session has ended, it does not get. */
+  farewellMs: 500,
   /** A server that stops tells its devices one after the other, within so long: they do not all come to the next at once. */
   drainMs: 3_000,
   drainDeviceMs: 5,

@@ -1,4 +1,5 @@
 // Everything impure that the server needs comes through here, so that tests and the simulation run the real code.
+import type { UserId } from '@headwater/protocol'
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -103,6 +104,18 @@ export interface TailSession {
   close(): Promise<void>
 }
 
+/** Who is behind a request, as the app's `authenticate` says. */
+export interface Caller {
+  /** null: nobody. */
+  readonly user: UserId | null
+  /** When their session ends by itself, in milliseconds since 1970; null: nobody has said. */
+  readonly expiresAt: number | null
+  /** What `Told` had counted when the app was asked. */
+  readonly toldBefore: number
+  /** Asks about the same request once more. Rejects where the app cannot say. */
+  again(): Promise<Caller>
+}
+
 /** One device's connection, as a transport offers it. Transports know nothing of what the frames mean. */
 export interface Connection {
   /** A text message, as text or in UTF-8: the same buffer may be sent to many. */
@@ -111,6 +124,8 @@ export interface Connection {
   bufferedBytes(): number
   /** Sends what is buffered, then closes. */
   close(): void
+  /** Closes, whatever is buffered. Does nothing more to one that is closed. */
+  destroy(): void
 }
 export interface ConnectionEvents {
   onMessage(frame: string): void

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { type Down, encode, HeadwaterError } from '@headwater/protocol'
 import { checkSchema, type Mutators, type Schema } from '@headwater/schema'
-import type { Server, ServerOptions } from './api.ts'
+import type { AuthenticateRequest, Server, ServerOptions } from './api.ts'
 import { openDatabase } from './database/open.ts'
 import { checkLogLimits } from './feed/prune.ts'
 import type { HttpRequest } from './http/http.ts'
@@ -20,6 +20,8 @@ import { createMetrics } from './operations/measures.ts'
 import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
 import type { SharedOf } from './serverColumns.ts'
 import { startService } from './service.ts'
+import { authenticated } from './session/caller.ts'
+import { createTold } from './session/told.ts'
 import { readStatus } from './status.ts'
 import { createTransport, type Transport } from './transport/transport.ts'
 
@@ -45,7 +47,9 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
     onOther: (finding) => life.turn(finding),
     onOtherServer: () => life.running()?.feed.reopen(),
   })
-  const parts = { ...declared, database, keeper, clock, chance, metrics, onTrouble }
+  const told = createTold()
+  const whoIs = (request: AuthenticateRequest) => authenticated({ authenticate: options.authenticate, clock, told, onTrouble }, request)
+  const parts = { ...declared, database, keeper, clock, chance, metrics, told, onTrouble }
   const life: Life = createLife({
     keeper,
     clock,
@@ -53,7 +57,7 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
     begin: async () => {
       database.guard(keeper.check)
       const installed = await install(database, declared, options.grants)
-      const authenticate = ({ request, target }: HttpRequest) => transport.authenticated({ url: target, headers: request.headers })
+      const authenticate = async ({ request, target }: HttpRequest) => (await whoIs({ url: target, headers: request.headers })).user
       return startService(options, { ...parts, installed, authenticate })
     },
   })
@@ -61,8 +65,8 @@ export async function createServer<S extends Schema, M extends Mutators<SharedOf
     clock,
     chance,
     origins: options.origins ?? [],
-    authenticate: options.authenticate,
-    onConnection: (connection, user) => life.running()?.open(connection, user) ?? refuse(connection, life.finding()),
+    authenticated: whoIs,
+    onConnection: (connection, caller) => life.running()?.open(connection, caller) ?? refuse(connection, life.finding()),
     answer: (request) => ownAnswer(request, life) ?? life.running()?.answer(request) ?? null,
     onTrouble,
   })
@@ -111,6 +115,7 @@ function serverOf(database: Database, life: Life, transport: Transport): Server 
     },
     holders: async (kind, key) => life.service().holders(kind, key),
     grantsOf: async (user) => life.service().grantsOf(user),
+    authenticateAgain: async (user) => life.service().authenticateAgain(user),
     page: async (user, queries) => life.service().page(user, queries),
     get explain() {
       return life.service().explain

@@ -23,8 +23,8 @@ import type { MutateDeps } from './mutate/run.ts'
 import type { Metrics } from './operations/measures.ts'
 import { createOperations } from './operations/operations.ts'
 import { readPage } from './page/read.ts'
-import type { Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
-import { createExchange, noExchange } from './presence/exchange.ts'
+import type { Caller, Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
+import { createExchange, type Exchange, noExchange } from './presence/exchange.ts'
 import { createPresence } from './presence/presence.ts'
 import { grantsNow } from './scopes/grants.ts'
 import { createHub } from './scopes/hub.ts'
@@ -32,13 +32,14 @@ import { createRegranting } from './scopes/regrants.ts'
 import { createSessions } from './session/sessions.ts'
 import { createSlots } from './session/slots.ts'
 import type { GrantsAlong, Subscriber } from './session/subscriber.ts'
+import type { Told } from './session/told.ts'
 
-export interface Service extends Pick<Server, 'level' | 'holders' | 'grantsOf' | 'explain' | 'page'> {
+export interface Service extends Pick<Server, 'level' | 'holders' | 'grantsOf' | 'explain' | 'page' | 'authenticateAgain'> {
   readonly identity: Identity
   readonly isNew: boolean
   readonly feed: Pick<Feed<GrantsAlong>, 'isLive' | 'cursor' | 'reopen'>
   /** A device's connection. */
-  open(connection: Connection, user: UserId | null): ConnectionEvents
+  open(connection: Connection, caller: Caller): ConnectionEvents
   /** null: the path is not Headwater's. */
   answer(request: HttpRequest): Response | Promise<Response> | null
   counts(): Pick<Awaited<ReturnType<Server['status']>>, 'connected' | 'regranted' | 'unknownJobs'>
@@ -57,6 +58,7 @@ export interface ServiceDeps extends Declared {
   readonly metrics: Metrics
   readonly logLimits: LogLimits
   readonly authenticate: (request: HttpRequest) => Promise<UserId | null>
+  readonly told: Told
   readonly onTrouble: (error: unknown) => void
 }
 
@@ -92,11 +94,7 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     names: namesOf(schema, deps.serverSchema),
     measures: deps.metrics,
   }
-  // An embedded database has one server.
-  const exchange =
-    database.kind === 'embedded'
-      ? noExchange
-      : createExchange({ ...deps, name, listen: (listener) => feed.listen(noticesChannel, listener), notify: (payloads) => notify(database, payloads) })
+  const exchange = exchangeOf(deps, name, feed)
   const slots = createSlots(limits.loadTurnsMax[database.kind])
   const sessions = createSessions({
     ...mutating,
@@ -105,6 +103,8 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     grantReader: regranting.reader,
     sets: createColumnSets(schema),
     slots,
+    told: deps.told,
+    askSlots: createSlots(limits.authenticatedAtOnce),
     presence: createPresence(deps.clock, exchange),
     troubles: drift.troubles,
     look: drift.look,
@@ -139,6 +139,10 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
     }),
     holders: (kind, key) => regranting.reader.holders(database, kind, key),
     grantsOf: (user) => regranting.reader.grantsOf(database, user),
+    authenticateAgain: async (user) => {
+      await database.query('select 1 from headwater.authenticate_again($1)', [user])
+      feed.wake()
+    },
     page: (user, queries) => readPage({ ...mutating, identity, troubles: drift.troubles, reach: feed.reach }, user, queries),
     explain: createExplain({ database, schema, access, grants, relations }),
     end: async (code, message, hint) => {
@@ -159,6 +163,12 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
       for (const stop of steps) await stop().catch(deps.onTrouble)
     },
   }
+}
+
+/** An embedded database has one server. */
+function exchangeOf(deps: ServiceDeps, name: string, feed: Feed<GrantsAlong>): Exchange {
+  if (deps.database.kind === 'embedded') return noExchange
+  return createExchange({ ...deps, name, listen: (listener) => feed.listen(noticesChannel, listener), notify: (payloads) => notify(deps.database, payloads) })
 }
 
 const noticesChannel = 'headwater_presence'

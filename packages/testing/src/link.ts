@@ -41,7 +41,10 @@ export function createLink(accept: (connection: Connection) => Promise<Connectio
       events.onOpen()
     }
     open.add(end)
-    accept({ send: (frame) => arrive(() => events.onMessage(String(frame))), bufferedBytes: () => 0, close: () => later(end) }).then(accepted, end)
+    accept({ send: (frame) => arrive(() => events.onMessage(String(frame))), bufferedBytes: () => 0, close: () => later(end), destroy: end }).then(
+      accepted,
+      end,
+    )
     return { send: (frame) => arrive(() => server?.onMessage(frame)), close: end }
   }
 

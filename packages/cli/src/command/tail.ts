@@ -38,7 +38,7 @@ export const tail = defineCommand({
   },
 })
 
-const verbs = { i: 'insert', u: 'update', d: 'delete', t: 'truncate', m: 'mutation', g: 'changed', j: 'jobs', b: 'barrier' } as const
+const verbs = { i: 'insert', u: 'update', d: 'delete', t: 'truncate', m: 'mutation', g: 'changed', j: 'jobs', b: 'barrier', s: 'session' } as const
 
 function lineOf(row: LogRow): string {
   const who = row.actor === null ? paint('yellow', row.sessionUser ?? 'somebody') : paint('cyan', row.actor)

@@ -7,6 +7,7 @@ import { type Infer, literal, object, text } from '../shape.ts'
  * - `malformed`, `too-large`: a message broke the protocol. The device resumes, with backoff.
  * - `version`: the server does not speak this version. The device waits for a newer app.
  * - `unauthenticated`, `wrong-user`: the session is not this person's. The device waits for a sign-in; its outbox stays.
+ * - `session-ended`: the session with the app that the connection was begun with is over. The device resumes, with what credential it has by now; and then hears `unauthenticated`, if it has none.
  * - `held`: the database is not the one it was, and serves nobody until its keeper says what it is. The device resumes, slowly.
  * - `forked`: the device's store was copied or the server lost its row. The device takes a new id and greets again.
  * - `unavailable`, `draining`, `internal`: the server cannot, for now. The device resumes, with backoff.
@@ -17,6 +18,7 @@ export const failureCodes = [
   'version',
   'unauthenticated',
   'wrong-user',
+  'session-ended',
   'forked',
   'held',
   'unavailable',

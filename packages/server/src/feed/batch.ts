@@ -1,4 +1,4 @@
-import type { DeviceId } from '@headwater/protocol'
+import type { DeviceId, UserId } from '@headwater/protocol'
 import { limits } from '../limits.ts'
 import type { TailSession, Transaction } from '../ports.ts'
 import { readSummary, type Summary } from './large.ts'
@@ -14,6 +14,8 @@ export interface Large {
   readonly streams: ReadonlySet<StreamKey>
   /** Devices of which mutations were decided, where they are too many. */
   readonly devices: ReadonlySet<DeviceId>
+  /** People whose sessions with the app may have ended; null: they are too many to be named. */
+  readonly people: ReadonlySet<UserId> | null
 }
 
 /** What was read of the log in one snapshot. */
@@ -72,7 +74,7 @@ const sizeOf = (rows: readonly LogRow[]) => ({ count: rows.length, sum: rows.red
 
 async function readLarge<Along>(transaction: Transaction, since: Snapshot, deps: BatchDeps<Along>): Promise<Omit<Reading<Along>, 'snapshot' | 'isDurable'>> {
   const { encoders, along, listened } = deps
-  const { count, sum, rows, heavy, devices, ...summary } = await readSummary(transaction, encoders, since, listened())
+  const { count, sum, rows, heavy, devices, people, ...summary } = await readSummary(transaction, encoders, since, listened())
   const unknown = changedSomehow(summary)
   const net = netOf(rows, encoders)
   const barriers = namesOf(summary.emptied, encoders)
@@ -83,7 +85,7 @@ async function readLarge<Along>(transaction: Transaction, since: Snapshot, deps:
     sum,
     rows: [],
     net: { changes: changes.filter(({ table }) => !barriers.has(table)), outcomes: net.outcomes, cleared: [], barriers },
-    large: { streams: heavy, devices },
+    large: { streams: heavy, devices, people },
     along: along.isNeeded(unknown) ? await along.read(transaction, unknown) : null,
   }
 }

@@ -1,6 +1,6 @@
 // The log where it is more than memory should hold. Of such a piece only what is asked for is read; and where even that is too much, it is
 // said, so that the rows themselves are loaded again.
-import { type DeviceId, deviceId } from '@headwater/protocol'
+import { type DeviceId, deviceId, type UserId, userId } from '@headwater/protocol'
 import { limits } from '../limits.ts'
 import type { SqlRow, Transaction } from '../ports.ts'
 import { tableName } from '../sql/name.ts'
@@ -52,6 +52,8 @@ export interface Summary extends Tail {
   readonly emptied: ReadonlySet<string>
   /** Devices of which it decided mutations, if these are too many to be among the rows. */
   readonly devices: ReadonlySet<DeviceId>
+  /** See `Large`. */
+  readonly people: ReadonlySet<UserId> | null
 }
 
 export async function readSummary(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>): Promise<Summary> {
@@ -67,14 +69,22 @@ export async function readSummary(transaction: Transaction, encoders: Encoders, 
   const devices = told
     ? []
     : await transaction.query(`select distinct l.key::json ->> 0 as device from headwater.log l where l.op = 'm' and ${newSince('$1::text')}`, [since.text])
+  const people =
+    countOf('s') > 0
+      ? await transaction.query(
+          `select distinct l.key::json ->> 0 as person from headwater.log l where l.op = 's' and ${newSince('$1::text')} limit ${limits.toldPeopleMax + 1}`,
+          [since.text],
+        )
+      : []
   return {
-    count: countOf('iudtgmjb'),
+    count: countOf('iudtgmjbs'),
     sum: groups.reduce((total, { sum }) => total + BigInt(String(sum)), 0n),
     tables: tablesBy('iudtg'),
     emptied: tablesBy('tb'),
     rows: light.length + countOf(told) === 0 ? [] : await rowsOf(transaction, since, light, told),
     heavy: new Set(heavy),
     devices: new Set(devices.map(({ device }) => deviceId(String(device)))),
+    people: people.length > limits.toldPeopleMax ? null : new Set(people.map(({ person }) => userId(String(person)))),
   }
 }
 

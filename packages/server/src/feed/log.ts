@@ -7,10 +7,10 @@ import { isVisible, type Snapshot, snapshotOf } from './snapshot.ts'
 export interface LogRow {
   readonly seq: bigint
   readonly xid: bigint
-  /** SQL name; null for a mutation's outcome and for new jobs. */
+  /** SQL name; null for a mutation's outcome, for new jobs, and for people whose sessions may have ended. */
   readonly table: string | null
-  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g' | 'j' | 'b'
-  /** An encoded JSON array, as text. For `m`: device and number. */
+  readonly op: 'i' | 'u' | 'd' | 't' | 'm' | 'g' | 'j' | 'b' | 's'
+  /** An encoded JSON array, as text. For `m`: device and number; for `s` the person. */
   readonly key: string | null
   readonly before: readonly string[]
   readonly after: readonly string[]

@@ -19,19 +19,27 @@ import { streamKey } from '../feed/stream.ts'
 import { offerOf } from '../identity/histories.ts'
 import { limits } from '../limits.ts'
 import type { MutateDeps } from '../mutate/run.ts'
-import type { Connection } from '../ports.ts'
+import type { Caller, Connection } from '../ports.ts'
 import type { Presence, Visit } from '../presence/presence.ts'
 import { failureFrame } from './frame.ts'
 import { createPushes, type Pushes } from './pushes.ts'
+import { createStanding, type StandingDeps } from './standing.ts'
 import { type Attached, createSubscriber, type Subscriber, type SubscriberDeps } from './subscriber.ts'
 
-export interface SessionDeps extends Omit<SubscriberDeps, 'checksumKey' | 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'onRegranted' | 'end'>, MutateDeps {
+export interface SessionDeps
+  extends Omit<SubscriberDeps, 'checksumKey' | 'transmit' | 'isFull' | 'drained' | 'onFailure' | 'onRegranted' | 'end'>,
+    MutateDeps,
+    Pick<StandingDeps, 'told' | 'askSlots'> {
   readonly presence: Presence
 }
 
 export interface Session {
+  /** Whose it is; null: nobody's. */
+  readonly user: UserId | null
   onMessage(frame: string): void
   onClose(): void
+  /** Asks the app whether the person still is who they were. */
+  askAgain(): void
   /** Tells the device why, and closes. */
   end(code: FailureCode, message: string, hint: string): void
   /** Resolves when none of its mutations is under way. */
@@ -42,8 +50,9 @@ export interface Session {
 
 type State = 'new' | 'greeting' | 'live' | 'closed'
 
-export function createSession(deps: SessionDeps, connection: Connection, user: UserId | null): Session {
+export function createSession(deps: SessionDeps, connection: Connection, caller: Caller): Session {
   const { clock, hub } = deps
+  const { user } = caller
   let state: State = 'new'
   let subscriber: Subscriber | null = null
   let pushes: Pushes | null = null
@@ -55,6 +64,7 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
   let heardAt = clock.now()
   let draining: Promise<void> | null = null
   let cancelSilence = clock.timer(wire.helloMsMax, checkSilence)
+  const standing = user === null ? null : createStanding(deps, user, caller, endWithSession)
 
   function checkSilence(): void {
     if (state === 'closed') return
@@ -228,15 +238,24 @@ export function createSession(deps: SessionDeps, connection: Connection, user: U
     onClose()
   }
 
+  /** What the device has by now is another matter: it greets again with it. What it has not read of what was sent, it does not get. */
+  function endWithSession(): void {
+    end('session-ended', 'The session of this connection has ended.', 'The device greets again; if nobody is signed in, sign in.')
+    clock.timer(limits.farewellMs, connection.destroy)
+  }
+
   function onClose(): void {
     if (isClosed()) return
     state = 'closed'
     cancelSilence()
+    standing?.stop()
     visit?.leave()
     if (subscriber) hub.remove(subscriber)
   }
 
   return {
+    user,
+    askAgain: () => standing?.ask(),
     onMessage,
     onClose,
     end,

@@ -1,13 +1,14 @@
-import type { FailureCode, UserId } from '@headwater/protocol'
+import { type FailureCode, type UserId, userId } from '@headwater/protocol'
+import type { Batch } from '../feed/feed.ts'
 import { limits } from '../limits.ts'
-import type { Connection, ConnectionEvents } from '../ports.ts'
+import type { Caller, Connection, ConnectionEvents } from '../ports.ts'
 import { dispatch } from './dispatch.ts'
 import { createSession, type Session, type SessionDeps } from './session.ts'
-import type { Subscriber } from './subscriber.ts'
+import type { GrantsAlong, Subscriber } from './subscriber.ts'
 
 /** Every connection of this server. */
 export interface Sessions {
-  open(connection: Connection, user: UserId | null): ConnectionEvents
+  open(connection: Connection, caller: Caller): ConnectionEvents
   endAll(code: FailureCode, message: string, hint: string): void
   mutationsWaiting(): number
   unreadBytes(): number
@@ -21,6 +22,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   let turns = 0
   let isVerifying = false
   let rests = 0
+  const unlisten = feed.onBatch(askAgain)
   const undispatch = dispatch(feed, hub)
   let cancelRefresh = clock.timer(limits.idleCursorMs, refreshCursors)
 
@@ -50,6 +52,13 @@ export function createSessions(deps: SessionDeps): Sessions {
       })
   }
 
+  function askAgain(batch: Batch<GrantsAlong>): void {
+    const people = peopleToAsk(batch)
+    if (people?.size === 0) return
+    deps.told.add(people)
+    for (const session of sessions) if (session.user !== null && (people === null || people.has(session.user))) session.askAgain()
+  }
+
   function endAll(code: FailureCode, message: string, hint: string): void {
     for (const session of sessions) session.end(code, message, hint)
   }
@@ -73,8 +82,8 @@ export function createSessions(deps: SessionDeps): Sessions {
   feed.onReset(() => endAll('unavailable', 'The database is not the one it was.', 'The device greets again.'))
 
   return {
-    open: (connection, user) => {
-      const session = createSession(deps, connection, user)
+    open: (connection, caller) => {
+      const session = createSession(deps, connection, caller)
       sessions.add(session)
       return {
         onMessage: session.onMessage,
@@ -93,6 +102,14 @@ export function createSessions(deps: SessionDeps): Sessions {
       if (code === 'held') endAll(code, message, hint)
       await drain(code, message, hint)
       undispatch()
+      unlisten()
     },
   }
+}
+
+/** Of whom the app has said that their sessions may have ended; null: they are too many to be named. */
+function peopleToAsk({ rows, large }: Batch<GrantsAlong>): ReadonlySet<UserId> | null {
+  if (large !== null) return large.people
+  // headwater.authenticate_again wrote it: a list of one.
+  return new Set(rows.flatMap(({ op, key }) => (op === 's' ? [userId(JSON.parse(key ?? '[""]')[0])] : [])))
 }

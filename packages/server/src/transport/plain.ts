@@ -8,7 +8,7 @@ import type { AuthenticateRequest } from '../api.ts'
 import { checkOrigin, corsHeaders, preflightHeaders } from '../http/origin.ts'
 import { isProblem, problem, problemResponse, unavailable } from '../http/problem.ts'
 import { limits } from '../limits.ts'
-import type { Chance, Clock, Connection, ConnectionEvents } from '../ports.ts'
+import type { Caller, Chance, Clock, Connection, ConnectionEvents } from '../ports.ts'
 import { authenticateRequest, pathOf } from './upgrade.ts'
 
 export interface Plain {
@@ -23,8 +23,8 @@ export interface PlainDeps {
   readonly origins: readonly string[]
   readonly clock: Clock
   readonly chance: Chance
-  readonly authenticated: (request: AuthenticateRequest) => Promise<UserId | null>
-  readonly onConnection: (connection: Connection, user: UserId | null) => ConnectionEvents
+  readonly authenticated: (request: AuthenticateRequest) => Promise<Caller>
+  readonly onConnection: (connection: Connection, caller: Caller) => ConnectionEvents
   /** False: no more connections are taken. */
   readonly hasRoom: () => boolean
   readonly onTrouble: (error: unknown) => void
@@ -57,15 +57,15 @@ export function createPlain(deps: PlainDeps): Plain {
       // A form of a foreign page cannot send this type without asking first.
       if (given.get('content-type') !== 'application/x-ndjson') throw problem(415, 'media-type', 'The body is not application/x-ndjson.')
       const body = await readLines(deps.clock, incoming)
-      const user = await deps.authenticated({ url, headers: given })
-      if (pathOf(incoming) === path) open(response, user, body)
-      else up(response, user, body)
+      const caller = await deps.authenticated({ url, headers: given })
+      if (pathOf(incoming) === path) open(response, caller, body)
+      else up(response, caller.user, body)
     } catch (error) {
       await refuse(response, error)
     }
   }
 
-  function open(response: ServerResponse, user: UserId | null, frames: readonly string[]): void {
+  function open(response: ServerResponse, caller: Caller, frames: readonly string[]): void {
     if (!deps.hasRoom()) throw unavailable()
     const id = Buffer.from(deps.chance.bytes(16)).toString('base64url')
     // What is held back on the way until there is enough of it would come too late.
@@ -80,10 +80,11 @@ export function createPlain(deps: PlainDeps): Plain {
           const cancel = deps.clock.timer(limits.requestMsMax, () => response.destroy())
           response.on('close', cancel)
         },
+        destroy: () => response.destroy(),
       },
-      user,
+      caller,
     )
-    lines.set(id, { user, events, taken: 0, end: () => response.destroy() })
+    lines.set(id, { user: caller.user, events, taken: 0, end: () => response.destroy() })
     response.on('close', () => {
       lines.delete(id)
       events.onClose()

@@ -1,12 +1,12 @@
 // HTTP and WebSocket: who may open a connection, and frames in and out.
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { HeadwaterError, type UserId, userId } from '@headwater/protocol'
+import { HeadwaterError } from '@headwater/protocol'
 import { getRequestListener } from '@hono/node-server'
 import type { AuthenticateRequest, ListenOptions } from '../api.ts'
 import type { HttpRequest } from '../http/http.ts'
 import { limits } from '../limits.ts'
-import type { Chance, Clock, Connection, ConnectionEvents } from '../ports.ts'
+import type { Caller, Chance, Clock, Connection, ConnectionEvents } from '../ports.ts'
 import { createPlain } from './plain.ts'
 import { refuseUpgrade } from './refuse.ts'
 import { authenticateRequest, isAllowedOrigin, pathOf, socketPath } from './upgrade.ts'
@@ -16,8 +16,9 @@ interface TransportDeps {
   readonly clock: Clock
   readonly chance: Chance
   readonly origins: readonly string[]
-  readonly authenticate: (request: AuthenticateRequest) => string | null | Promise<string | null>
-  readonly onConnection: (connection: Connection, user: UserId | null) => ConnectionEvents
+  /** Who is behind a request. */
+  readonly authenticated: (request: AuthenticateRequest) => Promise<Caller>
+  readonly onConnection: (connection: Connection, caller: Caller) => ConnectionEvents
   /** Headwater's own answer to a request, or null: it is the app's. */
   readonly answer: (request: HttpRequest) => Response | Promise<Response> | null
   readonly onTrouble: (error: unknown) => void
@@ -25,8 +26,6 @@ interface TransportDeps {
 
 export interface Transport {
   attach(http: HttpServer): void
-  /** The person behind a request; null: nobody. */
-  authenticated(request: AuthenticateRequest): Promise<UserId | null>
   /** Takes a connection that came by no HTTP server of ours. */
   connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents>
   listen(options: ListenOptions): Promise<{ readonly url: string; readonly port: number }>
@@ -39,7 +38,7 @@ export interface Transport {
 export function createTransport(deps: TransportDeps): Transport {
   const sockets = createSockets()
   const hasRoom = () => isOpen && sockets.count() + plain.count() < limits.connectionsMax
-  const plain = createPlain({ ...deps, authenticated, hasRoom })
+  const plain = createPlain({ ...deps, hasRoom })
   const servers: HttpServer[] = []
   let isOpen = true
 
@@ -47,20 +46,9 @@ export function createTransport(deps: TransportDeps): Transport {
     socket.on('error', () => socket.destroy())
     if (pathOf(request) !== socketPath) return refuseUpgrade(socket, 404, 'Not found')
     if (!isAllowedOrigin(request.headers.origin, request.headers.host, deps.origins)) return refuseUpgrade(socket, 403, 'This origin may not connect')
-    const user = await authenticated(authenticateRequest(request))
+    const caller = await deps.authenticated(authenticateRequest(request))
     if (!hasRoom()) return refuseUpgrade(socket, 503, 'Try again')
-    sockets.accept(request, socket, head, (connection) => deps.onConnection(connection, user))
-  }
-
-  /** Who cannot be authenticated is nobody. */
-  async function authenticated(request: AuthenticateRequest): Promise<UserId | null> {
-    try {
-      const user = await deps.authenticate(request)
-      return user === null ? null : userId(user)
-    } catch (error) {
-      deps.onTrouble(error)
-      return null
-    }
+    sockets.accept(request, socket, head, (connection) => deps.onConnection(connection, caller))
   }
 
   const attach = (http: HttpServer) => {
@@ -75,9 +63,9 @@ export function createTransport(deps: TransportDeps): Transport {
   }
 
   async function connect(request: AuthenticateRequest, connection: Connection): Promise<ConnectionEvents> {
-    const user = await authenticated(request)
+    const caller = await deps.authenticated(request)
     if (!isOpen) throw new HeadwaterError('unavailable', 'The server is stopping.', 'Connect to another.')
-    return deps.onConnection(connection, user)
+    return deps.onConnection(connection, caller)
   }
 
   /** What is not Headwater's own is the app's. */
@@ -88,7 +76,6 @@ export function createTransport(deps: TransportDeps): Transport {
 
   return {
     attach,
-    authenticated,
     connect,
     listen: async ({ port, host = '127.0.0.1', fetch }) => {
       const rest = fetch ?? (() => new Response('Not found', { status: 404 }))

@@ -55,6 +55,7 @@ function serve(socket: WebSocket, onConnection: (connection: Connection) => Conn
     },
     bufferedBytes: () => socket.bufferedAmount,
     close: () => socket.close(),
+    destroy: () => socket.terminate(),
   })
   socket.on('message', (data: RawData, isBinary: boolean) => {
     // A binary frame is no message of ours; as text it is malformed, and said to be.

@@ -37,7 +37,8 @@ insert into headwater.witness default values;
 
 -- The feed of sync. op: i, u, d a row; t truncate; m a mutation's outcome; g a table that only grants read has changed: with
 -- old or new a row of it, and they have the columns by which those are found whom it concerns; j there are new jobs; b a barrier: the table
--- has changed in a way that no row tells, and whoever is behind it loads it again.
+-- has changed in a way that no row tells, and whoever is behind it loads it again; s sessions of the person
+-- that `key` names may have ended.
 create table headwater.log (
   seq bigserial not null,
   xid xid8 not null default pg_current_xact_id(),
@@ -332,3 +333,14 @@ revoke all on function headwater.jobs_trigger() from public;
 -- Of updates only a retry by hand starts counting anew.
 create trigger jobs_told after insert on headwater.jobs for each statement execute function headwater.jobs_trigger();
 create trigger jobs_retried after update on headwater.jobs for each row when (new.attempts = 0) execute function headwater.jobs_trigger();
+
+-- Says that sessions of a person with the app may have ended: once it is committed, every server asks `authenticate` again about all connections of theirs. Who may
+-- do that besides the owner of this schema is granted usage of it and execution of this.
+create function headwater.authenticate_again(p_user text) returns void language plpgsql strict security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into headwater.log (op, key) values ('s', json_build_array(p_user)::text);
+  if current_setting('max_prepared_transactions') = '0' then
+    perform headwater.wake();
+  end if;
+end $$;
+revoke all on function headwater.authenticate_again(text) from public;
