@@ -42,20 +42,20 @@ async function openIn(tab: Page, name: string): Promise<Disk> {
       const isFenced = mayFollow !== undefined
       return (await inPage(tab, 'append', { id, records: [...records].map(armour), strict, isFenced })) as readonly string[]
     },
-    restart: async (records) => void (await inPage(tab, 'restart', { id, records: [...records].map(armour) })),
-    replace: async (records) => void (await inPage(tab, 'replace', { id, records: [...records].map(armour) })),
+    replace: async (records, isOther = false) => void (await inPage(tab, 'replace', { id, records: [...records].map(armour), isOther })),
     wipe: async () => void (await inPage(tab, 'wipe', { id })),
     close: async () => void (await inPage(tab, 'close', { id })),
   }
 }
 
-type Method = 'open' | 'read' | 'news' | 'append' | 'replace' | 'restart' | 'wipe' | 'close'
+type Method = 'open' | 'read' | 'news' | 'append' | 'replace' | 'wipe' | 'close'
 interface Call {
   readonly id: number
   readonly name?: string
   readonly records?: readonly string[]
   readonly strict?: boolean
   readonly isFenced?: boolean
+  readonly isOther?: boolean
 }
 interface Answer {
   readonly records?: readonly string[] | undefined
@@ -86,8 +86,7 @@ async function runInPage({ method, call }: { readonly method: Method; readonly c
       const missed = await disk?.append(records, { strict: call.strict ?? false, mayFollow })
       return { records: missed?.map((record) => JSON.stringify(record)) }
     }
-    if (method === 'restart') await disk?.restart(records)
-    if (method === 'replace') await disk?.replace(records)
+    if (method === 'replace') await disk?.replace(records, call.isOther)
     if (method === 'wipe') await disk?.wipe()
     if (method === 'close') await disk?.close()
     return {}

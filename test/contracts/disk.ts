@@ -130,7 +130,7 @@ export function diskContract(open: OpenDisk, options: { readonly examples: numbe
     void disk.append(['b'], strict)
     await disk.close()
     await disk.close()
-    for (const call of [() => disk.append(['c'], relaxed), () => disk.replace(['c']), () => disk.restart(['c']), () => disk.news()]) {
+    for (const call of [() => disk.append(['c'], relaxed), () => disk.replace(['c']), () => disk.replace(['c'], true), () => disk.news()]) {
       await expect(call()).rejects.toSatisfy((error) => error instanceof HeadwaterError && error.code === 'disk')
     }
     const again = await open(name)
@@ -174,7 +174,7 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
   const openTwo = async () => {
     const name = freshName()
     const [one, two] = [await open(name), await open(name)]
-    await one.restart(['first'])
+    await one.replace(['first'], true)
     expect(await two.read()).toEqual(['first'])
     return { name, one, two }
   }
@@ -227,7 +227,7 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
     await one.replace(['s1', 's2', 's3', 's4', 's5'])
     expect(await two.news()).toEqual([])
     expect(await two.append(['d'], relaxed)).toEqual([])
-    for (const late of [() => three.news(), () => three.append(['x'], strict), () => three.replace(['x']), () => three.restart(['x'])])
+    for (const late of [() => three.news(), () => three.append(['x'], strict), () => three.replace(['x']), () => three.replace(['x'], true)])
       await expect(late()).rejects.toMatchObject(behind)
     expect(await three.read()).toEqual(['s1', 's2', 's3', 's4', 's5', 'd'])
     expect(await three.append(['e'], relaxed)).toEqual([])
@@ -241,7 +241,7 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
     const { name, one, two } = await openTwo()
     await one.append(['a'], relaxed)
     await expect(two.replace(['s'])).rejects.toMatchObject(behind)
-    await expect(two.restart(['s'])).rejects.toMatchObject(behind)
+    await expect(two.replace(['s'], true)).rejects.toMatchObject(behind)
     expect(await two.append(['b'], relaxed)).toEqual(['a'])
     await two.replace(['s'])
     expect(await readOnce(name)).toEqual(['s'])
@@ -250,7 +250,7 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
 
   test('R2: where everything is begun anew, everybody else reads it first', async () => {
     const { name, one, two } = await openTwo()
-    await one.restart(['another'])
+    await one.replace(['another'], true)
     await expect(two.news()).rejects.toMatchObject(behind)
     await expect(two.append(['late'], strict)).rejects.toMatchObject(behind)
     expect(await two.read()).toEqual(['another'])
@@ -277,7 +277,7 @@ export function sharedDiskContract(open: OpenDisk, options: { readonly examples:
       fc.asyncProperty(fc.array(turn, { maxLength: 40 }), async (turns) => {
         const name = freshName()
         const disks = [await open(name), await open(name), await open(name)]
-        await disks[0]?.restart(['begun'])
+        await disks[0]?.replace(['begun'], true)
         // What each knows, and what there is.
         const known = await Promise.all(disks.map(async (disk) => [...(await disk.read())]))
         const all = ['begun']
@@ -333,7 +333,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 async function call(disk: Disk, one: Step): Promise<void> {
   if (one.type === 'append') await disk.append(one.records, one)
   if (one.type === 'replace') await disk.replace(one.records)
-  if (one.type === 'anew') await disk.restart(one.records)
+  if (one.type === 'anew') await disk.replace(one.records, true)
   if (one.type === 'wipe') await disk.wipe()
 }
 

@@ -11,11 +11,11 @@ describe('tabs in memory', () => {
     const heard: string[] = []
     three.open('killed', (message) => heard.push(message))
     const channel = two.open('killed', () => {})
-    await one.lock('killed', 'wait', () => {})
-    void two.lock('killed', 'wait', () => heard.push('lost'))
-    const next = three.lock('killed', 'wait', () => {})
+    await one.lock('killed', {}, () => {})
+    void two.lock('killed', {}, () => heard.push('lost'))
+    const next = three.lock('killed', {}, () => {})
     two.kill()
-    channel.say('dead')
+    channel.postMessage('dead')
     one.kill()
     expect(await next).not.toBeNull()
     expect(heard).toEqual([])
@@ -26,10 +26,10 @@ describe('tabs in memory', () => {
     const [one, two] = [tabs.open((run) => frozen.push(run)), tabs.open()]
     const heard: string[] = []
     one.open('frozen', (message) => heard.push(message))
-    void one.lock('frozen', 'wait', () => heard.push('lost')).then(() => heard.push('had'))
-    expect(await two.lock('frozen', 'try', () => {})).toBeNull()
-    two.open('frozen', () => {}).say('before')
-    await two.lock('frozen', 'steal', () => {})
+    void one.lock('frozen', {}, () => heard.push('lost')).then(() => heard.push('had'))
+    expect(await two.lock('frozen', { ifAvailable: true }, () => {})).toBeNull()
+    two.open('frozen', () => {}).postMessage('before')
+    await two.lock('frozen', { steal: true }, () => {})
     expect(heard).toEqual([])
     for (const run of frozen) {
       run()

@@ -13,18 +13,18 @@ export function tabsContract(open: () => Promise<Tabs>): void {
   test('one at a time has a lock, and who waits gets it when it is let go, in the order they asked', async () => {
     const { name, one, two } = await openTwo()
     const three = await open()
-    const release = await one.lock(name, 'wait', never)
-    expect(await two.lock(name, 'try', never)).toBeNull()
+    const release = await one.lock(name, {}, never)
+    expect(await two.lock(name, { ifAvailable: true }, never)).toBeNull()
     const order: string[] = []
-    const second = two.lock(name, 'wait', never).then((free) => {
+    const second = two.lock(name, {}, never).then((free) => {
       order.push('two')
       return free
     })
-    const third = three.lock(name, 'wait', never).then((free) => {
+    const third = three.lock(name, {}, never).then((free) => {
       order.push('three')
       return free
     })
-    expect(await one.lock(name, 'try', never)).toBeNull()
+    expect(await one.lock(name, { ifAvailable: true }, never)).toBeNull()
     expect(order).toEqual([])
     release?.()
     const free = await second
@@ -34,14 +34,14 @@ export function tabsContract(open: () => Promise<Tabs>): void {
     const last = await third
     expect(order).toEqual(['two', 'three'])
     last?.()
-    const again = await one.lock(name, 'try', never)
+    const again = await one.lock(name, { ifAvailable: true }, never)
     expect(again).not.toBeNull()
     again?.()
   })
 
   test('locks of other names are other locks', async () => {
     const { name, one, two } = await openTwo()
-    const held = [await one.lock(name, 'try', never), await two.lock(`${name} 2`, 'try', never)]
+    const held = [await one.lock(name, { ifAvailable: true }, never), await two.lock(`${name} 2`, { ifAvailable: true }, never)]
     expect(held).not.toContain(null)
     for (const free of held) free?.()
   })
@@ -53,15 +53,15 @@ export function tabsContract(open: () => Promise<Tabs>): void {
     const lost = new Promise<void>((resolve) => {
       tell = resolve
     })
-    const old = await one.lock(name, 'wait', () => {
+    const old = await one.lock(name, {}, () => {
       losses++
       tell()
     })
-    const thief = await two.lock(name, 'steal', never)
+    const thief = await two.lock(name, { steal: true }, never)
     await lost
     old?.()
-    expect(await one.lock(name, 'try', never)).toBeNull()
-    const next = one.lock(name, 'wait', never)
+    expect(await one.lock(name, { ifAvailable: true }, never)).toBeNull()
+    const next = one.lock(name, {}, never)
     thief?.()
     const free = await next
     expect([losses, free === null]).toEqual([1, false])
@@ -70,7 +70,7 @@ export function tabsContract(open: () => Promise<Tabs>): void {
 
   test('a free lock is stolen as well', async () => {
     const { name, one } = await openTwo()
-    const free = await one.lock(name, 'steal', never)
+    const free = await one.lock(name, { steal: true }, never)
     expect(free).not.toBeNull()
     free?.()
   })
@@ -88,8 +88,8 @@ export function tabsContract(open: () => Promise<Tabs>): void {
       heard.push(message)
       if (message === 'last é\u0000') tell()
     })
-    for (let i = 0; i < 100; i++) said.say(`${i}`)
-    said.say('last é\u0000')
+    for (let i = 0; i < 100; i++) said.postMessage(`${i}`)
+    said.postMessage('last é\u0000')
     await isOver
     expect(heard).toEqual([...Array.from({ length: 100 }, (_, i) => `${i}`), 'last é\u0000'])
     for (const channel of [said, other, listening]) channel.close()
@@ -106,7 +106,7 @@ export function tabsContract(open: () => Promise<Tabs>): void {
     const closed = two.open(name, (message) => heard.push(message))
     const open = two.open(name, () => tell())
     closed.close()
-    said.say('late')
+    said.postMessage('late')
     await isOver
     expect(heard).toEqual([])
     for (const channel of [said, open]) channel.close()

@@ -114,8 +114,9 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
           },
         },
         openDisk: disk.opener(mine, random),
+        tabs: undefined,
         note: {
-          read: () => (port('note.read') ? null : note),
+          read: (start) => (port('note.read') || !note ? [] : [[start, note]]),
           write: (_, text) => {
             if (!port('note.write')) note = text
           },

@@ -61,8 +61,7 @@ export function createDisk(time: Time, points: Points): SimulatedDisk {
         return disk.news()
       },
       append: (records, options) => landing('disk.append', () => disk.append(records, options)),
-      replace: (records) => landing('disk.replace', () => disk.replace(records)),
-      restart: (records) => landing('disk.restart', () => disk.restart(records)),
+      replace: (...asked) => landing('disk.replace', () => disk.replace(...asked)),
       wipe: () => landing('disk.wipe', () => disk.wipe()),
       close: () => landing('disk.close', () => disk.close()),
     })

@@ -68,7 +68,7 @@ const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random
     (random, { device }) => ({
       type: 'kill-device',
       device,
-      point: random.pick(['', '', 'disk', 'disk.append', 'disk.replace', 'disk.restart', 'socket.message', 'socket.send', 'socket.opened']),
+      point: random.pick(['', '', 'disk', 'disk.append', 'disk.replace', 'socket.message', 'socket.send', 'socket.opened']),
       count: 1 + random.int(6),
       part: random.int(5) / 4,
       downMs: random.int(3_000),

@@ -1,7 +1,8 @@
 /** Where the server's socket is: `/` and `https://example.org/app` both lead to `/headwater/socket` of their host. */
 export function socketUrl(url: string, page: string | undefined): string {
   const socket = new URL('/headwater/socket', page === undefined ? url : new URL(url, page))
-  socket.protocol = socket.protocol === 'https:' || socket.protocol === 'wss:' ? 'wss:' : 'ws:'
+  // https becomes wss.
+  socket.protocol = socket.protocol.replace('http', 'ws')
   return socket.href
 }
 

@@ -224,6 +224,8 @@ export type Eviction = (deps: {
   choose(idle: readonly ScopeKey[], nowMs: number): readonly ScopeKey[]
   /** Hears all records of the disk, once. */
   restore(records: readonly DiskRecord[]): void
+  /** Another tab has written a record, which may be one of its. */
+  hear(record: DiskRecord): void
   /** All that is known, for a disk that is written anew. */
   records(): readonly DiskRecord[]
 }

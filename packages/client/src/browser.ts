@@ -1,11 +1,13 @@
 // The real ports of a browser. Nothing here is touched before it is used, so that a server may load the module too.
-import { HeadwaterError } from '@headwater/protocol'
 import { openIndexedDbDisk } from './disk/indexeddb.ts'
-import type { Chance, Clock, Network, Note, OpenDisk, Ports } from './ports.ts'
+import type { Chance, Clock, Network, Note, Ports, Tabs } from './ports.ts'
 import { createOpenSocket } from './socket.ts'
 
 export function browserPorts(): Ports {
-  return { clock, chance, openSocket: createOpenSocket(globalThis.WebSocket, globalThis.fetch, clock), network, note, openDisk }
+  const openSocket = createOpenSocket(globalThis.WebSocket, globalThis.fetch, clock)
+  // Locks are absent on pages without https, which are for development: each of them takes itself for alone.
+  const shared = globalThis.navigator?.locks && tabs
+  return { clock, chance, openSocket, network, note, tabs: shared, openDisk: openIndexedDbDisk }
 }
 
 /** The address of the page, where there is one. */
@@ -39,35 +41,25 @@ const network: Network = {
 }
 
 const note: Note = {
-  read: (name) => globalThis.localStorage?.getItem(name),
+  read: (start) => Object.entries(globalThis.localStorage ?? {}).filter(([name]) => name.startsWith(start)),
   write: (name, text) => {
     globalThis.localStorage?.[text ? 'setItem' : 'removeItem'](name, text)
   },
   onLeave: listen('pagehide', 'visibilitychange'),
 }
 
-/** One tab at a time writes a store: another works in memory, and says so. A page that is being reloaded gives way within the wait. */
-const openDisk: OpenDisk = async (name) => {
-  const release = await takeLock(name)
-  try {
-    const disk = await openIndexedDbDisk(name)
-    return { ...disk, close: () => disk.close().finally(release) }
-  } catch (error) {
-    release()
-    throw error
-  }
-}
-
-const lockMsMax = 1_000
-
-function takeLock(name: string): Promise<() => void> {
-  const { locks } = globalThis.navigator ?? {}
-  // Absent on pages without https, which are for development.
-  if (!locks) return Promise.resolve(() => {})
-  return new Promise((resolve, reject) => {
-    const held = () => new Promise<void>((release) => resolve(() => release()))
-    locks.request(name, { signal: AbortSignal.timeout(lockMsMax) }, held).catch(() => {
-      reject(new HeadwaterError('disk-blocked', 'It is open in another tab.', 'Reload the page.'))
-    })
-  })
+const tabs: Tabs = {
+  lock: (name, how, onLost) =>
+    new Promise((resolve) => {
+      const held = (lock: unknown) => (lock ? new Promise<void>(resolve) : resolve(null))
+      navigator.locks.request(name, how, held).catch(() => {
+        resolve(null)
+        onLost()
+      })
+    }),
+  open: (name, onMessage) => {
+    const channel = new BroadcastChannel(name)
+    channel.onmessage = ({ data }) => onMessage(data)
+    return channel
+  },
 }

@@ -26,32 +26,27 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
   const all = { ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() }
   const made = createEngine(all)
   const engine = options.firstPaint?.(made, all) ?? made
-  const { store, outbox, sync, status, pending, setAside } = engine
+  const { store, outbox, sync, setAside, newId, later, ...api } = engine
   return {
     query: asking(engine, schema),
     mutate: mutating(engine, schema, mutators),
     can: options.access?.can(options.user, store),
-    status,
-    pending,
+    ...api,
     setAside: {
       ...setAside,
       list: setAside.get,
       export: () => JSON.stringify(setAside.get()),
-      retry: async (...asked) => (await engine.later()).retry(outbox, ...asked),
+      retry: async (...asked) => (await later()).retry(outbox, ...asked),
       discard: outbox.discard,
     },
     ...sync.holds.api,
     verify: sync.verify,
     isProvisional: (table, row) =>
-      store
+      !!store
         .overlay()
         .get(table)
-        ?.has(keyOfRow(tableOf(schema, table), row)) === true,
-    ready: engine.ready,
-    onError: engine.onError,
-    id: engine.newId,
-    close: engine.close,
-    wipe: engine.wipe,
+        ?.has(keyOfRow(tableOf(schema, table), row)),
+    id: newId,
   }
 }
 

@@ -4,13 +4,15 @@ import type { Mutators, Schema } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
 import type { Eviction, LiveValue, PendingMutation, RowsOption, SetAside, Status } from './api.ts'
 import { createIds } from './id.ts'
+import { createHeard } from './outbox/heard.ts'
 import { createOutbox, type Later, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
-import type { Disk, DiskRecord, Ports } from './ports.ts'
-import { createJournal, type Journal } from './store/journal.ts'
+import type { Channel, Disk, DiskRecord, Note, Ports } from './ports.ts'
+import { createJournal, type Journal, type JournalDeps } from './store/journal.ts'
 import { createStore, type Store } from './store/store.ts'
 import { createSubscribers } from './store/subscribers.ts'
-import { createSync, type Sync } from './sync/sync.ts'
+import { createSync, type Sync, type SyncDeps } from './sync/sync.ts'
+import type { Group } from './tabs/tabs.ts'
 import { createValue, type SettableValue } from './value.ts'
 
 export interface Engine {
@@ -44,10 +46,15 @@ export interface EngineOptions {
 
 export function createEngine(options: EngineOptions): Engine {
   const { url, user, ports, page } = options
-  const { clock, note } = ports
+  const { clock, note, tabs } = ports
   const name = diskName(user, url)
   let stopListening = () => {}
   const newId = createIds(ports)
+  const tab = name + newId()
+  // Other tabs, once there is one, and the lock that one of them all has.
+  let group: Group | null = null
+  let free: (() => void) | null = null
+  let channel: Channel | null = null
   // Nobody is left to tell of a listener that throws.
   const listeners = createSubscribers<[HeadwaterError]>(() => {})
   const report = (error: unknown) => listeners.run(toError(error))
@@ -56,17 +63,17 @@ export function createEngine(options: EngineOptions): Engine {
   let trouble: HeadwaterError | null = null
   let obstacle: HeadwaterError | null = null
   let isStarting = true
-
   const status = createValue<Status>({ online: false, phase: 'starting', loading: null, pending: 0, setAside: 0, problem: null }, report)
   const changes = createSubscribers(report)
   const follow = <T>(get: () => T): LiveValue<T> => ({ get, subscribe: changes.add })
-  const shared = { ...options, clock, newId, report, onChange: refresh }
+  const shared = { ...options, clock, newId, later, report, onChange: refresh }
   const wrap = options.rows?.wrap ?? ((one) => one)
   const store: Store = wrap(createStore({ ...shared, stateOf: (table) => sync.holds.stateOf(table) }), () => outbox.pending(), report)
+  const heard = createHeard()
   const outbox = createOutbox({
     ...shared,
     store,
-    later,
+    heard,
     assertHeld: (...asked) => sync.holds.assertHeld(...asked),
     keep: (record, done) => (journal ? journal.keep(record, done) : queueMicrotask(() => done(trouble))),
     lead: (record, done) => (journal ? journal.lead(record, done) : queueMicrotask(done)),
@@ -74,7 +81,8 @@ export function createEngine(options: EngineOptions): Engine {
     obstacle: () => obstacle,
     onWritten: () => sync.wanted(),
   })
-  const sync: Sync = createSync({ ...shared, later, url: socketUrl(url, page), store, outbox, journal: () => journal })
+  const gate: SyncDeps['gate'] = (frame, run) => (group ? group.gate(frame, run) : run())
+  const sync: Sync = createSync({ ...shared, url: socketUrl(url, page), store, outbox, journal: () => journal, gate })
 
   function rowsHeld(): number {
     let sum = 0
@@ -84,8 +92,9 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function refresh(): void {
-    const problem = obstacle ?? trouble ?? sync.problem()
-    const phase = sync.phase()
+    const leads = group?.told() ?? sync
+    const problem = obstacle ?? trouble ?? leads.problem()
+    const phase = leads.phase()
     status.set({
       online: phase === 'live',
       loading: phase === 'loading' ? { rows: rowsHeld(), total: store.marked()?.total ?? null } : null,
@@ -98,7 +107,9 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   /** What is not on the disk when the page goes away is found by the next one; what is by now, is not. */
-  const leave = () => journal && note?.write(name, outbox.unsaved())
+  const leave = () => journal && note?.write(tab, outbox.unsaved())
+
+  const clear = ([of]: readonly [string, string]) => note?.write(of, '')
 
   function onTrouble(error: HeadwaterError | null): void {
     trouble = error
@@ -106,41 +117,76 @@ export function createEngine(options: EngineOptions): Engine {
     refresh()
   }
 
+  /** Another tab is there, or was. What they have to do with each other is fetched: null where that cannot be. */
+  const share = (): Promise<Group | null> =>
+    import('./tabs/tabs.ts').then(
+      (tabs) => {
+        if (!group && channel) {
+          channel.close()
+          group = tabs.createGroup({ ...shared, store, name, sync, outbox, status, free, close, subscribe: changes.add })
+          if (journal) journal = group.join(journal.handOver())
+        }
+        return group
+      },
+      () => null,
+    )
+
+  function onLost(): void {
+    free = null
+    void share().then(() => group?.lost())
+  }
+
+  function part(): void {
+    channel?.close()
+    free?.()
+    group?.leave()
+  }
+
   async function start(): Promise<void> {
     const open = () => ports.openDisk(name)
-    let left = ''
+    let left: ReturnType<Note['read']> = []
     let disk: Disk | null = null
     let records: readonly DiskRecord[] = []
     try {
+      if (tabs) {
+        free = await tabs.lock(name, { ifAvailable: true }, onLost)
+        channel = tabs.open(name, share)
+        // Another tab has it: this one follows.
+        if (!free && !(await share())) throw new HeadwaterError('disk-blocked', 'Another tab has it.', 'Reload the page.')
+        await group?.ready
+      }
       const opened = await open()
       records = await opened.read()
-      left = note?.read(name) ?? ''
+      left = note?.read(name) ?? []
       disk = opened
     } catch (error) {
       // A device without a disk works in memory, and says that it does.
       onTrouble(toError(error))
+      part()
     }
     // What lies on the disk as well is heard once.
-    const restored = restore(left ? [...records, left] : records, store, report, options.rows)
-    const device = restored.isWhole && restored.heard.identity().device
+    const restored = restore([...records, ...left.map(([, record]) => record)], store, heard, report, options.rows)
+    const device = restored.isWhole && heard.identity().device
     const { eviction } = sync.holds
     const kept = () => [...outbox.records(), ...(eviction?.records() ?? [])]
-    const everything = async () => {
-      const welcome = () => sync.welcome() ?? restored.welcome
+    const everything: JournalDeps['everything'] = async (outbox = kept, heard = null) => {
+      const welcome = () => heard ?? sync.welcome() ?? restored.welcome
       // A device that has met no server has nothing but its outbox, and fetches nothing for it.
-      return welcome() ? (await later()).everything(store, kept, welcome(), clock) : kept()
+      return welcome() ? (await later()).everything(store, outbox, welcome(), clock) : outbox()
     }
-    if (disk) journal = createJournal({ open, outbox: kept, onTrouble, everything, rowsHeld }, disk, { count: records.length, weight: restored.weight })
+    const deps = { open, later, share, onTrouble, outbox: kept, everything, rowsHeld }
+    if (disk) journal = (group?.join ?? createJournal)({ disk, deps, weight: restored.weight, count: records.length, waiting: [] })
     eviction?.restore(records)
     // Queries know the rows before what is pending shows above them.
     store.startAnew()
-    outbox.open(restored, deviceId(device || newId()))
+    outbox.open(deviceId(device || newId()))
     // A device that is new, or whose store was damaged, begins its log.
     if (!device) journal?.restart()
-    if (left) journal?.keep(left, leave)
+    for (const one of left) journal?.keep(one[1], (error) => error || clear(one))
     isStarting = false
     if (note) stopListening = note.onLeave(leave)
-    sync.start()
+    const leads = group ?? sync
+    leads.start()
   }
 
   async function close(): Promise<void> {
@@ -150,36 +196,28 @@ export function createEngine(options: EngineOptions): Engine {
     await outbox.settled()
     await journal?.close().catch(report)
     stopListening()
+    part()
     refresh()
+  }
+
+  async function wipe(): Promise<void> {
+    group?.end()
+    await close()
+    note?.read(name).forEach(clear)
+    await journal?.wipe()
   }
 
   const ready = start().catch((error) => {
     obstacle = toError(error)
+    part()
     outbox.abandon(obstacle)
     refresh()
     throw obstacle
   })
   ready.catch(report)
 
-  return {
-    store,
-    outbox,
-    sync,
-    status,
-    pending: follow(outbox.waiting),
-    setAside: follow(outbox.setAside),
-    ready,
-    newId,
-    later,
-    onError: listeners.add,
-    settled: async () => journal?.settled(),
-    close,
-    wipe: async () => {
-      await close()
-      leave()
-      await journal?.wipe()
-    },
-  }
+  const [pending, setAside] = [follow(outbox.waiting), follow(outbox.setAside)]
+  return { store, outbox, sync, status, pending, setAside, ready, newId, later, onError: listeners.add, settled: async () => journal?.settled(), close, wipe }
 }
 
 /** What could not be fetched is fetched again when it is needed again. */

@@ -13,6 +13,6 @@ export function createIds({ clock, chance }: Pick<Ports, 'clock' | 'chance'>): (
     const time = lastMs.toString(16).padStart(12, '0')
     // The variant takes the place of the first two random bits.
     const random = Array.from(chance.bytes(8), (byte, at) => (at === 0 ? (byte & 0x3f) | 0x180 : byte + 0x100).toString(16).slice(1)).join('')
-    return `${time.slice(-12, -4)}-${time.slice(-4)}-7${(count + 4_096).toString(16).slice(1)}-${random.slice(0, 4)}-${random.slice(4)}`
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${(count + 4_096).toString(16).slice(1)}-${random.slice(0, 4)}-${random.slice(4)}`
   }
 }

@@ -38,6 +38,7 @@ export function pagePorts(): Ports {
     openSocket: () => ({ send: () => {}, close: () => {} }),
     network: { isOnline: () => false, onChange: () => () => {} },
     note: undefined,
+    tabs: undefined,
     // It never starts.
     openDisk: () => new Promise(() => {}),
   }

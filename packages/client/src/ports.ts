@@ -48,7 +48,7 @@ export type DiskRecord = string
  * - `append` is atomic: after a crash either all of its records are there, in order, or none.
  * - Appends take effect in the order of the calls, also when not awaited in between.
  * - What `append` reported done survives the death of tab, browser and process; with `strict`, a power loss too.
- * - `replace` and `restart` are atomic as well.
+ * - `replace` is atomic as well.
  * - A damaged tail (a crash while writing) is cut off by `read`, never handed out.
  * - After an append failed, later ones and replacements fail as well, until `wipe` or a new open: a log with a hole would be read as whole.
  *   A replacement that failed leaves everything as it was.
@@ -63,12 +63,10 @@ export interface Disk {
   /** Adds the records behind all others, and answers what others had appended before them, as `news` does. */
   append(records: readonly DiskRecord[], options: AppendOptions): Promise<readonly DiskRecord[]>
   /**
-   * Takes the place of all records. Who knows these goes on behind what took their place: it must come to the same. Throws `disk-behind` if others
-   * have appended what is not known here.
+   * Takes the place of all records. Who knows these goes on behind what took their place: it must come to the same. With `isOther` it says something else,
+   * and everybody but this disk is `disk-behind`. Throws that if others have appended what is not known here.
    */
-  replace(records: readonly DiskRecord[]): Promise<void>
-  /** Takes the place of everything, for records that say something else: everybody but this disk is `disk-behind`. Throws it if others have appended. */
-  restart(records: readonly DiskRecord[]): Promise<void>
+  replace(records: readonly DiskRecord[], isOther?: boolean): Promise<void>
   /** Removes everything for good, here and on the medium. The disk can be used again afterwards, empty; a closed one stays closed. */
   wipe(): Promise<void>
   /** Waits for what was appended. Afterwards everything but `wipe` fails. */
@@ -84,9 +82,10 @@ export interface AppendOptions {
 /** Opens the disk of one store. `name` is made of the person and the app's URL: any text. */
 export type OpenDisk = (name: string) => Promise<Disk>
 
-/** A text of at most some megabytes per store, which is written at once: what a page that goes away has not got to its disk yet. */
+/** Texts of at most some megabytes per store, which are written at once: what a page that goes away has not got to its disk yet. */
 export interface Note {
-  read(name: string): string | null
+  /** All whose name begins so: name and text. */
+  read(start: string): readonly (readonly [string, string])[]
   /** '' removes it. Throws where there is no room. */
   write(name: string, text: string): void
   /** Runs whenever the page may go away from now on, with nothing awaited afterwards. The answer unsubscribes. */
@@ -96,15 +95,15 @@ export interface Note {
 /** What the tabs of a browser have in common besides the disk. Of what is frozen nothing runs: it finds out when it wakes. */
 export interface Tabs {
   /**
-   * Asks for the lock of this name, which one of all tabs has, in the order they asked. Who dies lets go of it. `wait`: until it is free, however long; `try`: null
-   * at once if it is not; `steal`: now, whoever has it. `onLost` runs once if another stole it, maybe long after. The answer lets go of it; twice is fine.
+   * Asks for the lock of this name, which one of all tabs has, in the order they asked, and waits for it, however long. Who dies lets go of it. `ifAvailable`: null
+   * at once if another has it; `steal`: now, whoever has it. `onLost` runs once if another stole it, maybe long after. The answer lets go of it; twice is fine.
    */
-  lock(name: string, how: 'wait' | 'try' | 'steal', onLost: () => void): Promise<(() => void) | null>
+  lock(name: string, how: { readonly ifAvailable?: boolean; readonly steal?: boolean }, onLost: () => void): Promise<(() => void) | null>
   /** Hears what other tabs say under this name, from each in its order. Nothing reaches who opens later, and nobody is told that nobody hears. */
   open(name: string, onMessage: (message: string) => void): Channel
 }
 export interface Channel {
-  say(message: string): void
+  postMessage(message: string): void
   /** Nothing is heard afterwards. */
   close(): void
 }

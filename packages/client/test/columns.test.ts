@@ -5,10 +5,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RowsOption } from '../src/api.ts'
 import { createDraft } from '../src/outbox/draft.ts'
+import { createHeard } from '../src/outbox/heard.ts'
 import { restore } from '../src/outbox/restore.ts'
 import { packedRows } from '../src/store/packing.ts'
-import { emptyCheckpoint } from '../src/store/record.ts'
-import { snapshotRecords } from '../src/store/snapshot.ts'
+import { emptyCheckpoint, snapshotRecords } from '../src/store/snapshot.ts'
 import { createStore, type Store } from '../src/store/store.ts'
 import { createClock } from './world.ts'
 
@@ -170,7 +170,7 @@ describe('column sets', () => {
             const fail = (error: unknown) => {
               throw error
             }
-            restore(records, store, fail, option)
+            restore(records, store, createHeard(), fail, option)
             expect(sorted(held(store))).toEqual(sorted(expected(...state)))
             expect(store.scopes().tag).toBe(`t${loads}`)
           }

@@ -5,7 +5,7 @@ export function createNotes() {
   const texts = new Map<string, string>()
   const leaving = new Set<() => void>()
   const note: Note = {
-    read: (of) => texts.get(of) ?? null,
+    read: (start) => [...texts].filter(([of]) => of.startsWith(start)),
     write: (of, text) => void (text ? texts.set(of, text) : texts.delete(of)),
     onLeave: (run) => {
       leaving.add(run)

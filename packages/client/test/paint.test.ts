@@ -292,7 +292,7 @@ describe('what lies in localStorage is from outside', () => {
     const blocked = () => {
       throw new Error('SecurityError')
     }
-    const client = screens.open({ ports: { note: { read: () => null, write: blocked, onLeave: screens.note.onLeave } } })
+    const client = screens.open({ ports: { note: { read: () => [], write: blocked, onLeave: screens.note.onLeave } } })
     screens.show(client)
     screens.peer.put('projects', project('p1', 'One'))
     await screens.clock.advance(10_000)

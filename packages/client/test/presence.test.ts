@@ -265,4 +265,22 @@ describe('tabs of one device', () => {
     await told({ here: [bob] })
     expect(theirs.get()).toMatchObject({ state: 'here', others: [bob] })
   })
+
+  test('of two tabs that are one device either is heard as it, and hears who is there; the one that is left connects and says it again', async () => {
+    const { clock, peer, open, told, last } = await tabs()
+    const [one, two] = [await open(true), await open(true)]
+    await clock.advance(1_000)
+    expect(peer.sessions.size).toBe(1)
+    const theirs = two.presence.scope('board', '1')
+    theirs.say('from the second tab')
+    await clock.advance(200)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'from the second tab' }])
+    await told({ here: [bob, { ...bob, id: 'me' }], count: 2 })
+    expect(theirs.get()).toEqual({ state: 'here', others: [bob], count: 2 })
+    one.tab.kill()
+    await clock.advance(10_000)
+    expect(last()).toEqual([{ scope: board, as: 'here', value: 'from the second tab' }])
+    await told({ here: [{ ...bob, value: 2 }], count: 2 })
+    expect(theirs.get()).toEqual({ state: 'here', others: [{ ...bob, value: 2 }], count: 2 })
+  })
 })

@@ -18,7 +18,9 @@ const tables: readonly Table[] = ['lists', 'things']
 const batches = 10
 
 describe('R5: a live query equals the same query worked out from nothing', () => {
-  test(`after every batch, of ${seeds} seeds from ${first} on: rows, related rows and aggregates, with and without an overlay`, { timeout: Math.max(60_000, seeds * 300) }, () => {
+  test(`after every batch, of ${seeds} seeds from ${first} on: rows, related rows and aggregates, with and without an overlay`, {
+    timeout: Math.max(60_000, seeds * 300),
+  }, () => {
     for (let seed = first; seed < first + seeds; seed++) {
       try {
         run(seed)

@@ -51,8 +51,12 @@ export interface World {
 
 export const latencyMs = 5
 
-export function createWorld(accept: (device: Accepted) => AcceptedEvents, clock = createClock()): World {
-  const disks = createMemoryDisks()
+export function createWorld(
+  accept: (device: Accepted) => AcceptedEvents,
+  clock = createClock(),
+  { isShared = false }: { readonly isShared?: boolean } = {},
+): World {
+  const disks = createMemoryDisks({ isShared })
   const links = new Set<{ cut: () => void }>()
   const listeners = new Set<() => void>()
   let isOnline = true
@@ -133,6 +137,7 @@ export function createWorld(accept: (device: Accepted) => AcceptedEvents, clock 
           },
         },
         openDisk: disks.open,
+        tabs: undefined,
       }
     },
   }

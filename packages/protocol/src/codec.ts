@@ -20,7 +20,7 @@ export const encode = (message: Up | Down | Aside): string =>
 
 function decode<M>(frame: string, shapes: Readonly<Record<string, Shape<unknown>>>, bytesMax: number): M {
   // One UTF-16 unit is at least one byte: a frame that is longer than this in units is too large in bytes as well.
-  if (frame.length > bytesMax) throw new HeadwaterError('too-large', `A message has more than ${bytesMax} bytes.`)
+  if (frame.length > bytesMax) throw new HeadwaterError('too-large', `More than ${bytesMax} bytes.`)
   const value = parse(frame)
   // Of what is no object there is no type.
   const { type } = Object(value) as { readonly type?: unknown }

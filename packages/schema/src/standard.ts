@@ -18,8 +18,8 @@ interface StandardIssue {
 /** The validated value. Throws `invalid` with what the validator said and where. A validator that answers later cannot be used: a write shows at once. */
 export function validate<Output>(schema: StandardSchema<Output>, value: unknown, what: string): Output {
   const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) throw new HeadwaterError('invalid', `The validator of ${what} is asynchronous.`)
+  if (result instanceof Promise) throw new HeadwaterError('invalid', `${what} is validated asynchronously.`)
   if (!result.issues) return result.value
-  const said = result.issues.map(({ path = [], message }) => [...path.map((part) => String(typeof part === 'object' ? part.key : part)), message].join(': '))
+  const said = result.issues.map(({ path = [], message }) => [...path.map((part) => String(Object(part).key ?? part)), message].join(': '))
   throw new HeadwaterError('invalid', `${what}: ${said.join('; ')}`)
 }

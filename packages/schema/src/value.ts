@@ -22,7 +22,7 @@ export function decodeValue(column: ColumnDefinition, encoded: Json | undefined)
   const decode = column.form?.decode
   if (decode === undefined) return encoded
   const value = decode(encoded, column)
-  if (value === undefined) throw new HeadwaterError('corrupt', `What came is not of type ${column.type}.`)
+  if (value === undefined) throw new HeadwaterError('corrupt', `Not of type ${column.type}.`)
   return value
 }
 

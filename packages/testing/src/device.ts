@@ -68,7 +68,7 @@ export function createDevice<S extends Schema, M extends Mutators<S>>(deps: Devi
         return () => void listeners.delete(run)
       },
     }
-    const given = { ...deps.ports, openSocket: link.openSocket, network, openDisk: disks.open }
+    const given = { ...deps.ports, tabs: undefined, openSocket: link.openSocket, network, openDisk: disks.open }
     const opened = createClient({ ...deps.client, url: 'http://test', ports: deps.presence?.ports(given) ?? given })
     opened.onError(deps.onTrouble)
     return opened

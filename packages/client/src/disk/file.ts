@@ -70,7 +70,6 @@ function createDisk(path: string, store: Store, lock: Lock): Disk {
         return []
       }),
     replace: (records) => unlessFailed(() => exchange(records)),
-    restart: (records) => unlessFailed(() => exchange(records)),
     wipe: () =>
       queue(async () => {
         const borrowed = closed && (await takeLock(path))

@@ -74,8 +74,13 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
       return work()
     })
 
-  /** Writes where others have appended nothing that it may not follow, and answers what they have. */
-  const write = async (strict: boolean, mayFollow: (missed: readonly DiskRecord[]) => boolean, work: (store: IDBObjectStore, at: number) => void) => {
+  /** Writes where others have appended nothing that it may not follow, and answers what they have. `added`: how many keys are new. */
+  const write = async (
+    strict: boolean,
+    mayFollow: (missed: readonly DiskRecord[]) => boolean,
+    added: number,
+    work: (store: IDBObjectStore, at: number) => void,
+  ) => {
     let missed: readonly DiskRecord[] = []
     const from = next ?? firstKey()
     await transact(
@@ -88,9 +93,10 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
         }),
       strict ? 'strict' : 'relaxed',
     )
-    next = from + missed.length
+    next = from + missed.length + added
     return missed
   }
+  const anything = () => true
   const isNothing = ({ length }: readonly DiskRecord[]) => !length
 
   // A browser that was killed has its files open until the last of its processes is gone. Chromium waits two seconds for them each time.
@@ -118,28 +124,19 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
         next = last === undefined ? null : last + 1
         return records.filter((record) => record !== null)
       }),
-    news: () =>
-      unlessFailed(async () => {
-        let missed: readonly DiskRecord[] = []
-        await transact((store, fail) => look(store, fail, (found) => (missed = found)))
-        if (missed.length > 0) next = (next ?? 0) + missed.length
-        return missed
-      }),
-    append: (records, { strict, mayFollow = () => true }) =>
-      unlessFailed(async () => {
-        const missed = await write(strict, mayFollow, (store, at) => add(store, records, at)).catch((error) => {
+    news: () => unlessFailed(() => write(false, anything, 0, () => {})),
+    append: (records, { strict, mayFollow = anything }) =>
+      unlessFailed(() =>
+        write(strict, mayFollow, records.length, (store, at) => add(store, records, at)).catch((error) => {
           const failed = failureOf(error)
           if (failed.code !== behindCode) failure = failed
           throw failed
-        })
-        if (next !== null) next += records.length
-        return missed
-      }),
-    replace: (records) => unlessFailed(async () => void (await write(true, isNothing, (store, at) => exchange(store, records, at - 1)))),
-    restart: (records) =>
+        }),
+      ),
+    replace: (records, isOther) =>
       unlessFailed(async () => {
-        await write(true, isNothing, (store, at) => exchange(store, records, at))
-        if (next !== null) next++
+        const added = isOther ? 1 : 0
+        await write(true, isNothing, added, (store, at) => exchange(store, records, at + added - 1))
       }),
     wipe: () =>
       queue(async () => {

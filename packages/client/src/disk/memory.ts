@@ -35,7 +35,7 @@ export function createMemoryDisks({ isShared = false }: { readonly isShared?: bo
     open: async (name) => {
       const medium = mediumOf(name)
       if (!isShared && medium.holders.size > 0) throw new HeadwaterError('disk-blocked', `The disk ${name} is open already.`, 'Close it first.')
-      return openMedium(medium, name)
+      return openMedium(medium, name, isShared)
     },
     records: (name) => mediumOf(name).records,
     hold: (name) => {
@@ -83,7 +83,7 @@ interface Write {
   readonly failed: (error: unknown) => void
 }
 
-function openMedium(medium: Medium, name: string): Disk {
+function openMedium(medium: Medium, name: string, isShared: boolean): Disk {
   if (medium.error) throw medium.error
   // Why appends fail: one did, and a log with a hole must never be read as if it were whole; or the disk is closed.
   let failure: HeadwaterError | null = null
@@ -143,25 +143,19 @@ function openMedium(medium: Medium, name: string): Disk {
       )
       return missed
     },
-    replace: async (records) => {
+    replace: async (records, isOther) => {
       if (failure) throw failure
       await write(() => {
         assertAlone()
         medium.records = records
+        if (isOther) medium.end++
         medium.begun = medium.end
-      })
-    },
-    restart: async (records) => {
-      if (failure) throw failure
-      await write(() => {
-        assertAlone()
-        medium.records = records
-        medium.begun = ++medium.end
         know()
       })
     },
     wipe: async () => {
-      if (isClosed && medium.holders.size > 0) throw new HeadwaterError('disk-blocked', `The disk ${name} was opened by another.`, 'Close it first.')
+      if (isClosed && !isShared && medium.holders.size > 0)
+        throw new HeadwaterError('disk-blocked', `The disk ${name} was opened by another.`, 'Close it first.')
       const empty = () => {
         medium.records = []
         medium.begun = ++medium.end

@@ -34,16 +34,16 @@ export function createDraft({ schema, assertHeld }: DraftDeps, below: View): Dra
     const before = view.get(table, key)
     if (verb === 'delete') return before && setIn(layer, table, key, null)
     if (verb === 'insert') {
-      if (before) refuse('unique', `There is such a row in ${table}.`)
+      if (before) refuse('unique', `${table} has such a row.`)
       return setIn(layer, table, key, row)
     }
     if (before === undefined) {
       assertHeld(definition, view)
-      return refuse('absent', `There is no such row in ${table}.`)
+      return refuse('absent', `${table} has no such row.`)
     }
     for (const column in expect) {
-      if (!(column in before)) refuse('hidden', `You do not see ${table}.${column}.`)
-      if (!areEqual(before[column], expect[column])) refuse('conflict', `${table}.${column} has changed meanwhile.`)
+      if (!(column in before)) refuse('hidden', `${table}.${column} is hidden.`)
+      if (!areEqual(before[column], expect[column])) refuse('conflict', `${table}.${column} has changed.`)
     }
     setIn(layer, table, key, { ...before, ...row })
   }

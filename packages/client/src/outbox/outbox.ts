@@ -18,28 +18,26 @@ import type { PendingMutation, SetAside } from '../api.ts'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { Delta } from '../store/delta.ts'
 import type { Layer, View } from '../store/layer.ts'
-import { headerRecord, type Identity, type Made, type OutboxRecord, outboxRecord } from '../store/record.ts'
+import { headerRecord, type Made, type OutboxRecord, outboxRecord } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import { isBuiltIn, isFlat } from './builtin.ts'
 import { createDraft, type Draft, type DraftDeps } from './draft.ts'
 import { createEntry, type Entry, isVoid, refusalOf } from './entry.ts'
-import { createHeard } from './heard.ts'
+import type { Heard } from './heard.ts'
 import { createLine } from './line.ts'
-import type { Restored } from './restore.ts'
 import { assertStorable, textOf } from './size.ts'
 import { createTx } from './tx.ts'
 
-export interface Outbox {
+/** What the records say, as far as they are on the disk, and what is made on top. */
+export interface Outbox extends Heard {
   /** Makes a mutation of what `argsOf` answers; what it throws refuses the mutation. */
   make(name: string, argsOf: () => unknown, retried?: SetAside): PendingMutation
   /** Goes on with what lay on the disk, as `device`: another than before where numbers cannot be relied on. */
-  open(restored: Restored, device: DeviceId): void
+  open(device: DeviceId): void
   /** Applies a checkpoint. Rejects with `malformed` if it cannot be; then nothing has changed. */
   receive(checkpoint: Checkpoint, loads: readonly Load[], persist: () => Promise<void>): Promise<void>
   /** Drops rows, scopes and cursor; what is pending stays, on top of nothing. */
   drop(): void
-  identity(): Identity
-  welcomed(welcome: Welcome): void
   /**
    * Another device from now on: everything that has a number gets another, behind what `welcome` says that the database has lost and wants again.
    * Resolves when that is on the disk.
@@ -49,23 +47,22 @@ export interface Outbox {
   number(): void
   /** Mutations with numbers behind `after`, in order: they may be sent. */
   sendable(after: number): readonly Entry[]
-  /** The highest number given. */
-  last(): number
   /** Mutations that are not confirmed; voids are none. */
   pending(): number
   /** The same, to be shown. The same list while nothing changed. */
   waiting(): readonly PendingMutation[]
-  setAside(): readonly SetAside[]
   /** Gives up a mutation that is pending or set aside. Resolves when that is on the disk; without effect for one that is neither. */
   discard(id: MutationId): Promise<void>
   /** What was made and is not on the disk yet, as a record; '' if all is. */
   unsaved(): DiskRecord
   /** The whole outbox, for a disk that is written anew. */
   records(): readonly DiskRecord[]
-  /** Refuses what was made before the disk was read: it cannot be. */
-  abandon(error: HeadwaterError): void
-  /** Resolves when everything that was made stands in line. */
-  settled(): Promise<void>
+  /** Lets what is shown follow what the records say, and applies a delta, in one step. `change` is called when nothing runs. */
+  follow(change: () => Delta | null): Promise<void>
+  /** Drops what was made, and refuses it where there is an error: the disk cannot be read. */
+  abandon(error?: HeadwaterError): void
+  /** Resolves when everything that was made stands in line, after `run`. */
+  settled(run?: () => void): Promise<void>
 }
 
 export type Later = typeof import('../later.ts')
@@ -77,13 +74,14 @@ export interface OutboxDeps {
   readonly mutators: Mutators
   readonly user: string
   readonly store: Store
+  readonly heard: Heard
   readonly clock: Clock
   readonly newId: () => string
   readonly report: (error: unknown) => void
   /** Puts a record on the disk for good, behind those before. `done` is called in the order of the records, where the disk failed as well. */
   readonly keep: (record: DiskRecord, done: (error: HeadwaterError | null) => void) => void
-  /** The same for what only the tab may write that talks to the server; `done` is not called if it is not the one any more. */
-  readonly lead: (record: DiskRecord, done: () => void) => void
+  /** The same for what only the tab may write that talks to the server; `isRefused` if it is not the one any more. */
+  readonly lead: (record: DiskRecord, done: (isRefused?: boolean) => void) => void
   /** True while it talks to the server. */
   readonly isTalking: () => boolean
   /** Why nothing can be made at all, or null. */
@@ -96,9 +94,7 @@ export interface OutboxDeps {
 }
 
 export function createOutbox(deps: OutboxDeps): Outbox {
-  const { store } = deps
-  // What the records say, as far as they are on the disk.
-  let heard = createHeard()
+  const { store, heard } = deps
   let waiting: readonly PendingMutation[] | null = null
   // How many records are on their way that say a mutation was made, and how many numbers.
   let writing = 0
@@ -160,8 +156,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   function lead(record: OutboxRecord, done: () => void): void {
-    deps.lead(outboxRecord(record), () => {
-      heard.hear(record)
+    deps.lead(outboxRecord(record), (isRefused) => {
+      if (!isRefused) heard.hear(record)
       done()
     })
   }
@@ -184,7 +180,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         const known = new Map(before.map((entry) => [entry.mutation.id, entry]))
         const made = [...heard.made].map(([id, mutation]) => adopt(known.get(id), mutation))
         gone = before.filter(({ mutation, isWritten }) => isWritten && !heard.made.has(mutation.id))
-        return { delta, entries: [...made, ...before.filter(({ isWritten }) => !isWritten)] }
+        return { delta, entries: [...made, ...before.filter(({ isWritten, mutation }) => !isWritten && !heard.made.has(mutation.id))] }
       },
       () => settle(gone, done(), outcomes),
     )
@@ -210,11 +206,14 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     if (gone.length > 0) changed()
   }
 
+  /** Resolves when it is on the disk, and shown. */
+  const decide = (record: OutboxRecord) => new Promise<void>((resolve) => lead(record, () => void follow().then(changed).then(resolve)))
+
   /** What builds on a refused mutation goes with it when the disk says so: until then it may be given up. */
   async function setAsideDependants(...before: Parameters<Later['dependantsOf']>): Promise<void> {
     try {
       const record = (await deps.later()).dependantsOf(...before)
-      if (record) await new Promise<void>((resolve) => lead(record, () => void follow().then(resolve)))
+      if (record) await decide(record)
     } catch (error) {
       // The server decides.
       deps.report(error)
@@ -250,6 +249,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   const owner = { discard, onSent }
 
   return {
+    ...heard,
     make: (name, argsOf, retried) => {
       let args: Json = null
       let refusal: unknown = deps.obstacle()
@@ -271,8 +271,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       else line.call(entry, isBuiltIn(name))
       return entry.pending
     },
-    open: (restored, device) => {
-      heard = restored.heard
+    open: (device) => {
       const identity = heard.identity()
       if (identity.device !== device) heard.hear({ forked: { ...identity, device, nonce: null, confirmed: 0 } })
       line.open([...heard.made.values()].map((one) => createEntry(one, true, owner)))
@@ -301,19 +300,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       )
     },
     drop: () => void follow(store.nothing),
-    identity: () => heard.identity(),
-    welcomed: (welcome) => heard.welcomed(welcome),
-    fork: async (device, isForgotten, welcome) => {
-      const record = (await deps.later()).forkOf(heard, deps.mutators, device, isForgotten, welcome)
-      await new Promise<void>((resolve) => lead(record, () => void follow().then(changed).then(resolve)))
-    },
+    fork: async (...asked) => decide((await deps.later()).forkOf(heard, deps.mutators, ...asked)),
     number,
     sendable: (after) => numbered(line.entries(), after),
-    last: () => heard.last(),
     // Only what has a number can be void.
     pending: () => line.entries().length - numbered(line.entries(), 0).filter(isVoid).length,
     waiting: waitingNow,
-    setAside: () => heard.setAside(),
     discard,
     unsaved: () => (writing > 0 ? outboxRecord({ made: unsaved(line.entries()) }) : ''),
     records: () => {
@@ -322,9 +314,10 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       return [headerRecord, outboxRecord({ ...whole, made: [...(whole.made ?? []), ...unsaved(line.entries())] })]
     },
     abandon: (error) => {
-      for (const entry of line.abandon()) refuse(entry, error)
+      for (const entry of line.abandon()) if (error) refuse(entry, error)
     },
     settled: line.idle,
+    follow: (change) => follow(change).then(changed),
   }
 }
 

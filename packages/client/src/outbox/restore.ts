@@ -5,11 +5,9 @@ import type { RowsOption } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 import { type Entry, parseRecord, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
-import { createHeard, type Heard } from './heard.ts'
+import type { Heard } from './heard.ts'
 
 export interface Restored {
-  /** Its device is '' where the disk was empty, or its identity cannot be read. */
-  readonly heard: Heard
   readonly welcome: Welcome | null
   /** Rows in the records, as a measure of the log. */
   readonly weight: number
@@ -17,9 +15,8 @@ export interface Restored {
   readonly isWhole: boolean
 }
 
-/** Hears the records of a disk into an empty store. Throws `store-version` for a store that a newer app wrote, before anything is changed. */
-export function restore(records: readonly DiskRecord[], store: Store, report: (error: unknown) => void, rows?: RowsOption): Restored {
-  const heard = createHeard()
+/** Hears the records of a disk into an empty store; who hears is of device '' where the disk was empty, or its identity cannot be read. Throws `store-version` for a store that a newer app wrote, before anything is changed. */
+export function restore(records: readonly DiskRecord[], store: Store, heard: Heard, report: (error: unknown) => void, rows?: RowsOption): Restored {
   let welcome: Welcome | null = null
   let isWhole = true
   let isLevel = true
@@ -64,5 +61,5 @@ export function restore(records: readonly DiskRecord[], store: Store, report: (e
   store.dropLoads(isWhole)
   if (!isWhole) store.restore(store.nothing())
   else if (!isLevel) store.forgetCursor()
-  return { heard, welcome, weight, isWhole }
+  return { welcome, weight, isWhole }
 }

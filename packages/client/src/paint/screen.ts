@@ -138,7 +138,7 @@ const sumOf = (text: string) => rowSum(text, 0)
  */
 function createScreen(note: Note, url: string, user: string, fingerprint: number) {
   const name = `headwater-screen ${url}`
-  const read = () => attempt(() => note.read(name)) ?? ''
+  const read = () => attempt(() => note.read(name).find(([of]) => of === name)?.[1]) ?? ''
   const write = (text: string) => {
     if (attempt(() => note.write(name, text) ?? true) === null) attempt(() => note.write(name, ''))
   }

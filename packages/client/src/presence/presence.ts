@@ -321,7 +321,7 @@ export function createPresence(): Presence {
 }
 
 function assertShort(value: Json): void {
-  const why = unstorable(value, limits.jsonDepthMax)
+  const why = unstorable(value, limits.jsonDepthMax, 'the value')
   if (why !== null) throw new HeadwaterError('presence', `This cannot be said: ${why}.`, 'Say JSON.')
   const { length } = JSON.stringify(value)
   if (length > limits.presenceLengthMax)

@@ -37,9 +37,9 @@ export function createRelay(tabs: Tabs, name: string, tab: string, events: Relay
   const awaited = new Set<string>()
   const lockOf = (of: string) => `${name} presence ${of}`
   const channel = tabs.open(`${name} presence`, (text) => hear(text))
-  const say = (message: Message) => channel.say(JSON.stringify(message))
+  const say = (message: Message) => channel.postMessage(JSON.stringify(message))
   // Free again when this tab is gone.
-  const living = tabs.lock(lockOf(tab), 'wait', () => {})
+  const living = tabs.lock(lockOf(tab), {}, () => {})
 
   function hear(text: string): void {
     // Only `say` above writes there.
@@ -59,7 +59,7 @@ export function createRelay(tabs: Tabs, name: string, tab: string, events: Relay
     if (awaited.has(of)) return
     awaited.add(of)
     void tabs
-      .lock(lockOf(of), 'wait', () => {})
+      .lock(lockOf(of), {}, () => {})
       .then((release) => {
         release?.()
         awaited.delete(of)

@@ -4,8 +4,6 @@
 // Invariant: rows, cursor, and what became of mutations change in one record, because they come in one frame. Loads become
 // visible with the checkpoint that names them; a welcome drops those that no checkpoint named.
 import {
-  type Checkpoint,
-  type Cursor,
   check,
   count,
   type Down,
@@ -26,9 +24,9 @@ import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 
 /** The format of these records. A store of a newer one is not opened: an older app must not touch what it cannot read. */
-const formatVersion = 1
+export const formatVersion = 1
 
-export const headerRecord: DiskRecord = JSON.stringify({ headwater: formatVersion })
+export const headerRecord: DiskRecord = `{"headwater":${formatVersion}}`
 
 const anyText = text(Infinity)
 
@@ -64,6 +62,8 @@ export interface OutboxRecord {
   readonly past?: Made[]
   /** Given up, or tried again. */
   readonly discarded?: readonly MutationId[]
+  /** The tab that leads from now on: the only one that may give numbers, and write what comes from the server. */
+  readonly leader?: string
   /** Whose outbox it is from now on: those that have a number get another, behind those made, which have one. */
   readonly forked?: Identity | undefined
 }
@@ -116,16 +116,9 @@ export function parseRecord(record: DiskRecord): Entry {
 
 function parseHeader(record: DiskRecord): Entry {
   const { headwater } = JSON.parse(record)
-  if (headwater === formatVersion) return null
+  if (headwater <= formatVersion) return null
   throw new HeadwaterError('store-version', `Store format ${headwater}.`, 'Reload the page.')
 }
-
-const none = { granted: [], held: [] }
-
-/** A checkpoint that changes nothing. */
-export const emptyCheckpoint = (cursor: Cursor): Checkpoint =>
-  // Members that may be null may be left out.
-  ({ type: 'checkpoint', cursor, replace: false, loads: [], left: none, joined: none, tables: new Map(), outcomes: [] }) as Partial<Checkpoint> as Checkpoint
 
 /** How many rows a frame brings or takes, and itself. */
 export function weightOf(frame: Down): number {

@@ -51,4 +51,4 @@ export function areEqualRows(a: Row, b: Row): boolean {
 
 export const areEqual = (a: unknown, b: unknown): boolean => Object.is(a, b) || (typeof a === 'object' && typeof b === 'object' && equalJson(a, b))
 
-const corrupt = () => new HeadwaterError('corrupt', 'A row is not of its table.')
+const corrupt = () => new HeadwaterError('corrupt', 'Not of its table.')

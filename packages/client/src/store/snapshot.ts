@@ -1,12 +1,11 @@
 // A store written anew: fetched when a log has outgrown its rows, when nobody waits.
-import { encode, type Welcome } from '@headwater/protocol'
+import { type Checkpoint, type Cursor, encode, type Welcome } from '@headwater/protocol'
 import type { TableDefinition } from '@headwater/schema'
 import type { Clock, DiskRecord } from '../ports.ts'
 import type { StoredTable } from './delta.ts'
 import { createEncoder } from './encode.ts'
 import { isPacked, type Page } from './packed.ts'
 import { encoded, pageRecord, pagesOf } from './pages.ts'
-import { emptyCheckpoint } from './record.ts'
 import type { Row } from './row.ts'
 import type { Store, WireColumns } from './store.ts'
 
@@ -110,3 +109,10 @@ function* packedRecords({ name, definition, rows }: Held, pages: readonly Page[]
   yield* yielded(pagesOf(name, columns, encoded(definition, columns, rows)))
   if (record.length > 0) yield record.join('\n\n')
 }
+
+const none = { granted: [], held: [] }
+
+/** A checkpoint that changes nothing. */
+export const emptyCheckpoint = (cursor: Cursor): Checkpoint =>
+  // Members that may be null may be left out.
+  ({ type: 'checkpoint', cursor, replace: false, loads: [], left: none, joined: none, tables: new Map(), outcomes: [] }) as Partial<Checkpoint> as Checkpoint

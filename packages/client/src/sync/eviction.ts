@@ -51,18 +51,22 @@ export function leastRecentlyUsed({ rows = 50_000, days = 7 }: { readonly rows?:
     /** What was used or kept before the disk was read is newer than what lay there. */
     function restore(records: readonly DiskRecord[]): void {
       const early = new Set([...usedAt.keys(), ...kept])
-      for (const record of records.filter((one) => one.startsWith(usesMark)))
-        try {
-          for (const [scope, atMs] of parse(record)) {
-            if (early.has(scope)) continue
-            if (atMs === null) kept.add(scope)
-            else kept.delete(scope)
-            usedAt.set(scope, atMs ?? 0)
-          }
-        } catch (error) {
-          report(error)
-        }
+      for (const record of records) hear(record, early)
       if (early.size > 0) used(early)
+    }
+
+    function hear(record: DiskRecord, early?: ReadonlySet<ScopeKey>): void {
+      if (!record.startsWith(usesMark)) return
+      try {
+        for (const [scope, atMs] of parse(record)) {
+          if (early?.has(scope)) continue
+          if (atMs === null) kept.add(scope)
+          else kept.delete(scope)
+          usedAt.set(scope, atMs ?? 0)
+        }
+      } catch (error) {
+        report(error)
+      }
     }
 
     function touch(scopes: readonly ScopeKey[]): void {
@@ -93,6 +97,7 @@ export function leastRecentlyUsed({ rows = 50_000, days = 7 }: { readonly rows?:
       used,
       choose,
       restore,
+      hear: (record) => hear(record),
       records: () => [recordOf(new Set([...[...usedAt.keys()].filter((scope) => store.scopes().held.has(scope)), ...kept]))],
     }
   }

@@ -23,9 +23,11 @@ export interface Holds {
   /** A checkpoint was applied. `isFirst`: since the greeting, so that its scopes are answered. */
   follow(isFirst: boolean): void
   stateOf(table: TableDefinition): ResultState
-  /** Lets go of what was not used for long, or is too much. To be called now and then while connected. */
-  sweep(): void
+  /** When scopes were last used, by this device's clock. */
+  readonly usedAt: Map<ScopeKey, number>
   readonly eviction: ReturnType<Eviction> | undefined
+  /** Scopes that are in use in other tabs of this device. */
+  readonly others: Set<ScopeKey>
   /** As a draft needs it. */
   assertHeld: DraftDeps['assertHeld']
 }
@@ -38,15 +40,10 @@ export interface HoldsDeps {
   readonly onWanted: () => void
   readonly eviction?: Eviction | undefined
   readonly journal: () => Journal | null
-  /** Nobody has used the scopes for a while. Without effect if now is not the time: they are still here then. */
-  readonly evict: (scopes: readonly ScopeKey[]) => void
 }
 
 /** Asked for by one message: what screens want gets in between. */
 const scopesAtOnce = 1_000
-
-/** A page that is left and opened again within this time loads nothing. */
-const graceMs = 60_000
 
 export function createHolds(deps: HoldsDeps): Holds {
   const { schema, store, ports, report, onWanted } = deps
@@ -55,6 +52,7 @@ export function createHolds(deps: HoldsDeps): Holds {
   const usedAt = new Map<ScopeKey, number>()
   const denied = new Set<ScopeKey>()
   const asked = new Set<ScopeKey>()
+  const others = new Set<ScopeKey>()
   const subscribers = createSubscribers(report)
   const onDemandKinds = new Set(
     Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
@@ -80,7 +78,7 @@ export function createHolds(deps: HoldsDeps): Holds {
 
   /** What somebody waits for. */
   function needed(): ReadonlySet<ScopeKey> {
-    const scopes = new Set([...uses.keys()].filter(isOnDemand))
+    const scopes = new Set([...uses.keys(), ...others].filter(isOnDemand))
     for (const [name, rows] of store.overlay())
       for (const { kind, column, load } of tableOf(schema, name).memberships)
         for (const row of rows.values()) {
@@ -105,17 +103,6 @@ export function createHolds(deps: HoldsDeps): Holds {
     usedAt.set(scope, ports.clock.now())
     if (count < 2) eviction?.used([scope])
     onWanted()
-  }
-
-  function sweep(): void {
-    const nowMs = ports.clock.now()
-    const pinned = new Set(wanted())
-    const idle = [...store.scopes().held].filter((scope) => {
-      if (pinned.has(scope) || !usedAt.has(scope)) usedAt.set(scope, nowMs)
-      // A clock that was set back makes scopes look old as well: they are loaded again when somebody wants them.
-      return Math.abs(nowMs - (usedAt.get(scope) ?? 0)) >= graceMs
-    })
-    deps.evict(eviction?.choose(idle, nowMs) ?? idle)
   }
 
   async function readyOf(scope: ScopeKey): Promise<void> {
@@ -194,7 +181,8 @@ export function createHolds(deps: HoldsDeps): Holds {
       for (const scope of asked) if (isFirst || isHere(scope)) asked.delete(scope)
       refresh()
     },
-    sweep,
+    usedAt,
+    others,
     eviction,
     stateOf: ({ memberships }) => {
       const isLoaded = store.isLoaded()

@@ -1,15 +1,26 @@
 // Carries out what machine.ts decides. Frames are handled one after the other: while a checkpoint waits for mutators to run
 // again, the frames behind it wait too.
-import { type Checkpoint, type Down, decodeDown, deviceId, encode, protocolVersion, type ScopeKey, type Up, userId, type Welcome } from '@headwater/protocol'
+import {
+  type Checkpoint,
+  type Down,
+  decodeDown,
+  deviceId,
+  encode,
+  HeadwaterError,
+  protocolVersion,
+  type ScopeKey,
+  type Up,
+  userId,
+  type Welcome,
+} from '@headwater/protocol'
 import * as limits from '@headwater/protocol/limits'
 import type { Schema } from '@headwater/schema'
 import type { Eviction, Status } from '../api.ts'
 import type { Later, Outbox } from '../outbox/outbox.ts'
 import type { Ports, Socket } from '../ports.ts'
 import type { Journal } from '../store/journal.ts'
-import { emptyCheckpoint, weightOf } from '../store/record.ts'
+import { weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
-import { createChecks } from './checks.ts'
 import { createHolds, type Holds } from './holds.ts'
 import { judge } from './judge.ts'
 import { backoffMsMax, type Effect, type EventType, firstState, type State, step } from './machine.ts'
@@ -45,6 +56,8 @@ export interface SyncDeps {
   /** null: this device has no disk that works. */
   readonly journal: () => Journal | null
   readonly newId: () => string
+  /** A frame came: `run` takes it, and may have to wait. */
+  readonly gate: (frame: string, run: () => void) => void
   readonly later: () => Promise<Later>
   readonly onChange: () => void
   readonly report: (error: unknown) => void
@@ -64,23 +77,13 @@ export function createSync(deps: SyncDeps): Sync {
   let [sentUpTo, said] = [0, 0]
   let [stopListening, cancelTimer] = [() => {}, () => {}]
   const carryOut = effects()
-  const holds = createHolds({ ...deps, onWanted: want, evict })
-  const checks = createChecks({ ...deps, send: (message) => send(message), onWanted: want, wire: () => welcome?.columns ?? new Map() })
-
-  function want(): void {
-    if (isWanted) return
-    isWanted = true
-    queueMicrotask(() => {
-      isWanted = false
-      dispatch('wanted')
-    })
-  }
-
-  function dispatch(type: EventType, number?: number, message?: Down): void {
-    const decided = step(state, { type, socket: number })
-    state = decided.state
-    for (const effect of decided.effects) carryOut[effect](message)
-    deps.onChange()
+  const holds = createHolds({ ...deps, onWanted: want })
+  // Most devices are never asked for checksums: what compares them is fetched when the first ones come.
+  let verifying: Verifying | null = null
+  const fetched = async () => {
+    const { createVerifying } = await deps.later()
+    verifying ??= createVerifying({ ...deps, send, onWanted: want, wire: () => welcome?.columns })
+    return verifying
   }
 
   function effects(): Readonly<Record<Effect, (message?: Down) => void>> {
@@ -94,7 +97,10 @@ export function createSync(deps: SyncDeps): Sync {
       },
       ping: () => {
         ask()
-        holds.sweep()
+        if (store.scopes().held.size)
+          deps
+            .later()
+            .then(({ sweep }) => sweep({ ...deps, holds, send, persist, onWanted: want, isIdle: () => state.phase === 'live' && !isApplying }), deps.report)
       },
       backoff: () => after('due', ports.chance.fraction() * backoffMsMax(state.attempt)),
       retrySlowly: () => after('due', limits.retrySlowlyMs),
@@ -112,9 +118,25 @@ export function createSync(deps: SyncDeps): Sync {
         problem = message?.type === 'failure' ? message : otherDatabase
       },
       recover: () => {
-        problem = checks.problem()
+        problem = verifying?.problem() ?? null
       },
     }
+  }
+
+  function want(): void {
+    if (isWanted) return
+    isWanted = true
+    queueMicrotask(() => {
+      isWanted = false
+      dispatch('wanted')
+    })
+  }
+
+  function dispatch(type: EventType, number?: number, message?: Down): void {
+    const decided = step(state, { type, socket: number })
+    state = decided.state
+    for (const effect of decided.effects) carryOut[effect](message)
+    deps.onChange()
   }
 
   function after(type: EventType, afterMs: number): void {
@@ -134,10 +156,11 @@ export function createSync(deps: SyncDeps): Sync {
     const number = state.socket
     socket = ports.openSocket(deps.url, {
       onOpen: () => dispatch('opened', number),
-      onMessage: (frame) => {
-        inbox.push(() => hear(number, frame))
-        drain()
-      },
+      onMessage: (frame) =>
+        deps.gate(frame, () => {
+          inbox.push(() => hear(number, frame))
+          drain()
+        }),
       onClose: () => dispatch('lost', number),
     })
   }
@@ -172,7 +195,7 @@ export function createSync(deps: SyncDeps): Sync {
   function hello(): void {
     const asked = store.cursor() === null ? holds.wanted() : [...store.scopes().held]
     holds.greeted(asked)
-    checks.greeted()
+    verifying?.greeted()
     isFirst = true
     send(helloOf(deps, asked))
     ask()
@@ -229,7 +252,9 @@ export function createSync(deps: SyncDeps): Sync {
     isApplying = true
     try {
       await outbox.receive(message, store.takeLoads(message.loads), () => persist(message, frame))
-      checks.hear(message)
+      if (verifying) verifying.hear(message)
+      // Sums are of one moment and one connection. If either is over by then, the server asks again.
+      else if (message.checks) fetched().then((one) => number === state.socket && message.cursor === store.cursor() && one.hear(message), deps.report)
       const isLoaded = store.isLoaded()
       holds.follow(isFirst && isLoaded)
       isFirst &&= !isLoaded
@@ -248,7 +273,7 @@ export function createSync(deps: SyncDeps): Sync {
   function talk(): void {
     const scopes = holds.takeWanted()
     if (scopes.length > 0) send({ type: 'hold', scopes })
-    if (state.phase === 'live') checks.talk()
+    if (state.phase === 'live') verifying?.talk()
     outbox.number()
     const entries = outbox.sendable(sentUpTo)
     for (const push of pushesOf(entries, outbox.sendable(0).length - entries.length)) {
@@ -266,23 +291,9 @@ export function createSync(deps: SyncDeps): Sync {
     forked.then(() => dispatch('forked'))
   }
 
-  function evict(scopes: readonly ScopeKey[]): void {
-    // Rows that nobody uses any more go, as if the server had taken them.
-    const cursor = store.cursor()
-    // Offline, what is dropped could not be loaded again.
-    if (state.phase !== 'live' || isApplying || cursor === null || scopes.length === 0) return
-    send({ type: 'release', scopes })
-    const left = { ...emptyCheckpoint(cursor), left: { granted: [], held: scopes } }
-    void outbox
-      .receive(left, [], () => persist(left, encode(left)))
-      .then(() => holds.follow(false))
-      // Somebody may want them again by now.
-      .then(want)
-  }
-
   return {
     holds,
-    verify: checks.verify,
+    verify: () => fetched().then((one) => one.verify()),
     start: () => {
       stopListening = ports.network.onChange(() => {
         dispatch(ports.network.isOnline() ? 'due' : 'lost')
@@ -325,8 +336,4 @@ function phaseOf(phase: State['phase'], isShown: boolean): Status['phase'] {
   return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
 }
 
-const otherDatabase: Problem = {
-  code: 'other-database',
-  message: 'Pending mutations are of another database.',
-  hint: 'Sign out drops it.',
-}
+const otherDatabase = new HeadwaterError('other-database', 'What is pending is of another database.', 'Sign out.')

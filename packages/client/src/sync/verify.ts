@@ -20,7 +20,7 @@ export interface VerifyingDeps {
   readonly store: Store
   readonly outbox: Outbox
   readonly send: (message: Up) => void
-  readonly wire: () => WireColumns
+  readonly wire: () => WireColumns | undefined
   readonly report: (error: unknown) => void
   /** There may be something to ask. */
   readonly onWanted: () => void
@@ -56,7 +56,7 @@ export function createVerifying({ store, outbox, send, wire, report, onWanted }:
       for (const check of store.scopes().tag === '-' ? [] : checks) {
         const { scope, load } = check
         const times = repairs.get(load + scope) ?? 0
-        if (addsUp(store, wire(), check, key)) {
+        if (addsUp(store, wire() ?? new Map(), check, key)) {
           repairs.delete(load + scope)
           continue
         }

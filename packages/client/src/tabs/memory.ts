@@ -45,8 +45,8 @@ export function createMemoryTabs(): MemoryTabs {
             if (isDead) return
             const request: Request = { tab, granted: () => task(() => resolve(() => free(name, request))), lost: () => task(onLost) }
             const holder = holders.get(name)
-            if (holder && how === 'try') return task(() => resolve(null))
-            if (holder && how === 'wait') return void queues.set(name, [...(queues.get(name) ?? []), request])
+            if (holder && how.ifAvailable) return task(() => resolve(null))
+            if (holder && !how.steal) return void queues.set(name, [...(queues.get(name) ?? []), request])
             holder?.lost()
             grant(name, request)
           }),
@@ -54,7 +54,7 @@ export function createMemoryTabs(): MemoryTabs {
           const channel = { tab, name, hear: (message: string) => task(() => channels.has(channel) && onMessage(message)) }
           channels.add(channel)
           return {
-            say: (message) => {
+            postMessage: (message) => {
               if (isDead) return
               for (const other of channels) if (other !== channel && other.name === name) other.hear(message)
             },

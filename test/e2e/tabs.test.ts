@@ -1,0 +1,184 @@
+// Tabs of one person in one Chromium, and somebody else's in another origin of it.
+import { holdersMayWrite } from '@headwater/schema'
+import { createServer, type Server, sql } from '@headwater/server'
+import type { Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Browser, openBrowser } from '../harness/codecraft.ts'
+import { native, type OpenedDatabase } from '../harness/databases.ts'
+import type { Shown } from './tabs/page.ts'
+import { schema } from './tabs/schema.ts'
+
+const root = new URL('./tabs', import.meta.url).pathname
+const personOf = (headers: Headers) => /(?:^|; )person=(\w+)/.exec(headers.get('cookie') ?? '')?.[1] ?? null
+const patience = { timeout: 30_000, interval: 50 }
+
+let opened: OpenedDatabase
+let server: Server
+let browser: Browser
+let url: string
+let tabs: Page[] = []
+const made: string[] = []
+let release = () => {}
+
+beforeAll(async () => {
+  const scripts = await scriptsOf()
+  opened = await native.open()
+  server = await createServer({
+    schema,
+    access: holdersMayWrite(schema),
+    database: opened.database,
+    authenticate: ({ headers }) => personOf(headers),
+    grants: { board: sql`select person as user, board_id as key, 'member' as role from members` },
+  })
+  await server.database.query(`insert into members (board_id, person) values ('b1', 'ada'), ('b1', 'grace')`, [])
+  const listening = await server.listen({ port: 0, fetch: async (request) => answer(scripts, new URL(request.url).pathname) })
+  url = listening.url
+  browser = await openBrowser()
+  for (let n = 0; n < 5; n++) tabs.push(await openTab())
+})
+afterAll(async () => {
+  release()
+  await browser?.close()
+  await server?.close()
+  await opened?.close()
+})
+
+async function answer(scripts: ReadonlyMap<string, string>, path: string): Promise<Response> {
+  if (path === '/standing-still') {
+    await new Promise<void>((resolve) => {
+      release = resolve
+    })
+    return new Response()
+  }
+  const script = scripts.get(path.slice(1))
+  if (script !== undefined) return new Response(script, { headers: { 'content-type': 'text/javascript' } })
+  return new Response('<!doctype html><title>tab</title><script type="module" src="/page.js"></script>', { headers: { 'content-type': 'text/html' } })
+}
+
+async function scriptsOf(): Promise<ReadonlyMap<string, string>> {
+  const built = await build({
+    root,
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@headwater/source', 'production', 'module', 'browser'] },
+    build: {
+      write: false,
+      modulePreload: false,
+      target: 'es2022',
+      rolldownOptions: { input: `${root}/page.ts`, output: { entryFileNames: 'page.js', chunkFileNames: '[name].js' } },
+    },
+  })
+  return new Map(
+    [built].flat().flatMap((one) => ('output' in one ? one.output : []).flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.code]] : []))),
+  )
+}
+
+async function openTab(address = url, person = 'ada'): Promise<Page> {
+  const context = browser.page().context()
+  await context.addCookies([{ name: 'person', value: person, url: address }])
+  const tab = await context.newPage()
+  await tab.goto(address)
+  await tab.waitForFunction(() => 'tab' in window)
+  return tab
+}
+
+const shownIn = (tab: Page): Promise<Shown> => tab.evaluate(() => window.tab.shown())
+const allShown = () => Promise.all(tabs.map(shownIn))
+const idsInDatabase = async () => (await server.database.query('select id from notes order by id', [])).map(({ id }) => String(id))
+
+/** A name for what is about to be made. */
+function next(): string {
+  const id = `n${100 + made.length}`
+  made.push(id)
+  return id
+}
+
+/** All tabs show what was made, and so does the database; nothing is pending, and one tab is connected. */
+async function untilEqual(): Promise<void> {
+  await expect
+    .poll(async () => (await allShown()).map(({ status, notes }) => [status.phase, status.pending, status.problem, notes.join()]), patience)
+    .toEqual(tabs.map(() => ['live', 0, null, made.join()]))
+  expect(await idsInDatabase()).toEqual(made)
+  await expect.poll(connections, patience).toBe(1)
+}
+const connections = async () => (await allShown()).reduce((sum, { sockets }) => sum + sockets, 0)
+
+/** The one that has the connection, and the others. */
+async function leaderAndOthers(): Promise<readonly [Page, ...Page[]]> {
+  const shown = await allShown()
+  const leader = tabs.find((_, at) => shown[at]?.sockets === 1)
+  if (!leader) throw new Error('Nobody leads.')
+  return [leader, ...tabs.filter((tab) => tab !== leader)]
+}
+
+test('W3 R4 what is made in each of five tabs, online and offline, is in all of them and in the database once: they are one device', async () => {
+  await untilEqual()
+  for (const tab of tabs) await tab.evaluate((id) => void window.tab.write(id), next())
+  await untilEqual()
+  const context = browser.page().context()
+  await context.setOffline(true)
+  for (const tab of tabs) await tab.evaluate((id) => void window.tab.write(id), next())
+  await expect
+    .poll(async () => (await allShown()).map(({ status, notes }) => [status.online, status.pending, notes.length]), patience)
+    .toEqual(tabs.map(() => [false, 5, 10]))
+  await context.setOffline(false)
+  await untilEqual()
+  expect((await server.database.query('select count(*)::int as count from headwater.devices', []))[0]).toEqual({ count: 1 })
+})
+
+test('who is here is told by all tabs of a person as one, and to all of them', async () => {
+  const grace = await openTab(url.replace('127.0.0.1', 'localhost'), 'grace')
+  const [, follower, other] = await leaderAndOthers()
+  await grace.evaluate(() => window.tab.here('grace'))
+  await follower?.evaluate(() => window.tab.here('ada, in a tab that follows'))
+  await expect.poll(async () => (await shownIn(grace)).others, patience).toEqual(['ada, in a tab that follows'])
+  for (const tab of [follower, other]) await expect.poll(async () => tab && (await shownIn(tab)).others, patience).toEqual(['grace'])
+  await grace.close()
+})
+
+test('F8 a tab that leads and crashes is replaced; what was made meanwhile reaches the database', async () => {
+  const [leader, ...others] = await leaderAndOthers()
+  const session = await leader.context().newCDPSession(leader)
+  // It never answers: there is nobody left to.
+  const crashed = leader.waitForEvent('crash')
+  void session.send('Page.crash').catch(() => {})
+  await crashed
+  tabs = others
+  const ms = await others[0]?.evaluate((id) => window.tab.write(id), next())
+  process.stdout.write(`tabs: a mutation made when the tab that led had crashed is confirmed after ${Math.round(ms ?? 0)} ms\n`)
+  await untilEqual()
+})
+
+test('F8 R2 a tab that leads and stands still is replaced; when it goes on it follows, and nothing is lost or doubled', async () => {
+  const [leader, ...others] = await leaderAndOthers()
+  await leader.evaluate(() => window.tab.standStill())
+  const ms = await others[0]?.evaluate((id) => window.tab.write(id), next())
+  process.stdout.write(`tabs: a mutation made when the tab that led stood still is confirmed after ${Math.round(ms ?? 0)} ms\n`)
+  await others[1]?.evaluate((id) => window.tab.write(id), next())
+  release()
+  await untilEqual()
+  await leader.evaluate((id) => window.tab.write(id), next())
+  await untilEqual()
+  expect((await shownIn(leader)).sockets).toBe(0)
+})
+
+test('W1 HC28 what is made in a tab that follows, in the task in which it is left, is taken over once', async () => {
+  const [, follower] = await leaderAndOthers()
+  await follower?.evaluate((id) => window.tab.leaveWith(id), next())
+  await follower?.waitForURL('about:blank')
+  tabs = tabs.filter((tab) => tab !== follower)
+  await untilEqual()
+  expect(await tabs[0]?.evaluate(() => Object.keys(localStorage))).toEqual([])
+})
+
+test('S7 who signs out in one tab has signed out in all of them, and nothing is left', async () => {
+  const [leader, follower, ...others] = await leaderAndOthers()
+  await follower?.evaluate(() => window.tab.wipe())
+  tabs = [leader, ...others]
+  await expect
+    .poll(async () => (await allShown()).map(({ status, notes, sockets }) => [status.problem?.code, notes, sockets]), patience)
+    .toEqual(tabs.map(() => ['closed', [], 0]))
+  const left = () => leader.evaluate(async () => [(await indexedDB.databases()).length, Object.keys(localStorage).length])
+  await expect.poll(left, patience).toEqual([0, 0])
+})
