@@ -9,6 +9,11 @@ import { type Device, openDevice } from '../harness/device.ts'
 const writers = 4
 const rounds = 2
 
+async function untilMore(written: () => number, more = writers): Promise<void> {
+  const before = written()
+  while (written() < before + more) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 describe.each([native, throughPooler])('a row that others write without a pause, on $name', ({ open }) => {
   let opened: OpenedDatabase
   let server: TestServer
@@ -53,10 +58,11 @@ describe.each([native, throughPooler])('a row that others write without a pause,
   test('built-in mutations and mutators are applied, once each, and so is what the others write', async () => {
     await whileHot(async (written) => {
       for (let n = 1; n <= rounds; n++) {
-        const before = written()
+        // They write before it and go on after it.
+        await untilMore(written)
         expect(await device.mutate.projects.update({ id, title: `hot ${n}` }).confirmed).toMatchObject({ type: 'applied' })
         expect(await device.mutate.visit({ id }).confirmed).toMatchObject({ type: 'applied' })
-        expect(written()).toBeGreaterThan(before)
+        await untilMore(written)
       }
     })
     expect(await sql`select title, visits from projects where id = ${id}`).toMatchObject([{ title: `hot ${rounds}`, visits: rounds }])
@@ -70,8 +76,7 @@ describe.each([native, throughPooler])('a row that others write without a pause,
       await sql.begin(async (transaction) => {
         await transaction`update projects set title = 'held' where id = ${other}`
         confirmed = device.mutate.visit({ id }).confirmed
-        const before = written()
-        while (written() < before + writers * 20) await new Promise((resolve) => setTimeout(resolve, 5))
+        await untilMore(written, writers * 20)
       })
       expect(await confirmed).toMatchObject({ type: 'applied' })
     })

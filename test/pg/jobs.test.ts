@@ -74,7 +74,7 @@ describe.each(databases)('jobs on $name', ({ name: kind, open }) => {
     return device.outcomes.get(number)
   }
 
-  const until = (holds: () => boolean | Promise<boolean>) => expect.poll(holds, { timeout: 30_000, interval: 5 }).toBe(true)
+  const until = (holds: () => boolean | Promise<boolean>, timeout = 30_000) => expect.poll(holds, { timeout, interval: 5 }).toBe(true)
   const isEmpty = async (server: TestServer) => (await server.jobs.list()).length === 0
   const enqueue = (name: string, count = 1) =>
     database.query(`insert into headwater.jobs (name, payload) select $1, to_json(n)::jsonb from generate_series(1, $2::int) n`, [name, count])
@@ -239,7 +239,7 @@ describe.each(databases)('jobs on $name', ({ name: kind, open }) => {
     expect(rows).toEqual([{ n: 0 }])
   })
 
-  test('10,000 jobs, each carried out once', async () => {
+  test('10,000 jobs, each carried out once', { timeout: 240_000 }, async () => {
     const done = new Map<Json, number>()
     const server = await start({
       count: async (payload) => {
@@ -247,7 +247,7 @@ describe.each(databases)('jobs on $name', ({ name: kind, open }) => {
       },
     })
     await enqueue('count', 10_000)
-    await until(() => isEmpty(server))
+    await until(() => isEmpty(server), 200_000)
     expect([done.size, [...done.values()].every((times) => times === 1)]).toEqual([10_000, true])
   })
 
