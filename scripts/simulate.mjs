@@ -1,5 +1,6 @@
 // `npm run simulate`: bundles the simulation with all that it runs into one file, in which what is imported on need comes as soon as everything else, and runs it.
-// `--mutants`: once for every planted bug of test/simulation/mutants.json, each in the bundle alone, and a table of what found it.
+// `--workers 2`: in so many processes, which share the seeds.
+// `--mutants`: once for every planted bug of test/simulation/mutants.json, each in the bundle alone, on seeds of the kind in which it can show, and a table of what found it.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -20,17 +21,38 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-process.exitCode = args.includes('--mutants') ? await runMutants() : (await run(await bundle('run', planted()), given(), 'inherit')).code
+const name = taken('--with')
+const workers = Number(taken('--workers') ?? 1)
+process.exitCode = args.includes('--mutants') ? await runMutants() : await runSeeds()
 
-/** `--with NAME`: one planted bug, for looking at what it does. */
-function planted() {
-  const at = args.indexOf('--with')
-  return at < 0 ? null : mutants().find(({ name }) => name.includes(args[at + 1]))
+/** The value of an option that is this script's own. */
+function taken(option) {
+  const at = args.indexOf(option)
+  return at < 0 ? undefined : args.splice(at, 2)[1]
 }
 
-function given() {
-  const at = args.indexOf('--with')
-  return at < 0 ? args : [...args.slice(0, at), ...args.slice(at + 2)]
+/** `--with NAME`: with one planted bug, for looking at what it does. */
+async function runSeeds() {
+  const mutant = name === undefined ? null : mutants().find((one) => one.name.includes(name))
+  const file = await bundle('run', mutant)
+  if (workers === 1) return (await run(file, [...aimed(mutant), ...args], 'inherit')).code
+  const [from, seeds] = [Number(taken('--from') ?? 1), taken('--seeds')]
+  const options = Array.from({ length: workers }, (_, i) => {
+    const share = seeds === undefined ? [] : ['--seeds', String(Math.ceil((Number(seeds) - i) / workers))]
+    return [...aimed(mutant), ...args, '--from', String(from + i), '--every', String(workers), ...share]
+  })
+  const runs = await Promise.all(options.map((own) => run(file, own, 'pipe', true)))
+  const sums = runs.map(({ said }) => /^(\d+) seeds, (\d+) events, (\d+) mutations in (\d+) s/m.exec(said)?.slice(1).map(Number) ?? [0, 0, 0, 0])
+  const [all, events, mutations] = [0, 1, 2].map((at) => sums.reduce((sum, one) => sum + one[at], 0))
+  const seconds = Math.max(1, ...sums.map((one) => one[3]))
+  console.log(`together ${all} seeds, ${events} events, ${mutations} mutations in ${seconds} s: ${Math.round(events / seconds)} events a second`)
+  return Math.max(...runs.map(({ code }) => code))
+}
+
+/** Where a planted bug can show: in this app, with these faults. */
+function aimed(mutant) {
+  const { workload, faults } = mutant?.only ?? {}
+  return [...(workload ? ['--workload', workload] : []), ...(faults ? ['--faults', faults.join()] : [])]
 }
 
 function mutants() {
@@ -42,14 +64,15 @@ async function bundle(name, mutant = null) {
   const into = join(folder, name)
   mkdirSync(into, { recursive: true })
   cpSync(join(root, migrations), join(into, 'migrations'), { recursive: true })
-  if (mutant?.file.startsWith(migrations)) writeFileSync(join(into, 'migrations', basename(mutant.file)), mutated(mutant))
+  const file = mutant && join(root, mutant.file)
+  if (mutant?.file.startsWith(migrations)) writeFileSync(join(into, 'migrations', basename(file)), mutated(mutant))
   const outfile = join(into, 'run.mjs')
   const plugins = [
     {
       name: 'what is not ours stays outside',
       setup: ({ onResolve, onLoad }) => {
         onResolve({ filter: /^[^./#]/ }, ({ path }) => (path.startsWith('@headwater/') ? null : { path, external: true }))
-        if (mutant) onLoad({ filter: /\.ts$/ }, ({ path }) => (path === join(root, mutant.file) ? { contents: mutated(mutant), loader: 'ts' } : null))
+        if (mutant) onLoad({ filter: /\.ts$/ }, ({ path }) => (path === file ? { contents: mutated(mutant), loader: 'ts' } : null))
       },
     },
   ]
@@ -59,34 +82,47 @@ async function bundle(name, mutant = null) {
   return outfile
 }
 
-function mutated({ name, file, find, replace }) {
-  const parts = readFileSync(join(root, file), 'utf8').split(find)
-  if (parts.length !== 2) throw new Error(`${name}: what it takes the place of is ${parts.length - 1} times in ${file}.`)
-  return parts.join(replace)
+/** `also`: what else has to be different in the same file, where two things guard against the same. */
+function mutated({ name, file, also = [], ...first }) {
+  return [first, ...also].reduce(
+    (text, { find, replace }) => {
+      const parts = text.split(find)
+      if (parts.length !== 2) throw new Error(`${name}: what it takes the place of is ${parts.length - 1} times in ${file}.`)
+      return parts.join(replace)
+    },
+    readFileSync(join(root, file), 'utf8'),
+  )
 }
 
-function run(file, options, stdout) {
+function run(file, options, stdout, isTold = false) {
   const child = spawn(process.execPath, ['--enable-source-maps', file, ...options], { cwd: root, stdio: ['ignore', stdout, 'inherit'] })
   children.add(child)
   let said = ''
   child.stdout?.on('data', (piece) => {
     said += piece
+    if (isTold) process.stdout.write(piece)
   })
   return new Promise((resolve) => child.on('exit', (code) => resolve({ code: code ?? 1, said })))
 }
 
-/** Two at a time. Exit code 1: one survived. */
+/** So many at a time, each for `--minutes` at most. Exit code 1: one survived. */
 async function runMutants() {
   const { values } = parseArgs({
     args,
-    options: { mutants: { type: 'boolean' }, seeds: { type: 'string', default: '40' }, from: { type: 'string', default: '1' }, only: { type: 'string' } },
+    options: {
+      mutants: { type: 'boolean' },
+      seeds: { type: 'string', default: '40' },
+      from: { type: 'string', default: '1' },
+      only: { type: 'string' },
+      minutes: { type: 'string', default: '5' },
+    },
   })
   const waiting = [...mutants().entries()].filter(([, { name }]) => values.only === undefined || name.includes(values.only))
   const rows = []
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [at, mutant] = next
-      const asked = ['--seeds', values.seeds, '--from', values.from, '--first']
+      const asked = ['--seeds', values.seeds, '--minutes', values.minutes, '--from', values.from, '--first', ...aimed(mutant)]
       const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe')
       const seeds = Number(/^(\d+) seeds,/m.exec(said)?.[1] ?? Number.NaN)
       const found = /^seed \d+: .*\n {2}(.*?), at/m.exec(said)?.[1]
@@ -100,7 +136,7 @@ async function runMutants() {
       console.log(row.join(' | '))
     }
   }
-  await Promise.all([work(), work()])
+  await Promise.all(Array.from({ length: workers }, work))
   const table = [['planted bug', 'really found as', 'caught by', 'after so many seeds'], ['---', '---', '---', '---:'], ...rows.filter(Boolean)]
   console.log(`\n${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}`)
   return rows.some((row) => row?.[2].startsWith('nothing')) ? 1 : 0

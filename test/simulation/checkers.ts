@@ -24,6 +24,9 @@ export const checkers = [
   'no leak',
   'read your writes',
   'never back in time',
+  'a lost past is noticed',
+  'a device stays itself',
+  'one connection per device',
   'live query equals recomputation',
   'convergence',
   'no memory growth',
@@ -52,6 +55,7 @@ export async function judge(world: World, convergedMs: number): Promise<readonly
     ...judgeOnce(world, left),
     ...judgeOrder(world, left),
     ...(world.rewound ? [] : judgePast(world, left)),
+    ...judgeNames(world),
     ...judgeApp(world, left),
     ...judgeGrowth(world),
     ...judgeTroubles(world),
@@ -113,15 +117,15 @@ function statusOf(device: SimulatedDevice): string {
 /** W1, W4: what was said to be saved is in the database, or set aside for the person; what was said to be applied is there. */
 function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
   return devices.flatMap((device) => {
-    const aside = new Set(
-      device
-        .client()
-        ?.setAside.list()
-        .map(({ id }) => id),
-    )
+    const setAside = device.client()?.setAside.list() ?? []
+    const aside = new Set(setAside.map(({ id }) => id))
+    // F4: who lost the newest commits asks for them again; nobody has decided against them.
+    const unasked = rewound?.as === 'failover' ? setAside.filter(({ code }) => code === 'lost') : []
     const isThere = ({ id }: Made) => records.has(id) || aside.has(id)
     // What the database has lost is offered again by the disk that remembers it.
-    const kept = device.made.filter(({ isForgotten }) => !(rewound && isForgotten))
+    const remembered = device.made.filter(({ isForgotten }) => !(rewound && isForgotten))
+    // Where nobody knew that it was taken back, what was final then is lost: see what is not promised.
+    const kept = remembered.filter(({ atMs, outcome }) => !(rewound?.as === 'unnoticed' && atMs < rewound.atMs && outcome?.type === 'applied'))
     const lost = kept.filter((made) => made.state === 'saved' && !made.isGone && !isThere(made) && made.outcome?.type !== 'refused')
     const undone = kept.filter(({ id, outcome }) => outcome?.type === 'applied' && records.get(id)?.outcome !== 'applied' && !aside.has(id))
     const refused = device.made.flatMap((made) => {
@@ -130,8 +134,9 @@ function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
     })
     return [
       ...refused,
+      ...unasked.map(({ id }) => `${device.name}: ${id} was set aside as lost, and a failover asks for it`),
       ...lost.map((made) => `${nameOf(made)} was saved, and is nowhere`),
-      ...(rewound === 'restore' ? [] : undone.map((made) => `${nameOf(made)} was confirmed, and is ${records.get(made.id)?.outcome ?? 'nowhere'}`)),
+      ...(rewound?.as === 'restore' ? [] : undone.map((made) => `${nameOf(made)} was confirmed, and is ${records.get(made.id)?.outcome ?? 'nowhere'}`)),
     ].map((text) => ['no lost write', text] as const)
   })
 }
@@ -171,8 +176,11 @@ function judgeOrder({ plan, devices }: World, { marks }: Left): Found {
 function judgePast({ devices, workload, plan }: World, { past, holdings }: Left): Found {
   return devices.flatMap((device, i) => {
     const moments = judgeMoments(workload, past, holdings, device).map((text) => ['one state per checkpoint', text] as const)
-    const frames = judgeFrames(workload, past, holdings, device).map((text) => ['no leak', text] as const)
-    const isAnother = plan.steps.some((step) => 'device' in step && step.device === i && step.type === 'kill-device' && step.disk === 'older')
+    // What it claims to hold is told back to it as not granted.
+    const isOwnClaim = (text: string) => (workload.nobodys ?? []).some((scope) => text.includes(`was sent ${scope.slice(scope.indexOf(':') + 1)}:`))
+    const leaks = judgeFrames(workload, past, holdings, device).filter((text) => !isOwnClaim(text))
+    const frames = leaks.map((text) => ['no leak', text] as const)
+    const isAnother = plan.steps.some((step) => 'device' in step && step.device === i && step.type === 'kill-device' && ['older', 'copied'].includes(step.disk))
     const places = device.moments.map(({ cursor }) => {
       const snapshot = snapshotOf(cursor.split(' ')[2] ?? '')
       return placeOf(past, (xid) => isVisible(xid, snapshot))
@@ -180,6 +188,16 @@ function judgePast({ devices, workload, plan }: World, { past, holdings }: Left)
     const back = isAnother ? -1 : places.findIndex((place, at) => place < (places[at - 1] ?? 0))
     return [...moments, ...frames, ...(back < 0 ? [] : [['never back in time', `${device.name}: from ${places[back - 1]} to ${places[back]}`] as const])]
   })
+}
+
+/** A device takes another name only where its store was lost or copied, or is not as it was written. */
+function judgeNames({ plan, devices, rewound }: World): Found {
+  const mayLose = (i: number) => plan.steps.some((step) => 'device' in step && step.device === i && ['kill-device', 'reopen', 'full'].includes(step.type))
+  const isCopied = plan.steps.some((step) => step.type === 'kill-device' && step.disk === 'copied')
+  if (rewound || isCopied) return []
+  return devices.flatMap(({ name, ids }, i) =>
+    ids.size > 1 && !mayLose(i) ? [['a device stays itself', `${name} has greeted as ${[...ids].join()}`] as const] : [],
+  )
 }
 
 /** What the app says of itself, of every state that the database was in. */

@@ -34,6 +34,10 @@ export interface SimulatedDatabase extends Database {
   readonly mishaps: Mishap[]
   /** Every session is lost. */
   lose(): void
+  /** The same while the tail waits for the answer to its next statement. */
+  loseInTheMiddle(): void
+  /** What was to go wrong and has not, does not. */
+  calm(): void
 }
 
 class Dead extends Error {}
@@ -46,6 +50,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
   let check: ((query: Query) => Promise<void>) | null = null
   let isChecked = true
   let isClosed = false
+  let isLosing = false
 
   /** Nobody hears what becomes of it when the process is dead. */
   const never = () => new Promise<never>(() => {})
@@ -100,6 +105,12 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
     return connectionFailure('it was cut')
   }
 
+  function loseAll(): void {
+    isLosing = false
+    lost()
+    for (const run of [...tails]) run(connectionFailure('it was cut'))
+  }
+
   function wake(): void {
     for (const run of world.wakes) run()
   }
@@ -138,6 +149,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
     const tailCall = async <T>(point: string, body: (session: Session) => Promise<T>): Promise<T> => {
       if (failure) throw failure
       await travel(point)
+      if (isLosing) loseAll()
       const value = await arrive(postgres.turn(body), point)
       if (failure) throw failure
       return value
@@ -163,9 +175,13 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
     kind: 'embedded',
     place: { text: 'postgres://simulation/app', node: null },
     mishaps,
-    lose: () => {
-      lost()
-      for (const run of [...tails]) run(connectionFailure('it was cut'))
+    lose: loseAll,
+    loseInTheMiddle: () => {
+      isLosing = true
+    },
+    calm: () => {
+      isLosing = false
+      mishaps.length = 0
     },
     guard: (next) => {
       check = next

@@ -46,7 +46,9 @@ function sentence(step: Step): string {
     case 'database':
       return `server ${step.server}: its next transaction meets ${step.mishap}`
     case 'lose':
-      return `server ${step.server} loses its connections to the database`
+      return `server ${step.server} loses its connections to the database${step.isInTheMiddle ? ' in the middle of the next step of its tail' : ''}`
+    case 'migrate':
+      return 'the app is migrated: a table changes in a way that no row tells'
     case 'down':
       return `the database is down for ${step.forMs} ms`
     case 'read-only':
@@ -54,10 +56,19 @@ function sentence(step: Step): string {
     case 'crawl':
       return `the database takes ${step.slowMs} ms more for ${step.forMs} ms`
     case 'restore':
-      return `the database is what it was ${step.backMs} ms ago, said to be a ${step.as}`
+      return `the database is what it was ${step.backMs} ms ago${step.goesOn ? ', and goes on further than it had come' : ''}: ${step.as === 'unnoticed' ? `no server runs for ${step.forMs} ms` : `it is said to be a ${step.as}`}`
   }
 }
 
-const frames = { cut: 'cut off inside', truncated: 'truncated', twice: 'there twice', swapped: 'behind the one after it', garbage: 'garbage' }
+const frames = {
+  late: 'behind the one after it, if it is a piece of a load',
+
+  claims: 'one that claims what is nobody’s, if it is a greeting',
+  cut: 'cut off inside',
+  truncated: 'truncated',
+  twice: 'there twice',
+  swapped: 'behind the one after it',
+  garbage: 'garbage',
+}
 
 const cut = (text: string) => (text.length > 120 ? `${text.slice(0, 120)}…` : text)

@@ -7,6 +7,7 @@ import { bytesOf, randomOf } from './chance.ts'
 import type { Checker } from './checkers.ts'
 import { createDisk } from './disk.ts'
 import type { FrameMishap, Line, Network, Way } from './network.ts'
+import type { DiskOf } from './plan.ts'
 import type { Points } from './points.ts'
 import type { Owner, Time } from './time.ts'
 import type { Act, Workload } from './workloads/workload.ts'
@@ -39,11 +40,15 @@ export interface SimulatedDevice {
   readonly made: readonly Made[]
   readonly moments: readonly Moment[]
   readonly frames: readonly string[]
+  /** The ids by which it has greeted. */
+  readonly ids: ReadonlySet<string>
   act(act: Act): void
   use(kind: string, key: string, forMs: number): void
   start(): void
-  /** It dies: of what is on its way to the disk the first part stays. */
-  kill(part: number, disk: 'kept' | 'evicted' | 'older'): void
+  /** It dies: of what is on its way to the disk the first part stays. `copied`: its disk is `other` from now on. */
+  kill(part: number, disk: DiskOf, other: readonly string[]): void
+  /** What its disk holds. */
+  copy(): readonly string[]
   /** Closes in order, or signs out. */
   close(isWiped: boolean): Promise<void>
   setOnline(isOnline: boolean): void
@@ -76,6 +81,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
   const made: Made[] = []
   const moments: Moment[] = []
   const frames: string[] = []
+  const ids = new Set<string>()
   const uses = new Map<object, string>()
   const older: (readonly string[])[] = []
   let owner: Owner = { name, isDead: true, isFrozen: false }
@@ -202,10 +208,12 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     moments.push({ cursor: checkpoint.cursor, granted: new Set(granted), held: new Set(held), rows })
   }
 
-  function hear(way: Way, frame: string): void {
+  function hear(way: Way, frame: string, mishap: FrameMishap | null): void {
     if (way === 'down') {
       frames.push(frame)
       const message = decodeDown(frame)
+      // What came before its rows is taken back as soon as they come: the device greets again.
+      if (message.type === 'checkpoint' && mishap === 'late' && message.loads.length > 0) isMisled = true
       if (message.type === 'checkpoint') heard.push(message)
       return
     }
@@ -222,6 +230,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     made,
     moments,
     frames,
+    ids,
     act,
     use: (kind, key, forMs) => {
       const handle = client?.scope(kind, key)
@@ -234,14 +243,15 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
       })
     },
     start,
-    kill: (part, what) => {
+    copy: disk.copy,
+    kill: (part, what, other) => {
       end()
       disk.crash(part)
       if (what === 'kept') return
       forget()
       note = ''
       if (what === 'evicted') disk.evict()
-      else void disk.putBack(older.at(-1) ?? [])
+      else void disk.putBack(what === 'older' ? (older.at(-1) ?? []) : other)
     },
     close: async (isWiped) => {
       const closing = client
@@ -260,15 +270,16 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     },
     setFull: disk.setFull,
     onFrame: (way, frame, mishap) => {
-      if (mishap === 'twice' || mishap === 'swapped') isMisled = true
+      if (way === 'down' && (mishap === 'twice' || mishap === 'swapped')) isMisled = true
       try {
         const message = way === 'up' ? decodeUp(frame) : null
         if (message?.type === 'hello') {
+          ids.add(message.device)
           // What a device says that it holds is where it goes on from.
           ;[granted, held] = [new Set(message.granted), new Set(message.cursor === null ? [] : message.held)]
           isMisled = false
         }
-        hear(way, frame)
+        hear(way, frame, mishap)
       } catch {
         // It is garbage, which both ends notice for themselves.
       }

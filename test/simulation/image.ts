@@ -6,15 +6,12 @@ import type { PGlite } from '@electric-sql/pglite'
 type Module = PGlite['Module']
 
 export interface Image {
-  readonly pages: readonly Page[]
+  /** What is not empty of its memory, by where it stands. */
+  readonly pages: ReadonlyMap<number, Uint8Array>
   readonly files: readonly FileState[]
   readonly names: readonly unknown[]
   readonly nextInode: number
   readonly streams: readonly (StreamState | undefined)[]
-}
-interface Page {
-  readonly at: number
-  readonly bytes: Uint8Array
 }
 
 /** What Emscripten keeps of a file, as far as it is looked at here. */
@@ -50,6 +47,7 @@ interface FileSystem {
 }
 
 const pageBytes = 65_536
+const none = Buffer.alloc(pageBytes)
 
 export function takeImage(module: Module): Image {
   const fs = fileSystemOf(module)
@@ -64,10 +62,8 @@ export function takeImage(module: Module): Image {
 
 export function putBack(module: Module, image: Image): void {
   const fs = fileSystemOf(module)
-  // It may have grown since; what was not there is empty again.
-  module.HEAPU8.fill(0)
-  for (const { at, bytes } of image.pages) module.HEAPU8.set(bytes, at)
-  for (const { node, fields } of image.files) Object.assign(node, fields, { contents: copyOf(fs, fields) })
+  putPages(module.HEAPU8, image.pages)
+  for (const { node, fields } of image.files) Object.assign(node, fields, { contents: isSame(node, fields) ? node.contents : copyOf(fs, fields) })
   fs.nameTable.splice(0, fs.nameTable.length, ...image.names)
   fs.nextInode = image.nextInode
   fs.streams.length = 0
@@ -100,15 +96,31 @@ export const wordsOf = (heap: Uint8Array) => new BigInt64Array(heap.buffer, 0, M
 // Emscripten's own file system, whose insides its types do not tell: what is looked at is declared above.
 const fileSystemOf = (module: Module) => module.FS as unknown as FileSystem
 
-function pagesOf(heap: Uint8Array): readonly Page[] {
-  const none = Buffer.alloc(pageBytes)
-  const pages: Page[] = []
+function pagesOf(heap: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const pages = new Map<number, Uint8Array>()
   for (let at = 0; at < heap.length; at += pageBytes) {
     const page = heap.subarray(at, at + pageBytes)
-    if (Buffer.compare(page, none) !== 0) pages.push({ at, bytes: page.slice() })
+    if (Buffer.compare(page, none) !== 0) pages.set(at, page.slice())
   }
   return pages
 }
+
+/** Most of it is what it was: to look is cheaper than to write. It may have grown since; what was not there is empty again. */
+function putPages(heap: Uint8Array, pages: ReadonlyMap<number, Uint8Array>): void {
+  for (let at = 0; at < heap.length; at += pageBytes) {
+    const page = heap.subarray(at, at + pageBytes)
+    const was = pages.get(at) ?? none
+    if (Buffer.compare(page, was) !== 0) page.set(was)
+  }
+}
+
+/** Whether a file's bytes are still those, in an array that has no room for more: then it stays. */
+function isSame({ contents }: FileNode, { contents: was }: FileNode): boolean {
+  return ArrayBuffer.isView(contents) && ArrayBuffer.isView(was) && contents.length === was.length && bytesIn(contents).equals(bytesIn(was))
+}
+
+/** Emscripten has arrays of signed bytes among them. */
+const bytesIn = ({ buffer, byteOffset, byteLength }: Uint8Array) => Buffer.from(buffer, byteOffset, byteLength)
 
 /** Every file and folder, those that are open and have no name any more among them. */
 function nodesOf(fs: FileSystem): ReadonlySet<FileNode> {

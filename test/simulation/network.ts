@@ -19,11 +19,14 @@ export interface Line {
   /** How much the device reads in a millisecond; null: all. */
   bytesPerMs: number | null
   /** The next frame down or up meets this. */
-  readonly frames: { readonly way: Way; readonly mishap: FrameMishap }[]
+  readonly frames: { readonly way: Way; readonly mishap: FrameMishap; readonly claimed?: readonly string[] }[]
 }
 
-/** `cut`: the connection breaks inside of the frame. The others are no network's, and no state may change by them. */
-export type FrameMishap = 'cut' | 'truncated' | 'twice' | 'swapped' | 'garbage'
+/**
+ * `cut`: the connection breaks inside of the frame. The others are no network's, and no state may change by them. `claims`: the next greeting of a device that was level says that it
+ * holds scopes besides that nobody was ever granted. `late`: the next piece of a load comes behind the frame after it.
+ */
+export type FrameMishap = 'cut' | 'truncated' | 'twice' | 'swapped' | 'garbage' | 'claims' | 'late'
 
 export interface Host {
   readonly owner: Owner
@@ -53,10 +56,14 @@ export interface Network {
   /** What is dead without a word is answered from now on: whoever says something hears that nobody is there. */
   heal(): void
   open(): number
+  /** By how many names of devices a server was greeted on connections of which it has not heard the end. */
+  namesAt(host: Owner): number
 }
 
 export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Network {
   const links = new Set<Link>()
+  // By link: as who its device has greeted.
+  const names = new Map<Link, string>()
   let isHealed = false
 
   interface Link {
@@ -89,7 +96,11 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
       if (ended[whom]) return
       ended = { ...ended, [whom]: true }
       const owner = whom === 'device' ? device : (host?.owner ?? device)
-      time.timer(owner, afterMs, () => (whom === 'device' ? events.onClose() : server?.onClose()))
+      time.timer(owner, afterMs, () => {
+        if (whom === 'device') return events.onClose()
+        names.delete(link)
+        server?.onClose()
+      })
     }
     const end = (first: 'device' | 'server' | 'network') => {
       isOpen = false
@@ -110,6 +121,7 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
       const to = wire.way === 'up' ? (host?.owner ?? device) : device
       if (!isOpen || to.isDead) return
       onFrame(device, wire.way, frame, mishap)
+      if (wire.way === 'up' && frame.startsWith('{"type":"hello"')) names.set(link, /"device":"(.*?)"/.exec(frame)?.[1] ?? '')
       if (points.pass(to, `${wire.way === 'up' ? 'connection' : 'socket'}.message`)) return
       if (wire.way === 'up') server?.onMessage(frame)
       else events.onMessage(frame)
@@ -133,7 +145,9 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
     }
 
     function arrive(wire: Wire, frame: string): void {
-      const at = line.frames.findIndex(({ way }) => way === wire.way)
+      const at = line.frames.findIndex(
+        ({ way, mishap }) => way === wire.way && (mishap !== 'claims' || isResuming(frame)) && (mishap !== 'late' || isOvertaken(wire, frame)),
+      )
       const [mishap] = at < 0 ? [] : line.frames.splice(at, 1)
       switch (mishap?.mishap) {
         case undefined:
@@ -142,15 +156,18 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
           return end('network')
         case 'truncated':
           return deliver(wire, frame.slice(0, random.int(frame.length)), 'truncated')
+        case 'claims':
+          return deliver(wire, claiming(frame, mishap.claimed ?? []), 'claims')
         case 'garbage':
           return deliver(wire, `${frame.slice(0, 3)}${random.uuid()}`, 'garbage')
         case 'twice':
           deliver(wire, frame, 'twice')
           return deliver(wire, frame, 'twice')
+        case 'late':
         case 'swapped': {
           const behind = wire.frames.shift()
-          if (behind) deliver(wire, behind.frame, 'swapped')
-          return deliver(wire, frame, 'swapped')
+          if (behind) deliver(wire, behind.frame, mishap.mishap)
+          return deliver(wire, frame, mishap.mishap)
         }
       }
     }
@@ -209,7 +226,17 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
       for (const link of [...links]) link.answer()
     },
     open: () => links.size,
+    namesAt: (host) => new Set([...names].flatMap(([{ owners }, name]) => (owners[1] === host ? [name] : []))).size,
   }
+}
+
+const isResuming = (frame: string) => frame.startsWith('{"type":"hello"') && !frame.includes('"cursor":null')
+
+const isOvertaken = ({ frames }: Wire, frame: string) => frame.startsWith('{"type":"load"') && frames.length > 0
+
+function claiming(frame: string, scopes: readonly string[]): string {
+  const hello = JSON.parse(frame)
+  return JSON.stringify({ ...hello, granted: [...hello.granted, ...scopes], held: [...hello.held, ...scopes] })
 }
 
 /** The network itself never dies. */

@@ -39,7 +39,7 @@ type Happening =
       readonly count: number
       readonly part: number
       readonly downMs: number
-      readonly disk: 'kept' | 'evicted' | 'older'
+      readonly disk: DiskOf
     }
   | { readonly type: 'reopen'; readonly device: number; readonly downMs: number; readonly isWiped: boolean }
   | { readonly type: 'freeze'; readonly device: number; readonly forMs: number }
@@ -48,11 +48,18 @@ type Happening =
   | { readonly type: 'kill-server'; readonly server: number; readonly point: string; readonly count: number; readonly downMs: number }
   | { readonly type: 'stop-server'; readonly server: number; readonly downMs: number }
   | { readonly type: 'database'; readonly server: number; readonly mishap: Mishap }
-  | { readonly type: 'lose'; readonly server: number }
+  | { readonly type: 'lose'; readonly server: number; readonly isInTheMiddle: boolean }
+  | { readonly type: 'migrate' }
   | { readonly type: 'down'; readonly forMs: number }
   | { readonly type: 'read-only'; readonly forMs: number }
   | { readonly type: 'crawl'; readonly slowMs: number; readonly forMs: number }
-  | { readonly type: 'restore'; readonly backMs: number; readonly as: 'failover' | 'restore'; readonly forMs: number }
+  | { readonly type: 'restore'; readonly backMs: number; readonly as: Rewound; readonly forMs: number; readonly goesOn: boolean }
+
+/** What a device that died comes back with: `copied`, the disk of another device of the same person, which lives on. */
+export type DiskOf = 'kept' | 'evicted' | 'older' | 'copied'
+
+/** What a database is declared that was taken back; or nobody ever knew, because every server was down meanwhile and remembers nothing. */
+export type Rewound = 'failover' | 'restore' | 'unnoticed'
 
 /** What may go wrong, each in a run or not at all: a run with everything would never get far enough to do anything else. */
 const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random: Random, plan: Drawn) => Happening]>> = {
@@ -61,7 +68,13 @@ const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random
   silence: [0.4, (random, { device }) => ({ type: 'silence', device, ways: random.pick([['up'], ['down'], ['up', 'down']]), forMs: 50 + random.int(9_000) })],
   frame: [0.5, (random, { device }) => ({ type: 'frame', device, way: random.pick(['up', 'down']), mishap: random.pick(['cut', 'truncated', 'garbage']) })],
   // Not down: that frames come in order is what a device is promised by its socket, and all it has.
-  hostile: [0.3, (random, { device }) => ({ type: 'frame', device, way: 'up', mishap: random.pick(['twice', 'swapped']) })],
+  hostile: [
+    0.3,
+    (random, { device }) => {
+      const mishap = random.pick(['twice', 'swapped', 'claims', 'late'] as const)
+      return { type: 'frame', device, way: mishap === 'late' ? 'down' : 'up', mishap }
+    },
+  ],
   slow: [0.2, (random, { device }) => ({ type: 'slow', device, bytesPerMs: 1 + random.int(20), forMs: 500 + random.int(5_000) })],
   killDevice: [
     0.5,
@@ -84,7 +97,7 @@ const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random
       count: 1 + random.int(6),
       part: 1,
       downMs: random.int(2_000),
-      disk: random.pick(['evicted', 'older']),
+      disk: random.pick(['evicted', 'older', 'copied']),
     }),
   ],
   reopen: [0.3, (random, { device }) => ({ type: 'reopen', device, downMs: random.int(2_000), isWiped: random.is(0.2) })],
@@ -106,11 +119,21 @@ const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random
     2,
     (random, { server }) => ({ type: 'database', server, mishap: random.pick(['lost-before', 'lost-after', '40001', '40P01', '57014', '53300', '25006']) }),
   ],
-  lose: [0.3, (_, { server }) => ({ type: 'lose', server })],
+  lose: [0.3, (random, { server }) => ({ type: 'lose', server, isInTheMiddle: random.is(0.5) })],
+  migrate: [0.05, () => ({ type: 'migrate' })],
   down: [0.1, (random) => ({ type: 'down', forMs: 100 + random.int(5_000) })],
   readOnly: [0.1, (random) => ({ type: 'read-only', forMs: 100 + random.int(4_000) })],
   crawl: [0.1, (random) => ({ type: 'crawl', slowMs: 20 + random.int(300), forMs: 1_000 + random.int(3_000) })],
-  restore: [0.05, (random) => ({ type: 'restore', backMs: 500 + random.int(5_000), as: random.pick(['failover', 'restore']), forMs: 100 + random.int(2_000) })],
+  restore: [
+    0.05,
+    (random) => ({
+      type: 'restore',
+      backMs: 500 + random.int(5_000),
+      as: random.pick(['failover', 'restore', 'unnoticed']),
+      forMs: 100 + random.int(2_000),
+      goesOn: random.is(0.5),
+    }),
+  ],
 }
 
 interface Drawn {
@@ -120,26 +143,38 @@ interface Drawn {
 
 export const faultNames: readonly string[] = Object.keys(faults)
 
+/** What a run is drawn from, where it is not everything: one app, and exactly these faults. */
+export interface Aim {
+  readonly workload?: string | undefined
+  readonly faults?: readonly string[] | undefined
+}
+
 /** Each seed is another run: of another app, with other faults, and others of each. */
-export function drawPlan(seed: number, only: { readonly workload?: string | undefined } = {}): Plan {
+export function drawPlan(seed: number, only: Aim = {}): Plan {
   const random = randomOf(seed, 'plan')
   const picked = random.pick(workloadNames)
   const name = only.workload ?? picked
   const workload = drawWorkload(name, seed)
-  const devices = [...people, ...people].slice(0, 2 + random.int(4)).map((person) => person)
+  const count = 2 + random.int(4)
+  // Sometimes several devices are one person's.
+  const devices = random.is(0.3) ? Array.from({ length: count }, () => random.pick(people.slice(0, 2))) : [...people, ...people].slice(0, count)
   const servers = 1 + random.int(3)
   const endMs = 4_000 + random.int(16_000)
-  const drawn = faultNames.filter(() => random.is(0.25))
+  const swarm = faultNames.filter(() => random.is(0.25))
+  const drawn = only.faults ?? swarm
   // A server that starts on a database that was restored meanwhile knows of it by its `stateDirectory`, which is a folder of files and not here.
   const enabled = drawn.includes('restore') ? drawn.filter((name) => name !== 'killServer' && name !== 'stopServer') : drawn
   const steps: Step[] = []
   const at = () => random.int(endMs)
   const acts = Math.round((endMs / 1_000) * (1 + random.int(8)))
+  // Sometimes what people do comes in bursts: several mutations are on their way at once, or pending together.
+  const bursts = random.is(0.4) ? Array.from({ length: 2 + random.int(6) }, at) : null
   for (let i = 0; i < acts; i++) {
     const device = random.int(devices.length)
-    steps.push({ atMs: at(), type: 'act', device, act: workload.act(random, devices[device] ?? '') })
+    const atMs = bursts ? random.pick(bursts) + random.int(60) : at()
+    steps.push({ atMs, type: 'act', device, act: workload.act(random, devices[device] ?? '') })
   }
-  for (let i = 0; i < (endMs / 1_000) * 2; i++) steps.push(...otherSteps(random, workload, devices.length, at()))
+  for (let i = 0; i < (endMs / 1_000) * 2; i++) steps.push(...otherSteps(random, workload, devices, at()))
   for (const fault of enabled) {
     const [perSecond, draw] = faults[fault] ?? [0, () => ({ type: 'down', forMs: 0 }) as const]
     const count = Math.max(1, Math.round((endMs / 1_000) * perSecond * (0.5 + random.int(100) / 100)))
@@ -161,13 +196,26 @@ export function drawPlan(seed: number, only: { readonly workload?: string | unde
   }
 }
 
-function otherSteps(random: Random, workload: Workload, devices: number, atMs: number): readonly Step[] {
+function otherSteps(random: Random, workload: Workload, devices: readonly string[], atMs: number): readonly Step[] {
   const statements = workload.foreign && random.is(0.5) ? workload.foreign(random) : []
   const use = workload.use && random.is(0.5) ? workload.use(random) : null
   return [
     ...(statements.length > 0
       ? [{ atMs, type: 'foreign', statements, holdMs: random.is(0.1) ? random.int(1_500) : 0, isUndone: random.is(0.1) } as const]
       : []),
-    ...(use ? [{ atMs, type: 'use', device: random.int(devices), ...use, forMs: 200 + random.int(8_000) } as const] : []),
+    ...(use ? [{ atMs, type: 'use', device: random.int(devices.length), ...use, forMs: 200 + random.int(8_000) } as const] : []),
+    ...(workload.flicker && random.is(0.3) ? flickering(random, workload.flicker, devices, atMs) : []),
+  ]
+}
+
+/** Mostly while nobody has looked: a load between the two sees neither what was before nor what is after. */
+function flickering(random: Random, flicker: NonNullable<Workload['flicker']>, devices: readonly string[], atMs: number): readonly Step[] {
+  const device = random.int(devices.length)
+  const { loss, gain, kind, key } = flicker(random, devices[device] ?? '')
+  const write = { type: 'foreign', holdMs: 0, isUndone: false } as const
+  return [
+    { atMs: Math.max(0, atMs - 400 + random.int(500)), type: 'use', device, kind, key, forMs: 60_000 },
+    { atMs, ...write, statements: [loss] },
+    { atMs: atMs + random.int(80), ...write, statements: [gain] },
   ]
 }

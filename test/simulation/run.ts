@@ -3,15 +3,15 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describe } from './describe.ts'
-import { drawPlan, type Plan } from './plan.ts'
+import { drawPlan, faultNames, type Plan } from './plan.ts'
 import { realMs } from './reality.ts'
 import { shrink } from './shrink.ts'
 import { type Ground, openGround, type Report, runPlan } from './world.ts'
 
 const { values } = parseArgs({
   options: {
-    /** So many seeds, from `from` on; or for so many minutes; or this one, with its plan. */
-    seeds: { type: 'string', default: '20' },
+    /** So many seeds, from `from` on; for so many minutes at most; or this one, with its plan. */
+    seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     seed: { type: 'string' },
@@ -21,8 +21,11 @@ const { values } = parseArgs({
     keep: { type: 'string' },
     /** Replays what is kept there, before everything else. */
     kept: { type: 'boolean', default: false },
-    /** This workload in every seed. */
+    /** Every so-many-th seed: what several processes share. */
+    every: { type: 'string', default: '1' },
+    /** This workload in every seed; exactly these faults, separated by commas, and with '' none. */
     workload: { type: 'string' },
+    faults: { type: 'string' },
     /** Ends with the first seed that something is found in. */
     first: { type: 'boolean', default: false },
     /** Everything that happens, line by line. */
@@ -39,12 +42,15 @@ const died = new Set<string>()
 const beganAt = realMs()
 const ground = await openGround()
 const from = Number(values.seed ?? values.from)
-const isOver = () =>
-  (values.first && totals.findings > 0) ||
-  (values.minutes && !values.seed ? realMs() - beganAt > Number(values.minutes) * 60_000 : totals.seeds - kept >= (values.seed ? 1 : Number(values.seeds)))
+const faults = values.faults?.split(',').filter((name) => name !== '')
+const unknown = faults?.find((name) => !faultNames.includes(name))
+if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: ${faultNames.join(', ')}.`)
+const minutesMax = Number(values.minutes ?? Number.POSITIVE_INFINITY)
+const seedsMax = values.seed ? 1 : Number(values.seeds ?? (values.minutes ? Number.POSITIVE_INFINITY : 20))
+const isOver = () => (values.first && totals.findings > 0) || realMs() - beganAt > minutesMax * 60_000 || totals.seeds - kept >= seedsMax
 if (values.kept) await replayKept(ground)
 kept = totals.seeds
-for (let seed = from; !isOver(); seed++) await tryOne(ground, seed)
+for (let seed = from; !isOver(); seed += Number(values.every)) await tryOne(ground, seed)
 const seconds = (realMs() - beganAt) / 1_000
 say(
   `${totals.seeds} seeds, ${totals.events} events, ${totals.mutations} mutations in ${seconds.toFixed(0)} s: ${Math.round(totals.events / seconds)} events a second`,
@@ -54,7 +60,7 @@ say(`${totals.twice} seeds run twice came to the same; ${totals.findings} findin
 process.exit(totals.findings > 0 ? 1 : 0)
 
 async function tryOne(on: Ground, seed: number): Promise<void> {
-  const plan = drawPlan(seed, values)
+  const plan = drawPlan(seed, { workload: values.workload, faults })
   if (values.seed) say(describe(plan))
   const report = await runPlan(on, plan, { isTold: values.trace }).catch((error: unknown) => {
     say(`seed ${seed}: the run itself broke off`)

@@ -1,7 +1,8 @@
 // What each step of a plan does to the world.
-import { adoptDatabase } from '@headwater/server'
+import { migrate } from '@headwater/server'
 import { nobody } from './network.ts'
 import type { Step } from './plan.ts'
+import { restore } from './restore.ts'
 import type { World } from './world.ts'
 
 class Undone extends Error {}
@@ -30,7 +31,7 @@ export function carryOut(world: World, step: Step): void {
         for (const way of step.ways) device?.line.silent.delete(way)
       })
     case 'frame':
-      return void device?.line.frames.push(step)
+      return void device?.line.frames.push({ ...step, claimed: world.workload.nobodys ?? [] })
     case 'slow':
       if (device) device.line.bytesPerMs = step.bytesPerMs
       return after(step.forMs, () => {
@@ -40,7 +41,8 @@ export function carryOut(world: World, step: Step): void {
       if (!device?.client()) return
       return points.arm(device.owner(), step.point, step.count, () => {
         network.cut(device.owner(), step.part > 0.5)
-        device.kill(step.part, step.disk)
+        const other = world.devices.find(({ name, person }) => person === device.person && name !== device.name)
+        device.kill(step.part, step.disk, (other ?? device).copy())
         after(step.downMs, device.start)
       })
     case 'reopen':
@@ -67,7 +69,10 @@ export function carryOut(world: World, step: Step): void {
     case 'database':
       return void server?.database()?.mishaps.push(step.mishap)
     case 'lose':
-      return server?.database()?.lose()
+      return step.isInTheMiddle ? server?.database()?.loseInTheMiddle() : server?.database()?.lose()
+    case 'migrate':
+      // What goes wrong with it is judged with everything else that is reported.
+      return void migrate(world.psql, world.workload, { folder: 'test/simulation/migrations', mayDestroy: true }).catch((error) => world.troubles.push(error))
     case 'down':
       trouble.isDown = true
       for (const one of world.servers) one.database()?.lose()
@@ -101,19 +106,4 @@ async function write({ psql, time }: World, { statements, holdMs, isUndone }: Ex
   } catch {
     // A constraint has refused it, or it was meant to be undone: nothing was written, and nobody waits for it.
   }
-}
-
-/** The database is what it was some time ago, and somebody says so after a while. */
-async function restore(world: World, { as, forMs }: Extract<Step, { type: 'restore' }>): Promise<void> {
-  const { time, postgres, trouble, images, psql } = world
-  const [kept] = images
-  if (!kept) return
-  world.rewound = as
-  trouble.isDown = true
-  for (const server of world.servers) server.database()?.lose()
-  await postgres.putBack(kept.image, time.now())
-  await time.pause(nobody, forMs)
-  trouble.isDown = false
-  await time.pause(nobody, 2_000)
-  await adoptDatabase(psql, as)
 }

@@ -10,7 +10,7 @@ import { type DatabaseTrouble, type DatabaseWorld, openSimulated } from './datab
 import { createSimulatedDevice, type SimulatedDevice } from './device.ts'
 import type { Image } from './image.ts'
 import { createNetwork, type Network, nobody } from './network.ts'
-import type { Plan } from './plan.ts'
+import type { Plan, Rewound } from './plan.ts'
 import { createPoints } from './points.ts'
 import { openPostgres, type Postgres } from './postgres.ts'
 import { takeReality } from './reality.ts'
@@ -88,8 +88,9 @@ export interface World {
   readonly images: { readonly atMs: number; readonly image: Image }[]
   readonly troubles: unknown[]
   readonly findings: Finding[]
+  readonly beganMs: number
   /** The database has lost what it had. */
-  rewound: 'failover' | 'restore' | null
+  rewound: { readonly as: Rewound; readonly atMs: number } | null
   /** Until somebody has said what it is. */
   restoring: Promise<void>
 }
@@ -192,6 +193,7 @@ function createWorld(
     images: [],
     troubles,
     findings,
+    beganMs: time.now(),
     rewound: null,
     restoring: Promise.resolve(),
   }
@@ -229,7 +231,7 @@ async function make(workload: Workload, psql: Database, time: Time): Promise<voi
 
 /** Everything that the plan says, and then peace. Answers how long it took until every device was level; more than it may, if one is not. */
 async function live(world: World): Promise<number> {
-  const { plan, time, servers, devices } = world
+  const { plan, time, trouble, servers, devices } = world
   const beganMs = time.now()
   for (const { start } of servers) start()
   for (const [i, device] of devices.entries()) time.timer(nobody, 100 + i * 37, device.start)
@@ -238,6 +240,8 @@ async function live(world: World): Promise<number> {
   await time.advance(beganMs + plan.endMs)
   await time.until(world.restoring)
   const calmMs = time.now()
+  Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0 })
+  for (const server of servers) await countConnections(world, server)
   calm(world)
   const isLevel = () => devices.every((device) => device.client()?.status.get().phase === 'live' && device.client()?.status.get().pending === 0)
   const msMax = world.rewound ? convergeMsMax + heldMsMore : convergeMsMax
@@ -248,17 +252,29 @@ async function live(world: World): Promise<number> {
   return convergedMs
 }
 
+/** Those that are dead without a word are there still. Asked of a server that answers soon. */
+async function countConnections({ network, findings, time, beganMs }: World, server: SimulatedServer): Promise<void> {
+  const asked = server
+    .server()
+    ?.status()
+    .catch(() => null)
+  const status = await time.until(Promise.race([asked, time.pause(nobody, 2_000)]))
+  const names = network.namesAt(server.host.owner)
+  const count = status?.connected.devices ?? 0
+  const text = `${server.name} serves ${count} connections of ${names} devices`
+  if (count > names) findings.push({ checker: 'one connection per device', text, atMs: time.now() - beganMs })
+}
+
 async function keepImage({ images, postgres, time }: World): Promise<void> {
   if (images.length === 0) images.push({ atMs: time.now(), image: await postgres.take() })
 }
 
 /** All faults stop, and what is down comes up. */
-function calm({ time, trouble, servers, devices, network, points }: World): void {
-  Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0 })
+function calm({ time, servers, devices, network, points }: World): void {
   network.heal()
   for (const server of servers) {
     points.disarm(server.host.owner)
-    server.database()?.mishaps.splice(0)
+    server.database()?.calm()
     server.start()
   }
   for (const device of devices) {

@@ -38,7 +38,8 @@ export interface WorldDeps {
   readonly stateDirectory: () => string
 }
 
-const foundMsMax = 30_000
+/** Noticing takes a second; a machine on which much else runs takes its time. */
+const foundMsMax = 120_000
 
 export function createWorld({ open, openBeside, stateDirectory }: WorldDeps): World {
   const memory = createMemoryDisks()

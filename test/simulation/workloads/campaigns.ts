@@ -2,12 +2,18 @@
 import { defineMutators, defineSchema, holdersMayWrite, mutator, refuse, table, text, uuid } from '@headwater/schema'
 import { sql } from '@headwater/server'
 import { z } from 'zod'
+import type { Random } from '../../harness/generated/random.ts'
 import { people } from './small.ts'
-import { leaveMark, mark, marks, type Workload } from './workload.ts'
+import { type Foreign, leaveMark, mark, marks, type Workload } from './workload.ts'
 
 const teams = Array.from({ length: 3 }, (_, i) => `70000000-0000-4000-8000-00000000000${i}`)
 const campaigns = Array.from({ length: 6 }, (_, i) => `50000000-0000-4000-8000-00000000000${i}`)
 const roles = ['viewer', 'editor', 'owner']
+/** Nobody is ever in this team. */
+const hiddenTeam = '70000000-0000-4000-8000-000000000009'
+const hiddenCampaign = '50000000-0000-4000-8000-000000000009'
+
+const insertCampaign = 'insert into campaigns (id, team_id, name, budget) values ($1::text::uuid, $2::text::uuid, $3, $4)'
 
 export function revocations(): Workload {
   const schema = defineSchema({
@@ -15,7 +21,7 @@ export function revocations(): Workload {
     members: table({ teamId: uuid(), userId: text(), role: text(), note: text() }).primaryKey('teamId', 'userId').in('team', 'teamId').in('user', 'userId'),
     campaigns: table({ id: uuid().primaryKey(), teamId: uuid(), name: text(), budget: text() })
       .in('team', 'teamId', { columns: { viewer: ['name'] } })
-      .in('campaign', 'id', { load: 'onDemand' }),
+      .in('campaign', 'id', { load: 'onDemand', columns: { viewer: ['name'] } }),
     ads: table({ id: uuid().primaryKey(), campaignId: uuid(), line: text() }).in('campaign', 'campaignId', { load: 'onDemand' }),
   })
   const mutators = defineMutators(schema, {
@@ -32,6 +38,14 @@ export function revocations(): Workload {
   })
   let texts = 0
   const canary = () => `§${++texts}§`
+  const joins = (random: Random, team: string, person: string): Foreign => ({
+    text: 'insert into members (team_id, user_id, role, note) values ($1::text::uuid, $2, $3, $4) on conflict (team_id, user_id) do update set role = excluded.role',
+    parameters: [team, person, random.pick(roles), canary()],
+  })
+  const leaves = (team: string, person: string): Foreign => ({
+    text: 'delete from members where team_id = $1::text::uuid and user_id = $2',
+    parameters: [team, person],
+  })
   return {
     name: 'revocations',
     schema,
@@ -46,9 +60,10 @@ export function revocations(): Workload {
     access: holdersMayWrite(schema),
     rows: [
       ...campaigns.map((id, i) => ({
-        text: 'insert into campaigns (id, team_id, name, budget) values ($1::text::uuid, $2::text::uuid, $3, $4)',
+        text: insertCampaign,
         parameters: [id, teams[i % teams.length] ?? '', canary(), canary()],
       })),
+      { text: insertCampaign, parameters: [hiddenCampaign, hiddenTeam, canary(), canary()] },
       ...people.map((person, i) => ({
         text: 'insert into members (team_id, user_id, role, note) values ($1::text::uuid, $2, $3, $4)',
         parameters: [teams[i % teams.length] ?? '', person, roles[i % roles.length] ?? '', canary()],
@@ -62,15 +77,26 @@ export function revocations(): Workload {
     },
     foreign: (random) => {
       const [team, person] = [random.pick(teams), random.pick(people)]
-      const join = {
-        text: 'insert into members (team_id, user_id, role, note) values ($1::text::uuid, $2, $3, $4) on conflict (team_id, user_id) do update set role = excluded.role',
-        parameters: [team, person, random.pick(roles), canary()],
-      }
-      const leave = { text: 'delete from members where team_id = $1::text::uuid and user_id = $2', parameters: [team, person] }
+      const [join, leave] = [joins(random, team, person), leaves(team, person)]
       const move = { text: 'update campaigns set team_id = $2::text::uuid where id = $1::text::uuid', parameters: [random.pick(campaigns), team] }
       const spend = { text: 'update campaigns set budget = $2 where id = $1::text::uuid', parameters: [random.pick(campaigns), canary()] }
       const strike = { text: 'delete from ads where campaign_id = $1::text::uuid', parameters: [random.pick(campaigns)] }
-      return random.some([join, leave, move, spend, strike], 0.4)
+      // Whoever goes may be back in the next moment, in the same transaction or in another one.
+      const goes = { text: 'delete from members where user_id = $1', parameters: [person] }
+      const empty = { text: 'truncate ads', parameters: [] }
+      const hide = {
+        text: 'insert into ads (id, campaign_id, line) values ($1::text::uuid, $2::text::uuid, $3)',
+        parameters: [random.uuid(), hiddenCampaign, canary()],
+      }
+      const unhide = { text: 'delete from ads where campaign_id = $1::text::uuid', parameters: [hiddenCampaign] }
+      const drawn = random.some([join, leave, goes, move, spend, strike, hide, unhide], 0.3)
+      return [...(random.is(0.04) ? [empty] : []), ...(random.is(0.5) ? drawn : drawn.toReversed())]
+    },
+    nobodys: [`team:${hiddenTeam}`, `campaign:${hiddenCampaign}`],
+    flicker: (random, person) => {
+      const at = random.int(campaigns.length)
+      const team = teams[at % teams.length] ?? ''
+      return { loss: leaves(team, person), gain: joins(random, team, person), kind: 'campaign', key: campaigns[at] ?? '' }
     },
     use: (random) => ({ kind: 'campaign', key: random.pick(campaigns) }),
   }

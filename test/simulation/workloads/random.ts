@@ -91,7 +91,10 @@ export function random(seed: number): Workload {
       const column = by.pick<Link['column'] | 'note'>([...thing.links.map((link) => link.column), 'note', 'note'])
       return { name: `${thing.name}.update`, args: { id: by.pick(mine), [column]: column === 'note' ? canary() : drawn(by, column) } }
     },
-    foreign: (by) => Array.from({ length: 1 + by.int(4) }, () => (by.is(0.4) ? writeGrants(by) : writeThing(by, by.pick(app.things)))),
+    foreign: (by) => {
+      const writes = Array.from({ length: 1 + by.int(4) }, () => (by.is(0.4) ? writeGrants(by) : writeThing(by, by.pick(app.things))))
+      return by.is(0.06) ? [{ text: `truncate ${by.pick(app.things).name}`, parameters: [] }, ...writes] : writes
+    },
     use: (by) =>
       by.pick([
         { kind: 'project', key: by.pick(projects) },

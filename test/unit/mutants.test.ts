@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { faultNames } from '../simulation/plan.ts'
+import { workloadNames } from '../simulation/workloads/workloads.ts'
+
+interface Patch {
+  readonly find: string
+  readonly replace: string
+}
+interface Mutant extends Patch {
+  readonly name: string
+  readonly file: string
+  readonly also?: readonly Patch[]
+  readonly only?: { readonly workload?: string; readonly faults?: readonly string[] }
+}
+
+const root = join(import.meta.dirname, '../..')
+// It is written by hand, in this form: what it lacks fails here.
+const mutants = JSON.parse(readFileSync(join(root, 'test/simulation/mutants.json'), 'utf8')) as readonly Mutant[]
+
+test('every planted bug has a name of its own and fits into the code as it is', () => {
+  expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
+  const misfits = mutants.filter(({ file, also = [], ...first }) => {
+    const text = readFileSync(join(root, file), 'utf8')
+    return [first, ...also].some(({ find, replace }) => text.split(find).length !== 2 || find === replace)
+  })
+  expect(misfits.map(({ name }) => name)).toEqual([])
+})
+
+test('every planted bug is looked for in an app and among faults that there are', () => {
+  const aims = mutants.flatMap(({ only }) => (only ? [only] : []))
+  expect(aims.filter(({ workload = '', faults = [] }) => !workloadNames.includes(workload) || faults.some((name) => !faultNames.includes(name)))).toEqual([])
+})
