@@ -172,6 +172,18 @@ test('W1 HC28 what is made in a tab that follows, in the task in which it is lef
   expect(await tabs[0]?.evaluate(() => Object.keys(localStorage))).toEqual([])
 })
 
+test('F15 a tab that cannot fetch what tabs have to do with each other works alone, in memory, and says so', async () => {
+  const tab = await browser.page().context().newPage()
+  await tab.route('**/tabs.js', (route) => route.abort())
+  await tab.goto(url)
+  await tab.waitForFunction(() => 'tab' in window)
+  await expect.poll(async () => (await shownIn(tab)).notes, patience).toEqual(made)
+  expect((await shownIn(tab)).status).toMatchObject({ phase: 'live', problem: { code: 'disk-blocked' } })
+  await tab.evaluate((id) => window.tab.write(id), next())
+  await tab.close()
+  await untilEqual()
+})
+
 test('S7 who signs out in one tab has signed out in all of them, and nothing is left', async () => {
   const [leader, follower, ...others] = await leaderAndOthers()
   await follower?.evaluate(() => window.tab.wipe())

@@ -1,5 +1,7 @@
+import { HeadwaterError, scopeKey } from '@headwater/protocol'
 import { expect, test } from 'vitest'
-import { project, titles } from './fixture.ts'
+import { packedRows } from '../src/store/packing.ts'
+import { me, message, project, titles } from './fixture.ts'
 import { createTabs, shown, storeName, type Tab, type Tabs } from './tabs.ts'
 import { breathe } from './world.ts'
 
@@ -95,6 +97,17 @@ test('F8: a frozen tab that leads is replaced within a second; when it wakes it 
   expect(titles(three.client)).toEqual(['p2', 'p3', 'p4'])
 })
 
+test('F8: a tab that leads and waits for its disk is not taken for frozen', async () => {
+  const { all, clock, disks } = await opened(2)
+  disks.hold(storeName())
+  for (const [n, { client }] of all.entries()) client.mutate.projects.insert(project(`p${n}`))
+  await clock.advance(20_000)
+  disks.flush(storeName())
+  await clock.advance(1_000)
+  expect(disks.records(storeName()).filter((record) => record.includes('"leader"'))).toEqual([])
+  for (const one of all) expect(shown(one)).toMatchObject({ rows: [{ id: 'p0' }, { id: 'p1' }], pending: [], status: { phase: 'live' } })
+})
+
 test('S7: signing out in one tab closes the others at once, and leaves nothing in them and on the disk', async () => {
   const { all, clock, peer, disks, texts } = await opened(3)
   const [one, two, three] = all
@@ -122,4 +135,91 @@ test('a tab that closes leaves the others, whether it leads or follows', async (
   peer.put('projects', project('p1'))
   await clock.advance(100)
   expect([titles(two.client), two.client.status.get().phase]).toEqual([['p1'], 'live'])
+})
+
+test('a scope is held for as long as a living tab uses it, whichever leads, and is denied in the tab that asks', async () => {
+  const { all, clock, peer } = await opened(3)
+  const [one, two, three] = all
+  if (!one || !two || !three) return
+  peer.grant([me, scopeKey('project', 'p1')])
+  peer.put('messages', message(1, 'p1'))
+  await clock.advance(100)
+  const [here, not] = [two.client.scope('project', 'p1'), two.client.scope('project', 'p9')]
+  await clock.advance(1_000)
+  expect([here.state(), not.state()]).toEqual(['ready', 'denied'])
+  const counts = () => all.map(({ client }) => client.query.messages.all().length)
+  expect(counts()).toEqual([1, 1, 1])
+  await clock.advance(300_000)
+  expect(counts()).toEqual([1, 1, 1])
+  one.kill()
+  await clock.advance(300_000)
+  expect([here.state(), ...counts().slice(1)]).toEqual(['ready', 1, 1])
+  two.kill()
+  await clock.advance(300_000)
+  expect(three.client.query.messages.all()).toEqual([])
+  expect([...peer.sessions].map(({ held }) => [...held])).toEqual([[]])
+})
+
+test('W6 W7: what is refused is set aside in every tab, and can be given up or tried again in any; what is given up offline vanishes from all', async () => {
+  const { all, clock, peer, network } = await opened(3)
+  const [one, two, three] = all
+  if (!one || !two || !three) return
+  const refused = [two.client.mutate.half({ id: 'p1' }), two.client.mutate.projects.insert(project('p1'))]
+  peer.options.refuseAll = 'no'
+  await clock.advance(1_000)
+  const ids = (tab: Tab) => tab.client.setAside.list().map(({ id }) => id)
+  expect(all.map(ids)).toEqual(all.map(() => [refused[1]?.id]))
+  peer.options.refuseAll = ''
+  for (const { id } of three.client.setAside.list()) await three.client.setAside.retry(id)
+  await clock.advance(1_000)
+  expect(all.map(({ client }) => titles(client))).toEqual(all.map(() => ['p1']))
+  expect(all.map(ids)).toEqual([[], [], []])
+  network.setOnline(false)
+  const made = two.client.mutate.projects.insert(project('p2'))
+  await clock.advance(100)
+  await three.client.pending.get()[0]?.discard()
+  await clock.advance(100)
+  expect(all.map(({ client }) => [titles(client), client.status.get().pending])).toEqual(all.map(() => [['p1'], 0]))
+  expect(await made.confirmed).toMatchObject({ type: 'refused', code: 'void' })
+})
+
+test('F7: when the disk fails each tab says so and works on alone, and what it makes reaches the server', async () => {
+  const { all, clock, disks } = await opened(3)
+  disks.breakWith(storeName(), new HeadwaterError('disk-full', 'The disk is full.'))
+  const made = all.map(({ client }, n) => client.mutate.projects.insert(project(`p${n}`)))
+  await clock.advance(30_000)
+  for (const one of made) await expect(one.saved).rejects.toMatchObject({ message: 'The disk is full.' })
+  for (const { client } of all) {
+    expect(titles(client)).toEqual(['p0', 'p1', 'p2'])
+    expect(client.status.get()).toMatchObject({ phase: 'live', pending: 0, problem: { code: expect.stringMatching(/^disk/) } })
+  }
+})
+
+test('R4: rows that lie packed, and a log that is written anew, are the same in every tab, in one that comes later, and where another leads', async () => {
+  const world = createTabs()
+  const { clock, peer, disks } = world
+  peer.put('projects', ...Array.from({ length: 3_000 }, (_, n) => project(`p${n}`)))
+  const open = () => world.open('ada', { rows: packedRows() })
+  const all = [open()]
+  await clock.advance(1_000)
+  all.push(open())
+  await clock.advance(1_000)
+  for (let n = 0; n < 30; n++) {
+    peer.put('projects', ...Array.from({ length: 300 }, (_, at) => project(`p${at}`, `Again ${n}`)))
+    await clock.advance(50)
+  }
+  await clock.advance(1_000)
+  // Twelve thousand rows came, and three thousand are there.
+  expect(disks.records(storeName()).join('').match(/Again/g)?.length).toBeLessThan(5_000)
+  all.push(open())
+  await clock.advance(1_000)
+  all[0]?.kill()
+  all[1]?.client.mutate.projects.insert(project('last'))
+  await clock.advance(5_000)
+  const expected = peer.rows('projects').length
+  for (const { client } of all.slice(1)) {
+    expect(client.query.projects.all().length).toBe(expected)
+    expect(client.query.projects.where({ title: 'Again 29' }).all().length).toBe(300)
+    expect(client.status.get()).toMatchObject({ phase: 'live', pending: 0, problem: null })
+  }
 })

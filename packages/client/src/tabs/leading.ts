@@ -10,7 +10,7 @@ import type { Here, Message } from './words.ts'
 export interface Leading {
   /** Of a tab that follows. */
   hear(here: Here): void
-  /** Says that this tab leads, when what was written before is there: who follows finds a log that has begun. */
+  /** Says that this tab is alive, and that it leads when what was written before is there: who follows finds a log that has begun. */
   answer(): void
   /** Says how this tab stands, if it has not said that already. */
   say(isAnswer: boolean): void
@@ -35,7 +35,9 @@ export function createLeading(deps: LeadingDeps): Leading {
 
   function answer(): void {
     const { journal, isOpen, leads } = standing
-    if (leads && isOpen) journal?.news(() => standing.leads && say(true))
+    if (!leads) return
+    deps.say({ type: 'alive' })
+    if (isOpen) journal?.news(() => standing.leads && say(true))
   }
 
   function say(isAnswer: boolean): void {

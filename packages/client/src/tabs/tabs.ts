@@ -73,6 +73,7 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
     if (!message || standing.isGone) return
     if (message.type === 'closed') void parting.forget()
     if (message.type === 'news') standing.journal?.news()
+    if (message.type === 'alive') asking.answered()
     if (message.type === 'leads') onLeads(message)
     if (message.type !== 'here') return
     if (message.format > formatVersion) taking.yieldTo()

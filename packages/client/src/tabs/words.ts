@@ -20,6 +20,8 @@ export interface Leads {
 export type Message =
   | Here
   | Leads
+  /** Of the tab that leads, at once: it has heard, and says more when its disk has answered. */
+  | { readonly type: 'alive' }
   /** The disk has more. */
   | { readonly type: 'news' }
   /** The person has signed out: the store is about to be removed. */
@@ -36,7 +38,7 @@ export function messageOf(said: string): Message | null {
     const { type } = message
     if (type === 'here') return isText(message.tab) && isTexts(message.scopes) && typeof message.format === 'number' ? message : null
     if (type === 'leads') return isText(message.tab) && isText(message.phase) && isTexts(message.denied) && isProblem(message.problem) ? message : null
-    return type === 'news' || type === 'closed' ? message : null
+    return ['alive', 'news', 'closed'].includes(type) ? message : null
   } catch {
     return null
   }
