@@ -167,7 +167,8 @@ describe.each(kinds)('codecraft on %s', (kind) => {
     ground.proxies[0]?.cut()
     await typeAt(page, 'Control+Home', 'Over the top, says Ada. ')
     await typeAt(other, 'Control+Home', 'Over the top, says Grace. ')
-    await untilSynced(other)
+    // Hers is there first.
+    await expect.poll(() => sql(`select count(*) from files where content like '%says Grace%'`), patient).toBe('1')
     ground.proxies[0]?.heal()
     await page.getByTestId('conflict').waitFor({ timeout: 60_000 })
     for (const each of [page, other]) await expect.poll(() => textOf(each), patient).toContain('says Grace')
@@ -186,7 +187,7 @@ describe.each(kinds)('codecraft on %s', (kind) => {
     ground.proxies[0]?.cut()
     await makeFile(page, 'plan.md')
     await makeFile(other, 'plan.md')
-    await untilSynced(other)
+    await expect.poll(() => sql(`select count(*) from files where path = 'plan.md'`), patient).toBe('1')
     ground.proxies[0]?.heal()
     await page.locator('[data-testid=sync-status][data-set-aside="1"]').waitFor({ timeout: 60_000 })
     await page.getByTestId('sync-status').click()
