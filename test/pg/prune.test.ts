@@ -14,6 +14,7 @@ import { forgetPiece } from '../../packages/server/src/mutate/forget.ts'
 import { access, grants, keys, mutators, schema, startServer, type TestServer } from '../harness/app.ts'
 import { type DatabaseKind, databases } from '../harness/databases.ts'
 import { openDevice, untilLevel } from '../harness/device.ts'
+import { lowerLimits } from '../harness/limits.ts'
 import { startNative } from '../harness/native.ts'
 import { everything, pruneTo } from '../harness/prune.ts'
 import { connectWire, openWire } from '../harness/wire-device.ts'
@@ -254,6 +255,25 @@ describe.each(kinds)('pruning on $name', ({ open }) => {
     await forgetPiece(database)
     expect(await records()).toEqual([])
     expect(await database.query('select id from headwater.devices where id = $1', [device.id])).toHaveLength(0)
+  })
+
+  test('incidents go when they are old, and beyond a number the oldest first, in pieces', async () => {
+    const left = async () => (await database.query(`select detail from headwater.incidents order by id`)).map(({ detail }) => detail)
+    const put = (text: string, count: number, at = 'now()') =>
+      database.query(`insert into headwater.incidents (kind, detail, at) select 'forked', $1 || i, ${at} from generate_series(1, $2::int) i`, [text, count])
+    await put('old ', 2, `now() - interval '91 days'`)
+    await put('new ', 5)
+    expect(await forgetPiece(database)).toEqual({ hasMore: false })
+    expect(await left()).toEqual(['new 1', 'new 2', 'new 3', 'new 4', 'new 5'])
+    const restore = lowerLimits({ incidentsMax: 3 })
+    expect(await forgetPiece(database)).toEqual({ hasMore: false })
+    expect(await left()).toEqual(['new 3', 'new 4', 'new 5'])
+    const piece = limits.prunePieceRows[database.kind]
+    await put('flood ', piece + 3)
+    expect(await forgetPiece(database)).toEqual({ hasMore: true })
+    expect(await forgetPiece(database)).toEqual({ hasMore: false })
+    expect(await left()).toEqual([1, 2, 3].map((i) => `flood ${piece + i}`))
+    restore()
   })
 
   test('an open transaction keeps what it may still add to', async () => {

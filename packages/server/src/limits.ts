@@ -119,8 +119,10 @@ export const limits = {
   scopesLooked: 2_000,
   /** Checksums that one connection may ask for. */
   verifiedMax: 100_000,
-  /** What an incident says, in characters. */
+  /** What an incident says, in characters; how long one is kept, and how many. */
   detailMax: 1_000,
+  incidentDays: 90,
+  incidentsMax: 100_000,
   silenceCheckMs: 5_000,
   /** Whether somebody still is who they were when they connected is asked after so long at the latest, and answered within so long; what cannot be answered so often in a row is over. See session/standing.ts. */
   authenticateAgainMs: 60_000,

@@ -141,13 +141,18 @@ const weighTableSql = ({ definition, table }: Encoder) => `select named.scope, '
     from (select distinct l.key from headwater.log l where ${newSince('$1::text')} and l.table_name = $3 and l.by_key) k join ${tableName(table)} t on ${isAt(definition, 'k.key::json')} offset 0) r
   cross join lateral unnest(r.scopes) as named(scope) where ${isAsked('named.scope')} and octet_length(r.row) <= ${limits.rowBytesMax} group by named.scope`
 
-/** All that happened to the rows of these streams, before and after they were in them as well; and the rows of the log that are of these kinds. */
+/**
+ * All that happened to the rows of these streams, before and after they were in them as well; and the rows of the log that are of these kinds, which are of no row. One beside the
+ * other: where either may do, the planner asks about every row of the log by itself, half a minute for a million.
+ */
 async function rowsOf(transaction: Transaction, since: Snapshot, streams: readonly StreamKey[], ops: string): Promise<readonly LogRow[]> {
   const rows = await transaction.query(
-    `select ${logColumns} from headwater.log l where ${newSince('$1::text')} and (position(l.op::text in $3) > 0 or (l.table_name, l.key) in (
-      select moved.table_name, moved.key from headwater.log moved where ${newSince('$1::text', 'moved')}
-        and exists (select from unnest(moved.scopes_before || moved.scopes_after) as named(scope) where ${isAsked('named.scope')})
-    )) order by l.seq`,
+    `select ${logColumns} from (
+      select l.* from headwater.log l where ${newSince('$1::text')} and (l.table_name, l.key) in (
+        select moved.table_name, moved.key from headwater.log moved cross join lateral unnest(moved.scopes_before || moved.scopes_after) as named(scope)
+          where ${newSince('$1::text', 'moved')} and ${isAsked('named.scope')})
+      union all select l.* from headwater.log l where ${newSince('$1::text')} and (l.table_name is null or l.key is null) and position(l.op::text in $3) > 0
+    ) l order by l.seq`,
     [since.text, scopesText(streams), ops],
   )
   return rows.map(logRowOf)
