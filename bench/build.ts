@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const folder = dirname(fileURLToPath(import.meta.url))
-const programs = ['child-main', 'server-main', 'cold-start-main', 'bare-main']
+const programs = ['child-main', 'server-main', 'cold-start-main', 'bare-main', 'holder-main']
 const pages = ['page-main', 'dexie-page', 'opfs-page']
 const common: BuildOptions = { bundle: true, format: 'esm', target: 'es2022', conditions: ['@headwater/source'], logLevel: 'warning' }
 

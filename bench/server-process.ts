@@ -48,9 +48,10 @@ export async function startServerProcess(where: Where, options: ServerOptions = 
 export const profiling = (): readonly string[] =>
   process.env.HEADWATER_BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.HEADWATER_BENCH_PROFILE}`] : []
 
-function answerOf(child: ChildProcess, question: string): Promise<unknown> {
+/** The member of that name of what the process says next. */
+export function answerOf(child: ChildProcess, question: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const end = (code: number | null) => reject(new Error(`The server ended with ${code} before it answered ${question}.`))
+    const end = (code: number | null) => reject(new Error(`The process ended with ${code} before it answered ${question}.`))
     const hear = (answer: unknown) => {
       if (typeof answer !== 'object' || answer === null || !(question in answer)) return
       child.off('exit', end).off('message', hear)

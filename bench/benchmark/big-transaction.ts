@@ -1,13 +1,16 @@
 // One transaction that inserts, updates or deletes a whole scope of 100,000 rows (HEADWATER_BENCH_ROWS says another number) beside a device of somebody else, to
 // whom a row is written every 50 ms. Until the device that holds the scope shows it, as of the commit; how late the other one is meanwhile; and what server
 // and device have taken of memory at their highest. And what capture costs the SQL client who writes.
-import { resourceUsage } from 'node:process'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import type postgres from 'postgres'
 import { type BenchClient, itemId } from '../app.ts'
 import { type Bed, withDatabase } from '../database.ts'
 import { openDevice } from '../device.ts'
 import { type Figure, median } from '../figure.ts'
 import { fillSql } from '../server-app.ts'
+import { answerOf } from '../server-process.ts'
 import { pause, until, untilLive } from '../wait.ts'
 
 const rows = Number(process.env.HEADWATER_BENCH_ROWS ?? 100_000)
@@ -27,8 +30,9 @@ type Verb = keyof typeof statements
 export const bigTransaction = (): Promise<readonly Figure[]> =>
   withDatabase(async (bed) => {
     const server = await bed.startServer()
-    const [ada, other] = [openDevice({ url: server.url }), openDevice({ url: server.url, user: neighbour })]
-    await Promise.all([untilLive(ada), untilLive(other)])
+    const ada = await startHolder(server.url)
+    const other = openDevice({ url: server.url, user: neighbour })
+    await untilLive(other)
     const figures: Figure[] = []
     for (const verb of ['insert', 'update', 'delete'] as const) {
       let times = { ranMs: 0, arrivedMs: 0 }
@@ -40,20 +44,44 @@ export const bigTransaction = (): Promise<readonly Figure[]> =>
     }
     const raw = (rows * rowBytes) / bytesPerMb
     figures.push({ name: 'server memory at its highest, a whole scope changed', unit: 'MB', value: (await server.peakBytes()) / bytesPerMb, limit: raw })
-    figures.push({ name: 'device memory at its highest, a whole scope changed', unit: 'MB', value: (resourceUsage().maxRSS * 1_024) / bytesPerMb, limit: raw })
+    figures.push({
+      name: 'device memory at its highest, a whole scope changed',
+      unit: 'MB',
+      value: Number(await ada.ask('peakBytes')) / bytesPerMb,
+      limit: raw,
+    })
+    await Promise.all([ada.stop(), other.close()])
     figures.push(...(await captureCost(bed)))
-    await Promise.all([ada.close(), other.close()])
     return figures
   })
 
-/** How long the statement ran, and how long after its commit the device showed all of it. */
-async function arrival(bed: Bed, device: BenchClient, verb: Verb): Promise<{ readonly ranMs: number; readonly arrivedMs: number }> {
-  const live = device.query.items.where({ status: 'open' }).live()
-  const isThere = () => {
-    const { rows: shown } = live.result()
-    return verb === 'delete' ? shown.length === 0 : shown.length === rows && (verb === 'insert' || shown[0]?.title === 'Changed')
+interface Holder {
+  /** Of a statement's name: resolves when the device shows what it has made. */
+  ask(question: Verb | 'peakBytes'): Promise<unknown>
+  stop(): Promise<void>
+}
+
+/** The device that holds the scope. */
+async function startHolder(url: string): Promise<Holder> {
+  const child = fork(fileURLToPath(new URL('./holder-main.mjs', import.meta.url)), [url, String(rows)], { stdio: ['ignore', 2, 2, 'ipc'] })
+  await answerOf(child, 'live')
+  return {
+    ask: (question) => {
+      const answer = answerOf(child, question)
+      child.send(question)
+      return answer
+    },
+    stop: async () => {
+      const ended = once(child, 'exit')
+      child.send('stop')
+      await ended
+    },
   }
-  const shown = until(live, isThere).then(() => performance.now())
+}
+
+/** How long the statement ran, and how long after its commit the device showed all of it. */
+async function arrival(bed: Bed, device: Holder, verb: Verb): Promise<{ readonly ranMs: number; readonly arrivedMs: number }> {
+  const shown = device.ask(verb).then(() => performance.now())
   const sql = bed.connect()
   const start = performance.now()
   await sql.unsafe(statements[verb])
@@ -83,7 +111,8 @@ async function lagWhile(bed: Bed, device: BenchClient, work: () => Promise<void>
         lags.push(performance.now() - committed)
       }),
     )
-    await pause(50)
+    // So often that some of them are read in the step that has the large transaction.
+    await pause(2)
   }
   await done
   await Promise.all(all)

@@ -118,7 +118,7 @@ export async function startNative(options: NativeOptions = {}): Promise<Native> 
 }
 
 /** undefined: the package that the server itself would take. Throws when an older version is not installed. */
-function rootOf(version: number): string | undefined {
+export function rootOf(version: number): string | undefined {
   if (version === 18) return undefined
   const root = fileURLToPath(new URL(`../versions/node_modules/postgres-${version}`, import.meta.url))
   if (!existsSync(root)) throw new Error(`PostgreSQL ${version} is not installed: npm ci --prefix test/versions, on Linux.`)

@@ -7,10 +7,12 @@ import postgres from 'postgres'
 import { type Binaries, findBinaries, type Owner, unprivilegedOwner } from '../../packages/server/src/database/native/binaries.ts'
 import { initdbArguments } from '../../packages/server/src/database/native/cluster.ts'
 import { freePort, lastWords, runToEnd, type ServerProcess, startServer } from '../../packages/server/src/database/native/process.ts'
+import { rootOf } from '../harness/native.ts'
 
 export type Settings = Readonly<Record<string, string>>
 
 export interface Cluster {
+  readonly binaries: Binaries
   readonly port: number
   readonly data: string
   start(settings?: Settings): Promise<void>
@@ -25,8 +27,10 @@ export interface Cluster {
 export interface Ground {
   readonly owner: Owner | null
   readonly binaries: Binaries
-  /** A new one with an empty database `app`. */
-  create(): Promise<Cluster>
+  /** A new one with an empty database `app`; with `version`, of that major version of npm's. */
+  create(version?: number): Promise<Cluster>
+  /** The one whose files are at a path, of the ground's own version. */
+  at(data: string): Promise<Cluster>
   /** A copy of the files of one that is stopped, or between pg_backup_start and pg_backup_stop. */
   copy(from: Cluster): Promise<Cluster>
   /** Exchanges the files of one that is stopped. */
@@ -50,39 +54,55 @@ export async function openGround(isComplete: boolean): Promise<Ground> {
 
   const newPath = (name: string) => join(root, `${name}-${++folders}`)
 
-  async function clusterAt(data: string): Promise<Cluster> {
-    const cluster = createCluster({ owner, binaries, data, root, port: await freePort() })
+  async function clusterAt(data: string, of = binaries): Promise<Cluster> {
+    const cluster = createCluster({ owner, binaries: of, data, root, port: await freePort() })
     clusters.push(cluster)
     return cluster
   }
 
   // initdb takes longer than everything else: once.
-  const template = newPath('template')
-  await runToEnd(join(binaries.folder, 'initdb'), [...initdbArguments(template, binaries), '--auth', 'trust', '--no-sync'], owner)
-  const first = await clusterAt(template)
-  await first.start()
-  await first.sql('create database app', 'postgres')
-  await first.stop()
+  const templates = new Map<string, string>()
+
+  async function templateOf(of: Binaries): Promise<string> {
+    const known = templates.get(of.folder)
+    if (known !== undefined) return known
+    const template = newPath('template')
+    await runToEnd(join(of.folder, 'initdb'), [...initdbArguments(template, of), '--auth', 'trust', '--no-sync'], owner)
+    const first = await clusterAt(template, of)
+    await first.start()
+    await first.sql('create database app', 'postgres')
+    await first.stop()
+    templates.set(of.folder, template)
+    return template
+  }
+  await templateOf(binaries)
 
   async function clear(): Promise<void> {
+    const kept = [...templates.values()]
     for (const cluster of clusters.splice(0)) {
       await cluster.stop('SIGKILL')
-      if (cluster.data !== template) await rm(cluster.data, { recursive: true, force: true, maxRetries: 5 })
+      if (!kept.includes(cluster.data)) await rm(cluster.data, { recursive: true, force: true, maxRetries: 5 })
     }
   }
 
-  async function copyOf(data: string): Promise<Cluster> {
+  async function copyOf(data: string, of: Binaries): Promise<Cluster> {
     const path = newPath('data')
     execFileSync('cp', ['-a', data, path])
     await rm(join(path, 'postmaster.pid'), { force: true })
-    return clusterAt(path)
+    return clusterAt(path, of)
+  }
+
+  async function create(version?: number): Promise<Cluster> {
+    const of = version === undefined ? binaries : await findBinaries(owner, tmpdir(), rootOf(version))
+    return copyOf(await templateOf(of), of)
   }
 
   return {
     owner,
     binaries,
-    create: () => copyOf(template),
-    copy: ({ data }) => copyOf(data),
+    create,
+    at: clusterAt,
+    copy: ({ data, binaries: of }) => copyOf(data, of),
     putBack: async ({ data }, from) => {
       await rm(data, { recursive: true })
       execFileSync('cp', ['-a', from.data, data])
@@ -152,6 +172,7 @@ function createCluster({ owner, binaries, data, root, port }: ClusterDeps): Clus
   }
 
   return {
+    binaries,
     port,
     data,
     start,

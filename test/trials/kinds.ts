@@ -1,7 +1,8 @@
 // What can happen to a database, each kind as a program, with what has to become of it: found before anything is served from it or written to it, or harmless.
-import { cp, rm } from 'node:fs/promises'
+import { cp, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openEmbedded, openPostgres } from '@headwater/server'
+import { initdbArguments } from '../../packages/server/src/database/native/cluster.ts'
 import { startSilentProxy } from '../harness/silent-proxy.ts'
 import type { Cluster, Ground, Settings } from './cluster.ts'
 import { createWorld, type Found, type World } from './world.ts'
@@ -33,8 +34,8 @@ export function wrongOf({ expected }: Kind, { held, missing, written, isBack }: 
 const some = (chance: () => number, most: number) => 1 + Math.floor(chance() * most)
 
 /** A server on a cluster behind a proxy, with a device that has written something. */
-async function begin({ ground, chance }: Trial, settings: Settings = {}) {
-  const cluster = await ground.create()
+async function begin({ ground, chance }: Trial, settings: Settings = {}, version?: number) {
+  const cluster = await ground.create(version)
   await cluster.start(settings)
   const proxy = await startSilentProxy(cluster.port)
   const url = `postgres://postgres@127.0.0.1:${new URL(proxy.url).port}/app`
@@ -61,9 +62,9 @@ type Begun = Awaited<ReturnType<typeof begin>>
 
 /** Runs the trial, and stops what it has started. */
 const onCluster =
-  (happen: (begun: Begun, trial: Trial) => Promise<void>, settings: (trial: Trial) => Promise<Settings> = async () => ({})) =>
+  (happen: (begun: Begun, trial: Trial) => Promise<void>, settings: (trial: Trial) => Promise<Settings> = async () => ({}), version?: number) =>
   async (trial: Trial): Promise<Found> => {
-    const begun = await begin(trial, await settings(trial))
+    const begun = await begin(trial, await settings(trial), version)
     try {
       await happen(begun, trial)
       return await begun.world.find()
@@ -213,18 +214,24 @@ const moment = onCluster(
 
 const connection = (cluster: Cluster) => ['-h', '127.0.0.1', '-p', String(cluster.port), '-U', 'postgres']
 
-const dump = onCluster(async ({ cluster, world, lead }, trial) => {
-  const file = join(await trial.ground.folder('dump'), 'app.dump')
-  await world.stopServer()
-  await trial.ground.run('pg_dump', [...connection(cluster), '-Fc', '-f', file, 'app'])
-  const other = await trial.ground.create()
-  await other.start()
-  // Roles are not in the dump of a database.
-  await other.sql('create role headwater_capture nologin')
-  await trial.ground.run('pg_restore', [...connection(other), '-d', 'app', file])
-  lead(other)
-  await world.start()
-})
+/** From one major version to another, where they are given. */
+const dumpFrom = (from?: number, to?: number) =>
+  onCluster(
+    async ({ cluster, world, lead }, trial) => {
+      const file = join(await trial.ground.folder('dump'), 'app.dump')
+      await world.stopServer()
+      await trial.ground.run('pg_dump', [...connection(cluster), '-Fc', '-f', file, 'app'])
+      const other = await trial.ground.create(to)
+      await other.start()
+      // Roles are not in the dump of a database.
+      await other.sql('create role headwater_capture nologin')
+      await trial.ground.run('pg_restore', [...connection(other), '-d', 'app', file])
+      lead(other)
+      await world.start()
+    },
+    undefined,
+    from,
+  )
 
 /** What changes the number of the system and of its timeline, and nothing else. */
 const upgrade = onCluster(async ({ cluster, world, lead }, trial) => {
@@ -240,6 +247,41 @@ const upgrade = onCluster(async ({ cluster, world, lead }, trial) => {
   lead(cluster)
   await world.start()
 })
+
+/**
+ * From npm's 14 to the installed version, by its pg_upgrade. That asks programs of the old version what the old files are, and npm has none of them. From 13 to 16 the file that
+ * they read has one form: the installed ones read it where they are shown the folder with their own number on it.
+ */
+const upgradeMajor = onCluster(
+  async ({ cluster, world, lead }, { ground }) => {
+    const { folder, version } = ground.binaries
+    if (version > 16) throw new Error(`pg_upgrade of ${version} needs programs of 14 that npm does not have.`)
+    await world.stopServer()
+    await cluster.stop()
+    const [path, old] = [await ground.folder('upgraded'), await ground.folder('old-programs')]
+    for (const program of ['postgres', 'pg_ctl']) await symlink(join(cluster.binaries.folder, program), join(old, program))
+    await symlink(join(folder, 'pg_controldata'), join(old, 'pg_controldata'))
+    await writeFile(join(old, 'pg_resetwal'), resetwal(folder, version), { mode: 0o755 })
+    await ground.run('initdb', [...initdbArguments(path, ground.binaries), '--auth', 'trust', '--no-sync'])
+    await ground.run('pg_upgrade', ['-b', old, '-B', folder, '-d', cluster.data, '-D', path, '-U', 'postgres', '-s', '/tmp'])
+    const upgraded = await ground.at(path)
+    await upgraded.start()
+    lead(upgraded)
+    await world.start()
+  },
+  undefined,
+  14,
+)
+
+/** With `-n` it only says what it reads. */
+const resetwal = (folder: string, version: number) => `#!/bin/sh
+[ "$1" = -n ] || exec '${folder}/pg_resetwal' "$@"
+shown=$(mktemp -d) && chmod 700 "$shown" && ln -s "$2"/* "$shown" && rm "$shown/PG_VERSION" && echo ${version} > "$shown/PG_VERSION" || exit 1
+'${folder}/pg_resetwal' -n "$shown"
+ended=$?
+rm -r "$shown"
+exit $ended
+`
 
 /** An embedded database in a folder of an app, with what is remembered of it beside it. */
 async function inFolder(
@@ -309,8 +351,12 @@ export const kinds: readonly Kind[] = [
   { name: 'swap', expected: 'found', run: swap },
   { name: 'standby', expected: 'either', run: standby },
   { name: 'moment', expected: 'either', run: moment },
-  { name: 'dump', expected: 'found', isComplete: true, run: dump },
+  { name: 'dump', expected: 'found', isComplete: true, run: dumpFrom() },
+  { name: 'dump-14-18', expected: 'found', isComplete: true, run: dumpFrom(14, 18) },
+  { name: 'dump-15-18', expected: 'found', isComplete: true, run: dumpFrom(15, 18) },
+  { name: 'dump-14-15', expected: 'found', isComplete: true, run: dumpFrom(14) },
   { name: 'upgrade', expected: 'harmless', isComplete: true, run: upgrade },
+  { name: 'upgrade-14', expected: 'harmless', isComplete: true, run: upgradeMajor },
   { name: 'embedded-restart', expected: 'harmless', run: embeddedRestart },
   { name: 'embedded-copy', expected: 'found', run: embeddedCopy },
   { name: 'embedded-restore', expected: 'found', run: embeddedRestore },
