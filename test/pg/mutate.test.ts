@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { limits } from '../../packages/server/src/limits.ts'
 import { keys, startServer, type TestServer } from '../harness/app.ts'
 import { databases } from '../harness/databases.ts'
+import { lowerLimits } from '../harness/limits.ts'
 import { connectWire, openWire, type WireDevice } from '../harness/wire-device.ts'
 
 /** Waits in the server are a twentieth of what they are. */
@@ -52,6 +53,19 @@ describe.each(databases)('mutations on $name', ({ open }) => {
   }
   const titleOf = async (id: string) => (await database.query('select title from projects where id = $1::text::uuid', [id]))[0]?.title
   const tries = async () => Number((await database.query(`select case when is_called then last_value else 0 end::text as n from tries`))[0]?.n)
+
+  test('a mutation that writes more rows than one may is refused as a whole; one that writes as many goes through', async () => {
+    const restore = lowerLimits({ mutationWritesMax: 3 })
+    const device = await connect('ada')
+    const [small, large] = [uuid(), uuid()]
+    const fits = device.push('createProject', { id: small, title: 'fits', lines: ['a', 'b'] })
+    expect(await outcomeOf(device, fits)).toMatchObject({ type: 'applied' })
+    const tooMany = device.push('createProject', { id: large, title: 'does not', lines: ['a', 'b', 'c'] })
+    expect(await outcomeOf(device, tooMany)).toMatchObject({ type: 'refused', code: 'too-large', reason: 'It writes more than 3 rows.' })
+    expect([await titleOf(small), await titleOf(large)]).toEqual(['fits', undefined])
+    device.close()
+    restore()
+  })
 
   const always = 1_000
   test.each<[sqlstate: string, times: number, outcome: string, tries: number]>([

@@ -56,6 +56,8 @@ export const limits = {
   raceRetryMsMax: 40,
   /** A mutator that fails in a way nobody declared is run this often, then refused as `failed`. */
   failureRetriesMax: 3,
+  /** Rows that one mutation writes: each is a statement, and an embedded database has nobody beside it meanwhile. */
+  mutationWritesMax: 50_000,
   /** A mutation that this server does not know waits this long, then the device connects again; after so many tries it is refused. */
   unknownWaitMs: 5_000,
   unknownTriesMax: 12,

@@ -126,7 +126,9 @@ async function carryOut(deps: MutateDeps, sender: Sender, mutation: Mutation, { 
   const begin = beginStatement(sender, mutation)
   const end = endStatement(sender, mutation, { outcome: 'applied', code: null, reason: null, isFirst: true })
   if (mutation.name === 'void') throw new HeadwaterError('refused', 'It was discarded on the device.', '', { code: 'void' })
+  let writes = 0
   const onWrite = (name: string, verb: WriteVerb) => {
+    if (++writes > limits.mutationWritesMax) throw tooManyWrites()
     if (verb !== 'insert') changing.add(tableName(name))
   }
   const writer = { schema, access, grants, user: sender.user, onWrite }
@@ -266,6 +268,9 @@ const pause = ({ clock }: MutateDeps, ms: number) => new Promise<void>((resolve)
 const fraction = (chance: Chance) => (chance.bytes(1)[0] ?? 0) / 255
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+const tooManyWrites = () =>
+  new HeadwaterError('refused', `It writes more than ${limits.mutationWritesMax} rows.`, 'Write them in several mutations, or with SQL.', { code: 'too-large' })
 
 const unknownMutator = (name: string) =>
   new HeadwaterError('unknown-mutator', `The server does not know ${name}.`, 'Deploy the server before the app that uses it.')
