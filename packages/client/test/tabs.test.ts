@@ -125,6 +125,37 @@ test('S7: signing out in one tab closes the others at once, and leaves nothing i
   expect([disks.records(storeName()), texts.size, connections({ peer })]).toEqual([[], 0, 0])
 })
 
+test('HC29: a tab of a newer build takes over in order; what it writes is not read by the others, which keep their rows, save what is made, and say reload', async () => {
+  const { all, clock, peer, disks, tabs } = await opened(2)
+  peer.put('projects', project('p1'))
+  await clock.advance(100)
+  const newer = tabs.open()
+  const channel = newer.open(storeName(), () => {})
+  let hasLock = false
+  void newer.lock(storeName(), {}, () => {}).then(() => (hasLock = true))
+  await clock.advance(1_000)
+  expect(hasLock).toBe(false)
+  channel.postMessage(JSON.stringify({ type: 'here', tab: 'newer', scopes: [], format: 2 }))
+  await clock.advance(100)
+  expect([hasLock, connections({ peer })]).toEqual([true, 0])
+  const disk = await disks.open(storeName())
+  await disk.read()
+  await disk.replace(['{"headwater":2}', '{"of":"another time"}'], true)
+  channel.postMessage(JSON.stringify({ type: 'news' }))
+  await clock.advance(100)
+  for (const [n, { client }] of all.entries()) {
+    expect(client.status.get()).toMatchObject({ phase: 'stopped', problem: { code: 'reload' } })
+    await client.mutate.projects.insert(project(`m${n}`)).saved
+  }
+  await clock.advance(30_000)
+  expect(all.map(({ client }) => titles(client))).toEqual([
+    ['m0', 'p1'],
+    ['m1', 'p1'],
+  ])
+  expect((await disk.news()).filter((record) => record.includes('"made":[{'))).toHaveLength(2)
+  expect(connections({ peer })).toBe(0)
+})
+
 test('a tab that closes leaves the others, whether it leads or follows', async () => {
   const { all, clock, peer } = await opened(3)
   const [one, two, three] = all

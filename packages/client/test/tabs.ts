@@ -26,7 +26,7 @@ export function createTabs(options: Partial<PeerOptions> = {}) {
     client.onError((error) => world.errors.push(error))
     return { ...page, client }
   }
-  return { peer, ...world, texts, open }
+  return { peer, ...world, tabs, texts, open }
 }
 
 export type Tabs = ReturnType<typeof createTabs>
