@@ -194,3 +194,20 @@ test('S7 who signs out in one tab has signed out in all of them, and nothing is 
   const left = () => leader.evaluate(async () => [(await indexedDB.databases()).length, Object.keys(localStorage).length])
   await expect.poll(left, patience).toEqual([0, 0])
 })
+
+test.runIf(process.env.HEADWATER_LONG)('100,000 rows come to one tab, and to five that are opened at once', { timeout: 300_000 }, async () => {
+  await server.database.query(`insert into notes (id, board_id) select 'row ' || i, 'b1' from generate_series(1, 100000) i`, [])
+  for (const count of [1, 5]) {
+    const startMs = performance.now()
+    const opened = await Promise.all(Array.from({ length: count }, () => openTab()))
+    const isThere = () => window.tab.shown().status.phase === 'live' && window.tab.shown().notes.length > 100_000
+    await Promise.all(opened.map((tab) => tab.waitForFunction(isThere, undefined, { timeout: 120_000, polling: 200 })))
+    const loadMs = performance.now() - startMs
+    const savedMs: number[] = []
+    for (let n = 0; n < 50; n++) savedMs.push((await opened.at(-1)?.evaluate((id) => window.tab.save(id), next())) ?? 0)
+    const median = savedMs.toSorted((a, b) => a - b)[25] ?? 0
+    process.stdout.write(`tabs: 100,000 rows are in ${count} after ${Math.round(loadMs)} ms, and a mutation is saved after ${median.toFixed(1)} ms (median)\n`)
+    await opened[0]?.evaluate(() => window.tab.wipe())
+    for (const tab of opened) await tab.close()
+  }
+})

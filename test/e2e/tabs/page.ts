@@ -14,6 +14,8 @@ export interface Tab {
   shown(): Shown
   /** Resolves when the database has it: with the milliseconds that took. */
   write(id: string): Promise<number>
+  /** Resolves when it is on the disk. */
+  save(id: string): Promise<number>
   leaveWith(id: string): void
   here(value: string): void
   wipe(): Promise<void>
@@ -55,6 +57,11 @@ window.tab = {
     const startMs = performance.now()
     const { type } = await insert(id).confirmed
     if (type !== 'applied') throw new Error(`${id} is ${type}.`)
+    return performance.now() - startMs
+  },
+  save: async (id) => {
+    const startMs = performance.now()
+    await insert(id).saved
     return performance.now() - startMs
   },
   leaveWith: (id) => {
