@@ -1,7 +1,7 @@
 // Tabs that are opened, killed, frozen, woken and stalled at any moment, over a network that comes and goes: one device all the same.
 import { expect, test } from 'vitest'
 import { project } from './fixture.ts'
-import { createTabs, shown, type Tab } from './tabs.ts'
+import { createTabs, shown, storeName, type Tab } from './tabs.ts'
 import { breathe, createRandom } from './world.ts'
 
 const seeds = Number(process.env.HEADWATER_SEEDS ?? 25)
@@ -93,31 +93,36 @@ function createSchedule(seed: number) {
     cut: () => network.cut(),
     count: () => peer.put('projects', project('count', 'Count', ++count)),
   }
-  const end = () => {
+  async function end(): Promise<void> {
     if (!isOnline) network.setOnline(true)
     for (const tab of tabs) if (tab.isFrozen) tab.wake()
-    if (tabs.length === 0) open()
+    // What is fetched, and what a tab does that wakes, takes no time by this clock.
+    for (let n = 0; n < 12; n++) {
+      for (let task = 0; task < 30; task++) await breathe()
+      await clock.advance(10_000)
+    }
   }
-  return { random, below, clock, peer, tabs, saved, open, look, actions, end }
+
+  async function play(): Promise<void> {
+    peer.put('projects', project('bumped'))
+    open()
+    for (let turn = 0; turn < 60; turn++) {
+      actions[dice[below(dice.length)] ?? 'make']?.()
+      // Often in the same moment, sometimes long after.
+      await clock.advance(random() < 0.4 ? 0 : below(random() < 0.2 ? 7_000 : 60))
+    }
+  }
+  return { world, tabs, saved, open, look, play, end, awake, drop }
 }
 
 const dice = 'open make make make make kill close freeze wake stall stall network cut count count count'.split(' ')
 
 async function run(seed: number): Promise<void> {
-  const { random, below, clock, peer, tabs, saved, open, look, actions, end } = createSchedule(seed)
-  peer.put('projects', project('bumped'))
-  open()
-  for (let turn = 0; turn < 60; turn++) {
-    actions[dice[below(dice.length)] ?? 'make']?.()
-    // Often in the same moment, sometimes long after.
-    await clock.advance(random() < 0.4 ? 0 : below(random() < 0.2 ? 7_000 : 60))
-  }
-  end()
-  // What is fetched, and what a tab does that wakes, takes no time by this clock.
-  for (let n = 0; n < 12; n++) {
-    for (let task = 0; task < 30; task++) await breathe()
-    await clock.advance(10_000)
-  }
+  const { world, tabs, saved, open, look, play, end } = createSchedule(seed)
+  const { peer } = world
+  await play()
+  if (tabs.length === 0) open()
+  await end()
   for (const tab of tabs) look(tab)
   const expected = peer
     .rows('projects')
@@ -143,8 +148,30 @@ async function run(seed: number): Promise<void> {
   expect(peer.devices.size, `F8: ${where}`).toBe(1)
 }
 
-test(`W1 W3 F8 R2: whatever happens to tabs, they are one device (seeds ${firstSeed} to ${firstSeed + seeds - 1})`, { timeout: 600_000 }, async () => {
+async function signOut(seed: number): Promise<void> {
+  const { world, tabs, open, play, end, awake, drop } = createSchedule(seed)
+  const { clock, peer, disks, texts } = world
+  await play()
+  if (awake().length === 0) open()
+  await clock.advance(5_000)
+  const [tab] = awake()
+  if (!tab) throw new Error('A tab that was opened is frozen.')
+  const wiped = tab.client.wipe()
+  drop(tab)
+  await end()
+  await wiped
+  for (const { rows, pending, status } of tabs.map(shown)) expect([rows, pending, status.problem?.code], `S7: seed ${seed}`).toEqual([[], [], 'closed'])
+  expect([disks.records(storeName()), texts.size, peer.sessions.size], `S7: seed ${seed}`).toEqual([[], 0, 0])
+}
+
+async function each(seeds: number, one: (seed: number) => Promise<void>): Promise<void> {
   const failed: string[] = []
-  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) await run(seed).catch((error) => failed.push(`${seed}: ${error.message.slice(0, 900)}`))
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) await one(seed).catch((error) => failed.push(`${seed}: ${error.message.slice(0, 900)}`))
   expect(failed).toEqual([])
-})
+}
+
+test(`W1 W3 F8 R2: whatever happens to tabs, they are one device (seeds ${firstSeed} to ${firstSeed + seeds - 1})`, { timeout: 600_000 }, () =>
+  each(seeds, run),
+)
+
+test('S7: whatever has happened to tabs, who signs out in one has signed out in all, and nothing is left', { timeout: 600_000 }, () => each(seeds, signOut))

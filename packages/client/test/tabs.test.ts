@@ -125,6 +125,25 @@ test('S7: signing out in one tab closes the others at once, and leaves nothing i
   expect([disks.records(storeName()), texts.size, connections({ peer })]).toEqual([[], 0, 0])
 })
 
+test('S7: a tab that was alone, and sleeps while another takes its place and signs out, shows and writes nothing when it wakes', async () => {
+  const { all, world, clock, peer, disks } = await opened(1)
+  const [one] = all
+  if (!one) return
+  peer.put('projects', project('secret'))
+  await clock.advance(100)
+  one.freeze()
+  const two = world.open()
+  await clock.advance(2_000)
+  expect(titles(two.client)).toEqual(['secret'])
+  await two.client.wipe()
+  one.client.mutate.projects.insert(project('late'))
+  await woken(one, clock)
+  await clock.advance(10_000)
+  expect(one.client.status.get()).toMatchObject({ phase: 'stopped', problem: { code: 'closed' } })
+  expect([titles(one.client), one.client.pending.get()]).toEqual([[], []])
+  expect([disks.records(storeName()), connections({ peer })]).toEqual([[], 0])
+})
+
 test('HC29: a tab of a newer build takes over in order; what it writes is not read by the others, which keep their rows, save what is made, and say reload', async () => {
   const { all, clock, peer, disks, tabs } = await opened(2)
   peer.put('projects', project('p1'))

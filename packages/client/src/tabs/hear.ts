@@ -1,5 +1,5 @@
 // Invariant: a tab comes to what the log says, record by record in its order, or by reading all of it anew and showing that in one step.
-import { type Down, HeadwaterError, type Welcome } from '@headwater/protocol'
+import type { Down, Welcome } from '@headwater/protocol'
 import type { EngineOptions } from '../engine.ts'
 import { createHeard } from '../outbox/heard.ts'
 import { restore } from '../outbox/restore.ts'
@@ -8,6 +8,7 @@ import type { Delta } from '../store/delta.ts'
 import { type OutboxRecord, parseRecord } from '../store/record.ts'
 import type { Row } from '../store/row.ts'
 import { createStore, type Store } from '../store/store.ts'
+import { forgotten } from './parting.ts'
 import type { Hold } from './standing.ts'
 
 export interface Hearing {
@@ -82,7 +83,7 @@ export function createHearing(deps: HearingDeps): Hearing {
     const restored = restore(records, next, heard, report, rows)
     const mine = outbox.identity()
     const { device } = heard.identity()
-    if (device !== mine.device && !isNew) throw new HeadwaterError('forgotten', 'This person has signed out.')
+    if (device !== mine.device && !isNew) throw forgotten()
     // Nobody has begun the log yet.
     const whole = device ? heard.whole() : { ...heard.whole(), identity: mine }
     lacks = restored.isWhole && next.cursor() === null && store.cursor() !== null

@@ -16,10 +16,14 @@ export interface Parting {
 
 export interface PartingDeps extends Pick<Hold, 'name' | 'ports' | 'store' | 'outbox' | 'sync' | 'newId' | 'report' | 'onChange' | 'close'> {
   readonly standing: Standing
+  /** A store that is not read yet is not to be. */
+  readonly tell: (error: HeadwaterError) => void
   readonly leave: () => void
   /** Nothing is said or heard any more. */
   readonly silence: () => void
 }
+
+export const forgotten = () => new HeadwaterError('forgotten', 'This person has signed out.')
 
 export function createParting(deps: PartingDeps): Parting {
   const { standing, store, outbox, sync, leave, report, onChange } = deps
@@ -43,6 +47,8 @@ export function createParting(deps: PartingDeps): Parting {
   }
 
   async function forget(): Promise<void> {
+    deps.tell(forgotten())
+    standing.journal?.fail(forgotten())
     leave()
     await deps.close()
     await outbox.settled(() => {
@@ -57,10 +63,11 @@ export function createParting(deps: PartingDeps): Parting {
   return {
     trouble: () => trouble,
     onBroken: (error) => {
-      const { isGone, leads, free } = standing
+      const { isGone, leads, free, wasReplaced } = standing
       const isForgotten = error.code === 'forgotten'
       if (isGone) return
-      if (isForgotten && !free) return void forget()
+      if (isForgotten && (!free || wasReplaced)) return void forget()
+      // Who has had the lock all the time has no disk any more: the browser has taken it.
       if (leads || isForgotten) return inMemory(new HeadwaterError('disk', error.message, 'Reload the page.'))
       if (error.code === 'disk-blocked') return void forget()
       void secede(error)

@@ -43,6 +43,8 @@ export interface Standing {
   isAhead: boolean
   /** It lacks what is on the disk: it lost the lock before that was applied. */
   isBehind: boolean
+  /** The lock was taken from it: who finds the store gone then has slept through a sign-out. */
+  wasReplaced: boolean
   /** A newer build writes what this one cannot read. */
   isOutdated: boolean
   /** It has nothing to do with the others any more. */
@@ -58,6 +60,7 @@ export const createStanding = ({ name, newId, free }: Pick<Hold, 'name' | 'newId
   isOpen: false,
   isAhead: false,
   isBehind: false,
+  wasReplaced: false,
   isOutdated: false,
   isGone: false,
 })

@@ -11,7 +11,7 @@ import { createAsking } from './asking.ts'
 import { createHearing } from './hear.ts'
 import { createShared } from './journal.ts'
 import { createLeading } from './leading.ts'
-import { createParting } from './parting.ts'
+import { createParting, forgotten } from './parting.ts'
 import { createStanding, type Hold } from './standing.ts'
 import { createTaking, isLeaders } from './taking.ts'
 import { type Leads, type Message, messageOf } from './words.ts'
@@ -54,7 +54,7 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
   const leading = createLeading({ ...hold, standing, say, onGone: takeNotes })
   const asking = createAsking({ ...hold, ...hold.ports, standing, scopesUsed, say, replace: () => taking.replace() })
   const taking = createTaking({ ...hold, standing, asking, hearing, say, tell, onLeads: () => leading.say(true), onStep: leading.stop })
-  const parting = createParting({ ...hold, standing, leave, silence: channel.close.bind(channel) })
+  const parting = createParting({ ...hold, standing, tell, leave, silence: channel.close.bind(channel) })
   const unsubscribe = hold.subscribe(onChange)
 
   // This tab's own lock: who dies lets go of it.
@@ -177,6 +177,8 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
       outbox: () => [...outbox.records().slice(0, 1), outboxRecord(outbox.whole()), ...(sync.holds.eviction?.records() ?? [])],
     })
     standing.journal = journal
+    // The person has signed out while the store was read.
+    if (standing.isGone) journal.fail(forgotten())
     // The store was read before, and its tab was alone: whoever has just come waits for an answer.
     standing.isOpen ||= handed instanceof Promise
     leading.answer()

@@ -117,6 +117,7 @@ export function createTaking(deps: TakingDeps): Taking {
 
   function lost(): void {
     standing.free = null
+    standing.wasReplaced = true
     if (standing.leads) step()
     if (!standing.isGone) follow()
   }
