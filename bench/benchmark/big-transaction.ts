@@ -1,5 +1,5 @@
 // One transaction that inserts, updates or deletes a whole scope of 100,000 rows (HEADWATER_BENCH_ROWS says another number) beside a device of somebody else, to
-// whom a row is written every 50 ms. Until the device that holds the scope shows it, as of the commit; how late the other one is meanwhile; and what server
+// whom a row is written every 2 ms. Until the device that holds the scope shows it, as of the commit; how late the other one is meanwhile; and what server
 // and device have taken of memory at their highest. And what capture costs the SQL client who writes.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

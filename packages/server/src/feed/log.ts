@@ -59,14 +59,15 @@ export const newSince = (parameter: string, row = 'l') =>
 
 /**
  * The same, as rows, and at most so many. With the condition alone the planner reads the whole log once most of it has come by one transaction, in
- * every step (0.5 s at a million rows), and with an order and a bound where the log was nearly empty when it was last analyzed.
+ * every step (0.5 s at a million rows), and with an order and a bound where the log was nearly empty when it was last analyzed. What runs still has no rows to be seen, and may have
+ * written a million that every step would look at.
  */
 function newRowsSql(since: Snapshot, rowsMax: number): string {
   const later = `(select * from headwater.log_from(pg_snapshot_xmax($1::text::pg_snapshot), ${rowsMax}))`
   if (since.running.size === 0) return later
-  const running = `(select l.* from pg_snapshot_xip($1::text::pg_snapshot) as running(xid)
-    cross join lateral (select * from headwater.log l where l.xid = running.xid order by l.xid, l.seq limit ${rowsMax}) l limit ${rowsMax})`
-  return `(select * from (${later} union all ${running}) l limit ${rowsMax})`
+  const ended = `(select l.* from (select xid from pg_snapshot_xip($1::text::pg_snapshot) as running(xid) where pg_visible_in_snapshot(xid, pg_current_snapshot())) as ended
+    cross join lateral (select * from headwater.log l where l.xid = ended.xid order by l.xid, l.seq limit ${rowsMax}) l limit ${rowsMax})`
+  return `(select * from (${later} union all ${ended}) l limit ${rowsMax})`
 }
 
 /**
