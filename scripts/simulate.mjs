@@ -41,7 +41,7 @@ async function runSeeds() {
     const share = seeds === undefined ? [] : ['--seeds', String(Math.ceil((Number(seeds) - i) / workers))]
     return [...aimed(mutant), ...args, '--from', String(from + i), '--every', String(workers), ...share]
   })
-  const runs = await Promise.all(options.map((own) => run(file, own, 'pipe', true)))
+  const runs = await Promise.all(options.map((own) => run(file, own, 'pipe', { isTold: true })))
   const sums = runs.map(({ said }) => /^(\d+) seeds, (\d+) events, (\d+) mutations in (\d+) s/m.exec(said)?.slice(1).map(Number) ?? [0, 0, 0, 0])
   const [all, events, mutations] = [0, 1, 2].map((at) => sums.reduce((sum, one) => sum + one[at], 0))
   const seconds = Math.max(1, ...sums.map((one) => one[3]))
@@ -94,15 +94,23 @@ function mutated({ name, file, also = [], ...first }) {
   )
 }
 
-function run(file, options, stdout, isTold = false) {
+/** `minutesMax`: after these it is given up. */
+function run(file, options, stdout, { isTold = false, minutesMax = null } = {}) {
   const child = spawn(process.execPath, ['--enable-source-maps', file, ...options], { cwd: root, stdio: ['ignore', stdout, 'inherit'] })
   children.add(child)
+  const timer = minutesMax === null ? undefined : setTimeout(() => child.kill('SIGKILL'), minutesMax * 60_000)
   let said = ''
   child.stdout?.on('data', (piece) => {
     said += piece
     if (isTold) process.stdout.write(piece)
   })
-  return new Promise((resolve) => child.on('exit', (code) => resolve({ code: code ?? 1, said })))
+  return new Promise((resolve) => {
+    child.on('exit', (code) => {
+      clearTimeout(timer)
+      children.delete(child)
+      resolve({ code: code ?? 1, said })
+    })
+  })
 }
 
 /** So many at a time, each for `--minutes` at most. Exit code 1: one survived. */
@@ -123,13 +131,17 @@ async function runMutants() {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [at, mutant] = next
       const asked = ['--seeds', values.seeds, '--minutes', values.minutes, '--from', values.from, '--first', ...aimed(mutant)]
-      const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe')
+      const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe', { minutesMax: Number(values.minutes) + 3 })
       const seeds = Number(/^(\d+) seeds,/m.exec(said)?.[1] ?? Number.NaN)
-      const found = /^seed \d+: .*\n {2}(.*?), at/m.exec(said)?.[1]
+      const [, seed, found] = /^seed (\d+): .*\n {2}(.*?), at/m.exec(said) ?? []
+      // What is found without the bug as well was not found by it.
+      const isOwn = found === undefined || (await run(await bundle(`clean-${at}`), ['--seed', seed, ...aimed(mutant)], 'pipe')).code === 0
       const row = [
         mutant.name,
         mutant.found ?? '',
-        found ?? (Number.isNaN(seeds) ? 'the run itself, which broke off' : 'nothing: it survives'),
+        !isOwn
+          ? `nothing: without it seed ${seed} finds something too`
+          : (found ?? (Number.isNaN(seeds) ? 'the run itself, which broke off or did not end' : 'nothing: it survives')),
         Number.isNaN(seeds) ? '' : String(seeds),
       ]
       rows[at] = row

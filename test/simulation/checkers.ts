@@ -7,6 +7,7 @@ import { judgeFrames, judgeLast, judgeMoments } from '../harness/generated/judge
 import { type Holdings, holdingsOf } from '../harness/generated/oracle.ts'
 import { type Past, placeOf, readPast, type State } from '../harness/generated/past.ts'
 import type { Made, SimulatedDevice } from './device.ts'
+import type { Step } from './plan.ts'
 import type { World } from './world.ts'
 
 export interface Finding {
@@ -192,7 +193,10 @@ function judgePast({ devices, workload, plan }: World, { past, holdings }: Left)
 
 /** A device takes another name only where its store was lost or copied, or is not as it was written. */
 function judgeNames({ plan, devices, rewound }: World): Found {
-  const mayLose = (i: number) => plan.steps.some((step) => 'device' in step && step.device === i && ['kill-device', 'reopen', 'full'].includes(step.type))
+  // Mutations that overtake each other on one connection are no network's doing either: the server takes it for a copy's.
+  const isReason = (step: Step) =>
+    ['kill-device', 'reopen', 'full'].includes(step.type) || (step.type === 'frame' && (step.mishap === 'swapped' || step.mishap === 'twice'))
+  const mayLose = (i: number) => plan.steps.some((step) => 'device' in step && step.device === i && isReason(step))
   const isCopied = plan.steps.some((step) => step.type === 'kill-device' && step.disk === 'copied')
   if (rewound || isCopied) return []
   return devices.flatMap(({ name, ids }, i) =>

@@ -53,9 +53,11 @@ export interface Network {
   socketsOf(device: Owner, person: string, line: Line, random: Random): OpenSocket
   /** Closes what a device or a server has open; `isSilent`: without a word, so that the other end does not notice. */
   cut(owner: Owner, isSilent: boolean): void
-  /** What is dead without a word is answered from now on: whoever says something hears that nobody is there. */
-  heal(): void
+  /** Of what is dead without a word these devices are told; the others have to notice it for themselves. */
+  heal(isTold: (device: Owner) => boolean): void
   open(): number
+  /** Connections that are dead without a word, and whose device does not know it yet. */
+  dead(): number
   /** By how many names of devices a server was greeted on connections of which it has not heard the end. */
   namesAt(host: Owner): number
 }
@@ -64,12 +66,11 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
   const links = new Set<Link>()
   // By link: as who its device has greeted.
   const names = new Map<Link, string>()
-  let isHealed = false
-
   interface Link {
     readonly owners: readonly [device: Owner, host: Owner]
     end(isSilent: boolean): void
     answer(): void
+    isDead(): boolean
   }
 
   function socketsOf(device: Owner, person: string, line: Line, random: Random): OpenSocket {
@@ -106,7 +107,8 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
       isOpen = false
       links.delete(link)
       hangUp('device', first === 'device' ? 0 : travelMs())
-      hangUp('server', first === 'server' ? 0 : travelMs())
+      // Where nothing goes through any more, the server does not hear that the device has hung up.
+      if (first !== 'device' || !isSilent) hangUp('server', first === 'server' ? 0 : travelMs())
     }
     const link: Link = {
       owners: [device, host?.owner ?? device],
@@ -115,6 +117,7 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
         isSilent = true
       },
       answer: () => isSilent && end('network'),
+      isDead: () => isSilent && !device.isDead,
     }
 
     function deliver(wire: Wire, frame: string, mishap: FrameMishap | null = null): void {
@@ -174,7 +177,6 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
 
     function put(wire: Wire, frame: string): void {
       if (!isOpen) return
-      if (isSilent && isHealed) return end('network')
       wire.frames.push({ frame, atMs: time.now() + travelMs() })
       wire.bytes += frame.length
       move(wire)
@@ -221,11 +223,11 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
     cut: (owner, isSilent) => {
       for (const link of [...links]) if (link.owners.includes(owner)) link.end(isSilent)
     },
-    heal: () => {
-      isHealed = true
-      for (const link of [...links]) link.answer()
+    heal: (isTold) => {
+      for (const link of [...links]) if (isTold(link.owners[0])) link.answer()
     },
     open: () => links.size,
+    dead: () => [...links].filter((link) => link.isDead()).length,
     namesAt: (host) => new Set([...names].flatMap(([{ owners }, name]) => (owners[1] === host ? [name] : []))).size,
   }
 }

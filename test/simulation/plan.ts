@@ -211,10 +211,11 @@ function otherSteps(random: Random, workload: Workload, devices: readonly string
 /** Mostly while nobody has looked: a load between the two sees neither what was before nor what is after. */
 function flickering(random: Random, flicker: NonNullable<Workload['flicker']>, devices: readonly string[], atMs: number): readonly Step[] {
   const device = random.int(devices.length)
-  const { loss, gain, kind, key } = flicker(random, devices[device] ?? '')
+  const { loss, gain, emptied, kind, key } = flicker(random, devices[device] ?? '')
   const write = { type: 'foreign', holdMs: 0, isUndone: false } as const
   return [
     { atMs: Math.max(0, atMs - 400 + random.int(500)), type: 'use', device, kind, key, forMs: 60_000 },
+    ...(random.is(0.3) ? [{ atMs: Math.max(0, atMs - 300 + random.int(600)), ...write, statements: emptied }] : []),
     { atMs, ...write, statements: [loss] },
     { atMs: atMs + random.int(80), ...write, statements: [gain] },
   ]

@@ -231,7 +231,7 @@ async function make(workload: Workload, psql: Database, time: Time): Promise<voi
 
 /** Everything that the plan says, and then peace. Answers how long it took until every device was level; more than it may, if one is not. */
 async function live(world: World): Promise<number> {
-  const { plan, time, trouble, servers, devices } = world
+  const { plan, time, trouble, servers, devices, network } = world
   const beganMs = time.now()
   for (const { start } of servers) start()
   for (const [i, device] of devices.entries()) time.timer(nobody, 100 + i * 37, device.start)
@@ -243,7 +243,8 @@ async function live(world: World): Promise<number> {
   Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0 })
   for (const server of servers) await countConnections(world, server)
   calm(world)
-  const isLevel = () => devices.every((device) => device.client()?.status.get().phase === 'live' && device.client()?.status.get().pending === 0)
+  const isLevel = () =>
+    network.dead() === 0 && devices.every((device) => device.client()?.status.get().phase === 'live' && device.client()?.status.get().pending === 0)
   const msMax = world.rewound ? convergeMsMax + heldMsMore : convergeMsMax
   while (time.now() < calmMs + msMax && !isLevel()) await time.advance(time.now() + 100)
   const convergedMs = isLevel() ? time.now() - calmMs : Number.POSITIVE_INFINITY
@@ -271,7 +272,9 @@ async function keepImage({ images, postgres, time }: World): Promise<void> {
 
 /** All faults stop, and what is down comes up. */
 function calm({ time, servers, devices, network, points }: World): void {
-  network.heal()
+  // Who waits for a load is patient for longer than everything has time here.
+  const isLive = (name: string) => devices.some((device) => device.name === name && device.client()?.status.get().phase === 'live')
+  network.heal(({ name, isDead }) => isDead || !isLive(name))
   for (const server of servers) {
     points.disarm(server.host.owner)
     server.database()?.calm()

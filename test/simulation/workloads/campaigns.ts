@@ -14,6 +14,7 @@ const hiddenTeam = '70000000-0000-4000-8000-000000000009'
 const hiddenCampaign = '50000000-0000-4000-8000-000000000009'
 
 const insertCampaign = 'insert into campaigns (id, team_id, name, budget) values ($1::text::uuid, $2::text::uuid, $3, $4)'
+const insertAd = 'insert into ads (id, campaign_id, line) values ($1::text::uuid, $2::text::uuid, $3)'
 
 export function revocations(): Workload {
   const schema = defineSchema({
@@ -85,7 +86,7 @@ export function revocations(): Workload {
       const goes = { text: 'delete from members where user_id = $1', parameters: [person] }
       const empty = { text: 'truncate ads', parameters: [] }
       const hide = {
-        text: 'insert into ads (id, campaign_id, line) values ($1::text::uuid, $2::text::uuid, $3)',
+        text: insertAd,
         parameters: [random.uuid(), hiddenCampaign, canary()],
       }
       const unhide = { text: 'delete from ads where campaign_id = $1::text::uuid', parameters: [hiddenCampaign] }
@@ -96,7 +97,9 @@ export function revocations(): Workload {
     flicker: (random, person) => {
       const at = random.int(campaigns.length)
       const team = teams[at % teams.length] ?? ''
-      return { loss: leaves(team, person), gain: joins(random, team, person), kind: 'campaign', key: campaigns[at] ?? '' }
+      const filled = campaigns.map((id) => ({ text: insertAd, parameters: [random.uuid(), id, canary()] }))
+      const emptied = [{ text: 'truncate ads', parameters: [] }, ...filled]
+      return { loss: leaves(team, person), gain: joins(random, team, person), emptied, kind: 'campaign', key: campaigns[at] ?? '' }
     },
     use: (random) => ({ kind: 'campaign', key: random.pick(campaigns) }),
   }

@@ -33,8 +33,11 @@ export interface Workload {
   foreign?(random: Random): readonly Foreign[]
   /** Scopes that nobody was ever granted, with rows that change. */
   readonly nobodys?: readonly string[]
-  /** Something that a person loses and gets back in the next moment, in two transactions, and an on-demand scope that comes and goes with it. */
-  flicker?(random: Random, person: string): { readonly loss: Foreign; readonly gain: Foreign; readonly kind: string; readonly key: string }
+  /** Something that a person loses and gets back in the next moment, in two transactions, and an on-demand scope that comes and goes with it; `emptied`: a table that is made empty and filled anew. */
+  flicker?(
+    random: Random,
+    person: string,
+  ): { readonly loss: Foreign; readonly gain: Foreign; readonly emptied: readonly Foreign[]; readonly kind: string; readonly key: string }
   /** An on-demand scope that somebody looks at. */
   use?(random: Random): { readonly kind: string; readonly key: string }
   /** Whether a state can be, as SQL has it, or a device that waits for nothing; or, with `isAlways`, any device. Answers what is wrong with it. */
