@@ -260,6 +260,8 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
       if (isWiped) forget()
       await (isWiped ? closing.wipe() : closing.close()).catch(deps.onTrouble)
       end()
+      // A process that has ended has no files open, whatever became of the closing of its disk.
+      disk.crash(1)
     },
     setOnline: (isOnline) => {
       line.isOnline = isOnline
