@@ -1,6 +1,3 @@
-// Fetched before a test begins: its clock does not wait for what is fetched.
-import '../src/later.ts'
-import '../src/tabs/tabs.ts'
 import { limits, scopeKey } from '@headwater/protocol'
 import { bigint, boolean, defineMutators, defineSchema, integer, json, mutator, refuse, table, text, timestamp, uuid } from '@headwater/schema'
 import { expect } from 'vitest'

@@ -1,4 +1,7 @@
 // A world for tests: a clock that is moved by hand, chance from a seed, a network that delivers frames by that clock, and disks in memory.
+// What is fetched on need is fetched before a test begins: its clock does not wait for it.
+import '../src/later.ts'
+import '../src/tabs/tabs.ts'
 import type { HeadwaterError } from '@headwater/protocol'
 import { createMemoryDisks } from '../src/disk/memory.ts'
 import type { Ports, SocketEvents } from '../src/ports.ts'
