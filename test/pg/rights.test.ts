@@ -116,6 +116,9 @@ test('HC34 what captures belongs to a role that nobody logs in as, where one may
   expect(await database.query(owners)).toEqual([{ owner: 'headwater_capture', login: false, super: false }])
   const forged = `set local role other; create temp table projects (id uuid); create trigger t after insert on projects for each row execute function headwater.capture_projects()`
   await expect(admin.execute(forged)).rejects.toMatchObject({ details: { sqlstate: '42501' } })
+  // What the server calls as it does, by right.
+  await running.authenticateAgain('ada')
+  expect(await database.query(`select key from headwater.log where op = 's'`)).toEqual([{ key: '["ada"]' }])
   await running.close()
   await uninstall(database)
   expect(await database.query(`select count(*)::int as n from pg_roles where rolname = 'headwater_capture'`)).toEqual([{ n: 0 }])

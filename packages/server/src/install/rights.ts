@@ -22,7 +22,7 @@ export async function readRights(transaction: Transaction, names: readonly strin
 }
 
 /**
- * Where this role may make roles, one that nobody can log in as, and that may do nothing but write the log: our triggers run as it. Where it may not, they
+ * Where this role may make roles, one that nobody can log in as, and that may do nothing but write the log: our triggers run as it, and what others may call. Where it may not, they
  * run as this role. One for all databases of a PostgreSQL: roles are the server's.
  */
 export const makeCaptureRole = `do $role$
@@ -41,6 +41,8 @@ begin
     execute format('grant usage on sequence %s to ${captureRole}', pg_get_serial_sequence('headwater.log', 'seq'));
     alter function headwater.wake_trigger() owner to ${captureRole};
     alter function headwater.jobs_trigger() owner to ${captureRole};
+    alter function headwater.authenticate_again(text) owner to ${captureRole};
+    grant execute on function headwater.authenticate_again(text) to current_user;
   end if;
 end $role$`
 
