@@ -83,9 +83,6 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
   const frames: string[] = []
   const ids = new Set<string>()
   const uses = new Map<object, string>()
-  const onDemandKinds = new Set(
-    Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
-  )
   const older: (readonly string[])[] = []
   let owner: Owner = { name, isDead: true, isFrozen: false }
   let client: Opened | null = null
@@ -293,8 +290,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
       const opened = client
       for (const checkpoint of heard.splice(0)) if (opened && !isMisled) follow(checkpoint, opened)
     },
-    // What is eager is not asked for: it is there by being granted.
-    inUse: () => new Set([...uses.values()].filter((scope) => onDemandKinds.has(scope.slice(0, scope.indexOf(':'))))),
+    inUse: () => new Set(uses.values()),
     records: () => disk.copy().length,
   }
 }

@@ -42,9 +42,6 @@ export function watchDevice(options: { readonly schema: Schema; readonly url: st
   const frames: string[] = []
   const sockets = new Set<WebSocket>()
   const uses = new Set<{ readonly scope: string }>()
-  const onDemandKinds = new Set(
-    Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
-  )
   let granted: Set<string> = new Set()
   let held: Set<string> = new Set()
 
@@ -122,7 +119,7 @@ export function watchDevice(options: { readonly schema: Schema; readonly url: st
         handle.release()
       }
     },
-    inUse: () => new Set([...uses].map(({ scope }) => scope).filter((scope) => onDemandKinds.has(scope.slice(0, scope.indexOf(':'))))),
+    inUse: () => new Set([...uses].map(({ scope }) => scope)),
     cut: () => {
       for (const socket of sockets) socket.terminate()
     },

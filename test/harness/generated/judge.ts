@@ -44,7 +44,12 @@ export function judgeLast(
   const mine = holdings.at(-1)?.get(device.person) ?? nobodysScopes
   const moment = device.moments.at(-1)
   const missing = [...mine.keys()].filter((scope) => !moment?.granted.has(scope)).map((scope) => `${scope} is granted and not held`)
-  const wanted = [...device.inUse()].filter((scope) => mine.has(scope) && !moment?.held.has(scope)).map((scope) => `${scope} is in use and not held`)
+  // What is eager is not asked for: it is there by being granted.
+  const onDemandKinds = new Set(
+    Object.values(schema.definitions).flatMap(({ memberships }) => memberships.filter(({ load }) => load === 'onDemand').map(({ kind }) => kind)),
+  )
+  const isLacking = (scope: string) => mine.has(scope) && onDemandKinds.has(scope.slice(0, scope.indexOf(':'))) && !moment?.held.has(scope)
+  const wanted = [...device.inUse()].filter(isLacking).map((scope) => `${scope} is in use and not held`)
   const shown = rowsOf(schema, device.client())
   const rows = Object.entries(schema.definitions).flatMap(([name, table]) => {
     const state = past.states.at(-1)?.get(snakeCase(name)) ?? new Map()
