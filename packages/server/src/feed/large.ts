@@ -5,7 +5,7 @@ import { limits } from '../limits.ts'
 import type { SqlRow, Transaction } from '../ports.ts'
 import { tableName } from '../sql/name.ts'
 import { rowToArray, scopesOf } from '../sql/row.ts'
-import { bytesOf, type LogRow, logColumns, logRowOf, newSince, readStep, rowBytes, rowHash } from './log.ts'
+import { bytesOf, type LogRow, logColumns, logRowOf, newRowsSql, newSince, rowBytes, rowHash, unlessPruned } from './log.ts'
 import { type Encoder, type Encoders, streamsOf } from './net.ts'
 import { isAt } from './settle.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -20,15 +20,30 @@ export interface Tail {
 }
 
 /**
- * Up to the transaction's snapshot. A little is read whole, of more only what concerns the streams: picking that out takes PostgreSQL a tenth of what it
- * takes to read the rest here. Where `mayLoad`, whoever is far behind is told of nothing, and all streams are heavy.
+ * Up to the transaction's snapshot, only what concerns the streams: picking that out takes PostgreSQL a tenth of what it takes to read the rest here. Of a
+ * little that is one statement, more is weighed first. Where `mayLoad`, whoever is far behind is told of nothing, and all streams are heavy.
  */
 export async function readTail(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>, mayLoad = false): Promise<Tail> {
-  const first = await readStep(transaction, since, limits.stepRowsFirst)
-  if (first.isWhole && bytesOf(first.rows) <= limits.toldBytesMax && !first.rows.some(({ byKey }) => byKey)) return { rows: first.rows, heavy: new Set() }
+  const near = await readNear(transaction, since, streams)
+  if (near !== null && bytesOf(near) <= limits.toldBytesMax && !near.some(({ byKey }) => byKey)) return { rows: near, heavy: new Set() }
   if (mayLoad && (await isFar(transaction, since))) return { rows: [], heavy: new Set(streams) }
   const { light, heavy } = divide(await weigh(transaction, encoders, since, streams))
   return { rows: await rowsOf(transaction, since, light, 'tb'), heavy: new Set(heavy) }
+}
+
+/** What `rowsOf` finds, in one statement, if the log has little since then; null: it has more. Throws `unavailable` as a step does. */
+async function readNear(transaction: Transaction, since: Snapshot, streams: Iterable<StreamKey>): Promise<readonly LogRow[] | null> {
+  const found = await transaction.query(
+    `with near as materialized (select * from ${newRowsSql(since, limits.stepRowsFirst + 1)} n)
+      select c.floor, c.count, ${logColumns} from (select (select floor::text from headwater.identity) as floor, (select count(*)::int from near) as count) c
+      left join near l on c.count <= ${limits.stepRowsFirst} and (l.op in ('t', 'b') or (l.table_name, l.key) in (
+        select moved.table_name, moved.key from near moved cross join lateral unnest(moved.scopes_before || moved.scopes_after) as named(scope) where ${isAsked('named.scope')}))
+      order by l.seq`,
+    [since.text, scopesText(streams)],
+  )
+  unlessPruned(found[0], since)
+  if (Number(found[0]?.count) > limits.stepRowsFirst) return null
+  return found.filter(({ seq }) => seq !== null).map(logRowOf)
 }
 
 /** Whether a reader is so far behind that what it holds is loaded again sooner than what it missed is found. By the numbers of rows: nothing is counted. */

@@ -62,7 +62,7 @@ export const newSince = (parameter: string, row = 'l') =>
  * every step (0.5 s at a million rows), and with an order and a bound where the log was nearly empty when it was last analyzed. What runs still has no rows to be seen, and may have
  * written a million that every step would look at.
  */
-function newRowsSql(since: Snapshot, rowsMax: number): string {
+export function newRowsSql(since: Snapshot, rowsMax: number): string {
   const later = `(select * from headwater.log_from(pg_snapshot_xmax($1::text::pg_snapshot), ${rowsMax}))`
   if (since.running.size === 0) return later
   const ended = `(select l.* from (select xid from pg_snapshot_xip($1::text::pg_snapshot) as running(xid) where pg_visible_in_snapshot(xid, pg_current_snapshot())) as ended
@@ -99,7 +99,7 @@ export async function readStep(
   rowsMax: number,
 ): Promise<Step> {
   const found = await session.query(stepSql(since, rowsMax + 1), [since.text])
-  if (BigInt(String(found[0]?.floor)) > since.xmin) throw prunedFailure()
+  unlessPruned(found[0], since)
   const rows = found.filter((row) => row.seq !== null)
   const isWhole = rows.length <= rowsMax
   return {
@@ -110,7 +110,11 @@ export async function readStep(
   }
 }
 
-const prunedFailure = () => new HeadwaterError('unavailable', 'The log was pruned past its reader.', 'It begins anew by itself, and devices greet again.')
+/** Throws `unavailable` if what was read with this floor of the log is not all that came since. */
+export function unlessPruned(read: SqlRow | undefined, since: Snapshot): void {
+  if (BigInt(String(read?.floor)) <= since.xmin) return
+  throw new HeadwaterError('unavailable', 'The log was pruned past its reader.', 'It begins anew by itself, and devices greet again.')
+}
 
 /** Everything since a snapshot, in the transaction's own; null: it is more than is to be held in memory. */
 export async function readWhole(transaction: Transaction, since: Snapshot, bytesMax: number): Promise<readonly LogRow[] | null> {
