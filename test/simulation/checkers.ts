@@ -192,15 +192,17 @@ function judgePast({ devices, workload, plan }: World, { past, holdings }: Left)
 }
 
 /** A device takes another name only where its store was lost or copied, or is not as it was written. */
-function judgeNames({ plan, devices, rewound }: World): Found {
+function judgeNames({ plan, devices, rewound, estranged }: World): Found {
   // Mutations that overtake each other on one connection are no network's doing either: the server takes it for a copy's.
   const isReason = (step: Step) =>
     ['kill-device', 'reopen', 'full'].includes(step.type) || (step.type === 'frame' && (step.mishap === 'swapped' || step.mishap === 'twice'))
   const mayLose = (i: number) => plan.steps.some((step) => 'device' in step && step.device === i && isReason(step))
   const isCopied = plan.steps.some((step) => step.type === 'kill-device' && step.disk === 'copied')
   if (rewound || isCopied) return []
+  // Whom a database that was taken back does not know, or by an older nonce, it cannot tell from a copy: its past is this one, and nothing else says that it was taken back.
+  const namesMax = (ids: ReadonlySet<string>) => 1 + [...ids].filter((id) => estranged.has(id)).length
   return devices.flatMap(({ name, ids }, i) =>
-    ids.size > 1 && !mayLose(i) ? [['a device stays itself', `${name} has greeted as ${[...ids].join()}`] as const] : [],
+    ids.size > namesMax(ids) && !mayLose(i) ? [['a device stays itself', `${name} has greeted as ${[...ids].join()}`] as const] : [],
   )
 }
 

@@ -93,9 +93,10 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
   let [granted, held]: [Set<string>, Set<string>] = [new Set(), new Set()]
   let heard: Checkpoint[] = []
   let isMisled = false
+  let isClosing = false
 
   function start(): void {
-    if (client) return
+    if (client || isClosing) return
     starts++
     const mine: Owner = { name, isDead: false, isFrozen: false }
     owner = mine
@@ -152,6 +153,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
   function end(): void {
     owner.isDead = true
     client = null
+    isClosing = false
     listeners.clear()
     uses.clear()
     heard = []
@@ -255,10 +257,14 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     },
     close: async (isWiped) => {
       const closing = client
+      const mine = owner
       if (!closing) return
       client = null
+      isClosing = true
       if (isWiped) forget()
       await (isWiped ? closing.wipe() : closing.close()).catch(deps.onTrouble)
+      // It may have died meanwhile, and another be there.
+      if (mine.isDead) return
       end()
       // A process that has ended has no files open, whatever became of the closing of its disk.
       disk.crash(1)

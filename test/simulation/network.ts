@@ -60,12 +60,15 @@ export interface Network {
   dead(): number
   /** By how many names of devices a server was greeted on connections of which it has not heard the end. */
   namesAt(host: Owner): number
+  /** The newest cursor that a server has sent; null: none. */
+  toldBy(host: Owner): string | null
 }
 
 export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Network {
   const links = new Set<Link>()
   // By link: as who its device has greeted.
   const names = new Map<Link, string>()
+  const told = new Map<Owner, string>()
   interface Link {
     readonly owners: readonly [device: Owner, host: Owner]
     end(isSilent: boolean): void
@@ -184,7 +187,10 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
 
     const connection: Connection = {
       send: (frame) => {
-        if (!points.pass(link.owners[1], 'connection.send')) put(wires.down, String(frame))
+        if (points.pass(link.owners[1], 'connection.send')) return
+        const [, cursor] = /^{"type":"checkpoint","cursor":"(.*?)"/.exec(String(frame)) ?? []
+        if (cursor) told.set(link.owners[1], cursor)
+        put(wires.down, String(frame))
       },
       bufferedBytes: () => wires.down.bytes,
       close: () => {
@@ -228,6 +234,7 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
     },
     open: () => links.size,
     dead: () => [...links].filter((link) => link.isDead()).length,
+    toldBy: (host) => told.get(host) ?? null,
     namesAt: (host) => new Set([...names].flatMap(([{ owners }, name]) => (owners[1] === host ? [name] : []))).size,
   }
 }

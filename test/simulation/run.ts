@@ -10,7 +10,7 @@ import { type Ground, openGround, type Report, runPlan } from './world.ts'
 
 const { values } = parseArgs({
   options: {
-    /** So many seeds, from `from` on; for so many minutes at most; or this one, with its plan. */
+    /** So many seeds, from `from` on; for so many minutes at most; or this one, or these with commas between, each with its plan. */
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     minutes: { type: 'string' },
@@ -41,16 +41,16 @@ const seen = new Set<string>()
 const died = new Set<string>()
 const beganAt = realMs()
 const ground = await openGround()
-const from = Number(values.seed ?? values.from)
+const asked = values.seed?.split(',').map(Number)
 const faults = values.faults?.split(',').filter((name) => name !== '')
 const unknown = faults?.find((name) => !faultNames.includes(name))
 if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: ${faultNames.join(', ')}.`)
 const minutesMax = Number(values.minutes ?? Number.POSITIVE_INFINITY)
-const seedsMax = values.seed ? 1 : Number(values.seeds ?? (values.minutes ? Number.POSITIVE_INFINITY : 20))
+const seedsMax = asked?.length ?? Number(values.seeds ?? (values.minutes ? Number.POSITIVE_INFINITY : 20))
 const isOver = () => (values.first && totals.findings > 0) || realMs() - beganAt > minutesMax * 60_000 || totals.seeds - kept >= seedsMax
 if (values.kept) await replayKept(ground)
 kept = totals.seeds
-for (let seed = from; !isOver(); seed += Number(values.every)) await tryOne(ground, seed)
+for (let i = 0; !isOver(); i++) await tryOne(ground, asked?.[i] ?? Number(values.from) + i * Number(values.every))
 const seconds = (realMs() - beganAt) / 1_000
 say(
   `${totals.seeds} seeds, ${totals.events} events, ${totals.mutations} mutations in ${seconds.toFixed(0)} s: ${Math.round(totals.events / seconds)} events a second`,

@@ -91,6 +91,8 @@ export interface World {
   readonly beganMs: number
   /** The database has lost what it had. */
   rewound: { readonly as: Rewound; readonly atMs: number } | null
+  /** By id, devices that the database has never met since it was taken back, or not by their last nonce. */
+  readonly estranged: Set<string>
   /** Until somebody has said what it is. */
   restoring: Promise<void>
 }
@@ -195,6 +197,7 @@ function createWorld(
     findings,
     beganMs: time.now(),
     rewound: null,
+    estranged: new Set(),
     restoring: Promise.resolve(),
   }
 }
