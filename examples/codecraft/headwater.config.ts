@@ -21,7 +21,7 @@ export default defineConfig({
   jobs: { answer: answers.handler },
   // An answer takes 10 seconds at most; one whose server died says so when its job comes due again.
   jobLimits: { timeoutMs: 15_000 },
-  authenticate: (request) => sessions.personOf(request.headers),
+  authenticate: (request) => sessions.sessionOf(request.headers),
   grants: {
     user: sql`select id as user, id as key, 'owner' as role from users`,
     project: sql`

@@ -19,8 +19,8 @@ export function createRoutes(sessions: Sessions, answers: Pick<Answers, 'watch'>
   routes.get('/api/people', (context) => context.json({ people }))
 
   routes.get('/api/session', async (context) => {
-    const id = await sessions.personOf(context.req.raw.headers)
-    return context.json({ person: id === null ? null : (personOf(id) ?? null) })
+    const session = await sessions.sessionOf(context.req.raw.headers)
+    return context.json({ person: session === null ? null : (personOf(session.user) ?? null) })
   })
 
   routes.post('/api/sign-in', async (context) => {
@@ -38,8 +38,8 @@ export function createRoutes(sessions: Sessions, answers: Pick<Answers, 'watch'>
 
   // An answer while it is written, token by token. The rows that sync brings are the same text, a little later: nobody needs this.
   routes.get('/api/answers/:id', async (context) => {
-    const person = await sessions.personOf(context.req.raw.headers)
-    const stream = person === null ? null : await answers.watch(context.req.param('id'), person, context.req.raw.signal)
+    const session = await sessions.sessionOf(context.req.raw.headers)
+    const stream = session === null ? null : await answers.watch(context.req.param('id'), session.user, context.req.raw.signal)
     if (!stream) return context.body(null, 204)
     return context.body(stream, 200, { 'content-type': 'application/x-ndjson', 'x-accel-buffering': 'no' })
   })

@@ -5,9 +5,15 @@ import { readSecret } from './secret.ts'
 const cookieName = 'codecraft-session'
 const sessionSecondsMax = 30 * 24 * 60 * 60
 
+export interface Session {
+  /** The id of a person. */
+  readonly user: string
+  readonly expiresAt: Date
+}
+
 export interface Sessions {
-  /** The id of the person whose session the request carries; null: nobody's, a forged or an expired one. */
-  personOf(headers: Headers): Promise<string | null>
+  /** The session that the request carries; null: nobody's, a forged or an expired one. */
+  sessionOf(headers: Headers): Promise<Session | null>
   /** The `Set-Cookie` of a new session. */
   begin(personId: string): Promise<string>
   /** The `Set-Cookie` that ends a session. */
@@ -34,7 +40,7 @@ export function createSessions({ secretFile, now }: SessionsOptions): Sessions {
     serializeSigned(cookieName, value, await secret(), { httpOnly: true, sameSite: 'Lax', path: '/', maxAge })
 
   return {
-    personOf: async (headers) => {
+    sessionOf: async (headers) => {
       const signed = await parseSigned(headers.get('cookie') ?? '', await secret(), cookieName)
       const value = signed[cookieName]
       return typeof value === 'string' ? readValue(value, now()) : null
@@ -45,9 +51,9 @@ export function createSessions({ secretFile, now }: SessionsOptions): Sessions {
 }
 
 /** `ada.1795233600`: who, and since when. The browser's own `Max-Age` is not trusted with the end of a session. */
-function readValue(value: string, now: number): string | null {
+function readValue(value: string, now: number): Session | null {
   const [id = '', since = ''] = value.split('.')
-  const ageSeconds = now / 1000 - Number(since)
-  const isCurrent = /^\d+$/.test(since) && ageSeconds < sessionSecondsMax
-  return isCurrent && personOf(id) ? id : null
+  if (!/^\d{1,12}$/.test(since) || !personOf(id)) return null
+  const expiresAt = new Date((Number(since) + sessionSecondsMax) * 1000)
+  return expiresAt.getTime() > now ? { user: id, expiresAt } : null
 }
