@@ -4,6 +4,7 @@ import { createServer, type Server, sql } from '@headwater/server'
 import type { Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type BuildName, buildText, type TabBuild } from '../harness/builds.ts'
 import { type Browser, openBrowser } from '../harness/codecraft.ts'
 import { native, type OpenedDatabase } from '../harness/databases.ts'
 import type { Shown } from './tabs/page.ts'
@@ -31,7 +32,7 @@ beforeAll(async () => {
     authenticate: ({ headers }) => personOf(headers),
     grants: { board: sql`select person as user, board_id as key, 'member' as role from members` },
   })
-  await server.database.query(`insert into members (board_id, person) values ('b1', 'ada'), ('b1', 'grace')`, [])
+  await server.database.query(`insert into members (board_id, person) values ('b1', 'ada'), ('b1', 'grace'), ('b2', 'bob')`, [])
   const listening = await server.listen({ port: 0, fetch: async (request) => answer(scripts, new URL(request.url).pathname) })
   url = listening.url
   browser = await openBrowser()
@@ -45,6 +46,8 @@ afterAll(async () => {
 })
 
 async function answer(scripts: ReadonlyMap<string, string>, path: string): Promise<Response> {
+  const build = /^\/build\/(\w+)$/.exec(path)?.[1]
+  if (build) return new Response(pageOf(build), { headers: { 'content-type': 'text/html' } })
   if (path === '/standing-still') {
     await new Promise<void>((resolve) => {
       release = resolve
@@ -55,6 +58,12 @@ async function answer(scripts: ReadonlyMap<string, string>, path: string): Promi
   if (script !== undefined) return new Response(script, { headers: { 'content-type': 'text/javascript' } })
   return new Response('<!doctype html><title>tab</title><script type="module" src="/page.js"></script>', { headers: { 'content-type': 'text/html' } })
 }
+
+/** A tab of another build of the app: its client is a global. */
+const pageOf = (build: string) => `<!doctype html><title>${build}</title><script type="module">
+  import { openTab } from '/${build}.js'
+  window.client = openTab({ url: '/', user: 'bob' })
+</script>`
 
 async function scriptsOf(): Promise<ReadonlyMap<string, string>> {
   const built = await build({
@@ -69,9 +78,11 @@ async function scriptsOf(): Promise<ReadonlyMap<string, string>> {
       rolldownOptions: { input: `${root}/page.ts`, output: { entryFileNames: 'page.js', chunkFileNames: '[name].js' } },
     },
   })
-  return new Map(
+  const scripts = new Map(
     [built].flat().flatMap((one) => ('output' in one ? one.output : []).flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.code]] : []))),
   )
+  for (const name of ['former', 'present', 'newer'] as const) scripts.set(`${name}.js`, await buildText(name))
+  return scripts
 }
 
 async function openTab(address = url, person = 'ada'): Promise<Page> {
@@ -85,7 +96,7 @@ async function openTab(address = url, person = 'ada'): Promise<Page> {
 
 const shownIn = (tab: Page): Promise<Shown> => tab.evaluate(() => window.tab.shown())
 const allShown = () => Promise.all(tabs.map(shownIn))
-const idsInDatabase = async () => (await server.database.query('select id from notes order by id', [])).map(({ id }) => String(id))
+const idsInDatabase = async () => (await server.database.query(`select id from notes where board_id = 'b1' order by id`, [])).map(({ id }) => String(id))
 
 /** A name for what is about to be made. */
 function next(): string {
@@ -136,6 +147,75 @@ test('who is here is told by all tabs of a person as one, and to all of them', a
   for (const tab of [follower, other]) await expect.poll(async () => tab && (await shownIn(tab)).others, patience).toEqual(['grace'])
   await grace.close()
 })
+
+/** A tab of this build, of somebody else: in a browser an origin has its own stores and its own cookies. */
+async function openBuild(name: BuildName): Promise<Page> {
+  const address = url.replace('127.0.0.1', 'localhost')
+  const context = browser.page().context()
+  await context.addCookies([{ name: 'person', value: 'bob', url: address }])
+  const tab = await context.newPage()
+  await tab.goto(`${address}/build/${name}`)
+  await tab.waitForFunction(() => 'client' in window)
+  return tab
+}
+
+declare global {
+  interface Window {
+    client: ReturnType<TabBuild['openTab']>
+  }
+}
+
+const saveIn = (tab: Page, id: string) => tab.evaluate((id) => window.client.mutate.notes.insert({ id, boardId: 'b2' }).saved, id)
+const stateOf = (tab: Page) =>
+  tab.evaluate(() => ({
+    notes: window.client.query.notes
+      .orderBy('id')
+      .all()
+      .map(({ id }) => id),
+    phase: window.client.status.get().phase,
+    pending: window.client.pending.get().length,
+    problem: window.client.status.get().problem?.code ?? null,
+  }))
+
+test.each([
+  ['former', 'present'],
+  ['present', 'former'],
+  ['present', 'newer'],
+] as const)(
+  'HC29 a tab of a %s build and one of a %s build: what is made in both, online and offline, reaches the database once, and both show it or say to reload',
+  async (first, second) => {
+    await server.database.query(`delete from notes where board_id = 'b2'`, [])
+    const one = await openBuild(first)
+    await saveIn(one, 'm1')
+    const other = await openBuild(second)
+    await saveIn(other, 'm2')
+    const level = (notes: readonly string[]) => ({ notes, phase: 'live', pending: 0, problem: null })
+    await expect.poll(() => stateOf(other), patience).toEqual(level(['m1', 'm2']))
+    if (second === 'newer') await expect.poll(async () => (await stateOf(one)).problem, patience).toBe('reload')
+    const context = browser.page().context()
+    await context.setOffline(true)
+    for (const [tab, id] of [
+      [one, 'm3'],
+      [other, 'm4'],
+    ] as const)
+      await saveIn(tab, id)
+    await context.setOffline(false)
+    const all = ['m1', 'm2', 'm3', 'm4']
+    await expect.poll(() => stateOf(other), patience).toEqual(level(all))
+    const inDatabase = await server.database.query(`select id from notes where board_id = 'b2' order by id`, [])
+    expect(inDatabase.map(({ id }) => id)).toEqual(all)
+    if (second === 'newer') {
+      const { notes, phase, problem } = await stateOf(one)
+      expect([notes.includes('m1') && notes.includes('m3'), phase, problem]).toEqual([true, 'stopped', 'reload'])
+      // One of the older build that is opened now makes nothing, and says the same.
+      const late = await openBuild(first)
+      await expect.poll(async () => (await stateOf(late)).problem, patience).toBe('store-version')
+      await late.close()
+    } else await expect.poll(() => stateOf(one), patience).toEqual(level(all))
+    await other.evaluate(() => window.client.wipe())
+    for (const tab of [one, other]) await tab.close()
+  },
+)
 
 test('F8 a tab that leads and crashes is replaced; what was made meanwhile reaches the database', async () => {
   const [leader, ...others] = await leaderAndOthers()

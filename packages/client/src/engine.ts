@@ -9,6 +9,7 @@ import { createOutbox, type Later, type Outbox } from './outbox/outbox.ts'
 import { restore } from './outbox/restore.ts'
 import type { Channel, Disk, DiskRecord, Note, Ports } from './ports.ts'
 import { createJournal, type Journal, type JournalDeps } from './store/journal.ts'
+import { formatVersion } from './store/record.ts'
 import { createStore, type Store } from './store/store.ts'
 import { createSubscribers } from './store/subscribers.ts'
 import { createSync, type Sync, type SyncDeps } from './sync/sync.ts'
@@ -182,6 +183,7 @@ export function createEngine(options: EngineOptions): Engine {
     outbox.open(deviceId(device || newId()))
     // A device that is new, or whose store was damaged, begins its log.
     if (!device) journal?.restart()
+    if (formatVersion > 1 && restored.weight === Infinity) journal?.compact()
     for (const one of left) journal?.keep(one[1], (error) => error || clear(one))
     isStarting = false
     if (note) stopListening = note.onLeave(leave)

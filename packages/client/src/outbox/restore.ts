@@ -3,13 +3,13 @@
 import { HeadwaterError, type Welcome } from '@headwater/protocol'
 import type { RowsOption } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
-import { type Entry, parseRecord, weightOf } from '../store/record.ts'
+import { type Entry, formatVersion, headerRecord, parseRecord, weightOf } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import type { Heard } from './heard.ts'
 
 export interface Restored {
   readonly welcome: Welcome | null
-  /** Rows in the records, as a measure of the log. */
+  /** Rows in the records, as a measure of the log. One of an older format is to be written anew, whatever is in it. */
   readonly weight: number
   /** False: rows and cursor were dropped, and numbers cannot be relied on. */
   readonly isWhole: boolean
@@ -20,7 +20,7 @@ export function restore(records: readonly DiskRecord[], store: Store, heard: Hea
   let welcome: Welcome | null = null
   let isWhole = true
   let isLevel = true
-  let weight = 0
+  let weight = formatVersion > 1 && !records.includes(headerRecord) ? Infinity : 0
 
   function hear(entry: Entry): void {
     if (entry === null) return

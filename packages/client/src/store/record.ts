@@ -23,8 +23,11 @@ import * as limits from '@headwater/protocol/limits'
 import type { SetAside } from '../api.ts'
 import type { DiskRecord } from '../ports.ts'
 
-/** The format of these records. A store of a newer one is not opened: an older app must not touch what it cannot read. */
-export const formatVersion = 1
+/**
+ * The format of these records. A store of a newer one is not opened: an older app must not touch what it cannot read. One of an older format is written anew by
+ * the tab that leads, before anything is written that only the newer one has. It is a number to the compiler, so that what is for a later one may stand here.
+ */
+export const formatVersion: number = 1
 
 export const headerRecord: DiskRecord = `{"headwater":${formatVersion}}`
 

@@ -5,6 +5,7 @@
 import { HeadwaterError, type Welcome } from '@headwater/protocol'
 import type { Disk, DiskRecord } from '../ports.ts'
 import type { Handed, Job, Journal } from '../store/journal.ts'
+import { formatVersion } from '../store/record.ts'
 
 export interface Shared extends Journal {
   /** Another has written. `done` is called when all of it is heard, behind what was called before. */
@@ -152,7 +153,8 @@ export function createShared(begun: Handed | Promise<Handed>, deps: SharedDeps):
     weight = isBefore ? Infinity : 0
     if (!records || isBefore) return
     try {
-      await handed.disk.replace(records, type === 'anew')
+      // Who cannot read what takes the place of an older format finds out.
+      await handed.disk.replace(records, type === 'anew' || (formatVersion > 1 && handed.weight === Infinity))
       isToBegin = false
     } catch (error) {
       // Others have appended what is to be heard first. Where there is no room the log stays as it is, unless it cannot be gone on with.
