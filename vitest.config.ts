@@ -15,8 +15,8 @@ export default defineConfig({
     // A third of the time of these tests is waiting: for a flush, a timer, a process that starts.
     maxWorkers: 3,
     // Machines of CI are slow and shared; a test that hangs is found all the same.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000, interval: 20 } },
     projects: [
       {
@@ -26,14 +26,14 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.{ts,tsx}', 'test/unit/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
         },
       },
-      { extends: true, test: { name: 'contracts', include: ['test/contracts/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 } },
+      { extends: true, test: { name: 'contracts', include: ['test/contracts/**/*.test.ts'], globalSetup, testTimeout: 120_000 } },
       {
         extends: true,
-        test: { name: 'pg', include: ['test/pg/**/*.test.ts', 'test/simulation/**/*.test.ts'], globalSetup, testTimeout: 60_000, hookTimeout: 60_000 },
+        test: { name: 'pg', include: ['test/pg/**/*.test.ts', 'test/simulation/**/*.test.ts'], globalSetup, testTimeout: 120_000 },
       },
       {
         extends: true,
-        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, maxWorkers: 2, testTimeout: 120_000, hookTimeout: 120_000 },
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], globalSetup, maxWorkers: 2, testTimeout: 120_000 },
       },
     ],
   },
