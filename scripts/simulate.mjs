@@ -1,5 +1,5 @@
 // `npm run simulate`: bundles the simulation with all that it runs into one file, in which what is imported on need comes as soon as everything else, and runs it.
-// `--workers 2`: in so many processes, which share the seeds.
+// `--workers 2`: in so many processes, which share the seeds. `--database native`: on a real PostgreSQL, which each of them starts.
 // `--mutants`: once for every planted bug of test/simulation/mutants.json, each in the bundle alone, on seeds of the kind in which it can show, and a table of what found it.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -51,8 +51,8 @@ async function runSeeds() {
 
 /** Where a planted bug can show: in this app, with these faults. */
 function aimed(mutant) {
-  const { workload, faults } = mutant?.only ?? {}
-  return [...(workload ? ['--workload', workload] : []), ...(faults ? ['--faults', faults.join()] : [])]
+  const { workload, faults, database } = mutant?.only ?? {}
+  return [...(database ? ['--database', database] : []), ...(workload ? ['--workload', workload] : []), ...(faults ? ['--faults', faults.join()] : [])]
 }
 
 function mutants() {

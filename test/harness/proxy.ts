@@ -9,6 +9,8 @@ export interface TcpProxy {
   onSent: (bytes: Buffer) => boolean
   /** How often something was sent after something had come back. */
   roundTrips: number
+  /** All connections that there are, at once. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -49,6 +51,10 @@ export async function openProxy(port: number, delayMs = 0): Promise<TcpProxy> {
     onUp: () => false,
     onSent: () => false,
     roundTrips: 0,
+    cut: () => {
+      for (const socket of sockets) socket.destroy()
+      sockets.clear()
+    },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const socket of sockets) socket.destroy()

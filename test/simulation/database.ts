@@ -2,11 +2,10 @@
 import type { HeadwaterError } from '@headwater/protocol'
 import { connectionFailure, sqlFailure } from '../../packages/server/src/database/failure.ts'
 import type { Session } from '../../packages/server/src/database/session.ts'
-import type { Database, Query, TailSession, Transaction } from '../../packages/server/src/ports.ts'
+import type { Database, Query, SqlRow, TailSession, Transaction } from '../../packages/server/src/ports.ts'
 import type { Random } from '../harness/generated/random.ts'
 import { delayOf } from './chance.ts'
 import type { Points } from './points.ts'
-import type { Postgres } from './postgres.ts'
 import type { Owner, Time } from './time.ts'
 
 /** What is wrong with the database, for everybody. */
@@ -20,10 +19,31 @@ export interface DatabaseTrouble {
 /** What happens to one server's next transaction that writes. `lost-before` and `lost-after`: the connection, before the commit was carried out and after it. */
 export type Mishap = 'lost-before' | 'lost-after' | '40001' | '40P01' | '57014' | '53300' | '25006'
 
+/** The PostgreSQL that a run is on. */
+export interface Postgres<Kept = unknown> {
+  readonly kind: 'pglite' | 'native'
+  /** As one server has it, or psql, which is `nobody`. */
+  open(world: DatabaseWorld, owner: Owner, random: Random): Promise<SimulatedDatabase>
+  /** A question of the simulation's own, which nothing comes between. */
+  ask(text: string): Promise<readonly SqlRow[]>
+  /** Several, of one state of it. */
+  look(texts: readonly string[]): Promise<readonly (readonly SqlRow[])[]>
+  /** Resolves when everything is answered that was asked, or waits for somebody who waits for time to go on. */
+  rest(): Promise<void>
+  /** How often it was asked something. */
+  statements(): number
+  /** What it holds, to be put back, maybe often. */
+  take(): Promise<Kept>
+  /** It is what it was, started anew at `startedMs`, as a PostgreSQL that was restored. */
+  putBack(kept: Kept, startedMs: number): Promise<void>
+  /** It takes writes, or refuses them from now on. */
+  setReadOnly(isReadOnly: boolean): Promise<void>
+  close(): Promise<void>
+}
+
 export interface DatabaseWorld {
   readonly time: Time
   readonly points: Points
-  readonly postgres: Postgres
   readonly trouble: DatabaseTrouble
   /** Those who are told of commits. */
   readonly wakes: Set<() => void>
@@ -38,41 +58,49 @@ export interface SimulatedDatabase extends Database {
   loseInTheMiddle(): void
   /** What was to go wrong and has not, does not. */
   calm(): void
+  /** The process that had it is dead. */
+  die(): void
 }
 
-class Dead extends Error {}
+export class Dead extends Error {}
+
+/** A process's way to the database and back. Nobody hears what becomes of it when the process is dead. */
+export function createWay({ time, points, trouble }: DatabaseWorld, owner: Owner, random: Random, isClosed: () => boolean) {
+  const never = () => new Promise<never>(() => {})
+  return {
+    travel: async (point: string): Promise<void> => {
+      if (points.pass(owner, point)) return never()
+      await time.pause(owner, delayOf(random, 0.05, 2) + trouble.slowMs)
+      if (isClosed()) throw connectionFailure('it was closed')
+      if (trouble.isDown) throw connectionFailure('the server does not answer')
+    },
+    arrive: async <T>(answer: Promise<T>, point: string): Promise<T> => {
+      const settled = await answer.then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      )
+      if (owner.isDead) return never()
+      await time.pause(owner, delayOf(random, 0.05, 2))
+      if (points.pass(owner, `${point}.answered`)) return never()
+      if ('error' in settled) throw settled.error
+      return settled.value
+    },
+  }
+}
+
+/** Whoever has a turn has the session alone until they are done. */
+export type Turn = <T>(body: (session: Session) => Promise<T>) => Promise<T>
 
 /** A server's own sessions: they end with it. */
-export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random): SimulatedDatabase {
-  const { time, points, postgres, trouble } = world
+export function openInTurns(world: DatabaseWorld, turn: Turn, owner: Owner, random: Random): SimulatedDatabase {
+  const { time, points, trouble } = world
   const mishaps: Mishap[] = []
   const tails = new Set<(error: unknown) => void>()
   let check: ((query: Query) => Promise<void>) | null = null
   let isChecked = true
   let isClosed = false
   let isLosing = false
-
-  /** Nobody hears what becomes of it when the process is dead. */
-  const never = () => new Promise<never>(() => {})
-
-  async function travel(point: string): Promise<void> {
-    if (points.pass(owner, point)) return never()
-    await time.pause(owner, delayOf(random, 0.05, 2) + trouble.slowMs)
-    if (isClosed) throw connectionFailure('it was closed')
-    if (trouble.isDown) throw connectionFailure('the server does not answer')
-  }
-
-  async function arrive<T>(answer: Promise<T>, point: string): Promise<T> {
-    const settled = await answer.then(
-      (value) => ({ value }),
-      (error: unknown) => ({ error }),
-    )
-    if (owner.isDead) return never()
-    await time.pause(owner, delayOf(random, 0.05, 2))
-    if (points.pass(owner, `${point}.answered`)) return never()
-    if ('error' in settled) throw settled.error
-    return settled.value
-  }
+  const { travel, arrive } = createWay(world, owner, random, () => isClosed)
 
   /** A new session is judged before anybody gets it. */
   async function pass(session: Session): Promise<void> {
@@ -84,7 +112,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
   async function call<T>(point: string, isWriting: boolean, body: (session: Session, mishap: Mishap | undefined) => Promise<T>): Promise<T> {
     await travel(point)
     const mishap = isWriting ? mishaps.shift() : undefined
-    const answer = postgres.turn(async (session) => {
+    const answer = turn(async (session) => {
       if (owner.isDead) throw new Dead()
       await pass(session)
       if (isWriting && trouble.isReadOnly) throw refusal('25006')
@@ -150,7 +178,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
       if (failure) throw failure
       await travel(point)
       if (isLosing) loseAll()
-      const value = await arrive(postgres.turn(body), point)
+      const value = await arrive(turn(body), point)
       if (failure) throw failure
       return value
     }
@@ -183,6 +211,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
       isLosing = false
       mishaps.length = 0
     },
+    die: () => {},
     guard: (next) => {
       check = next
       isChecked = false
@@ -206,7 +235,7 @@ export function openSimulated(world: DatabaseWorld, owner: Owner, random: Random
   }
 }
 
-const words: Readonly<Record<string, string>> = {
+export const words: Readonly<Record<string, string>> = {
   '40001': 'could not serialize access due to concurrent update',
   '40P01': 'deadlock detected',
   '57014': 'canceling statement due to statement timeout',

@@ -5,24 +5,13 @@ import { createPrepared } from '../../packages/server/src/database/prepared.ts'
 import { createSession, type Session } from '../../packages/server/src/database/session.ts'
 import { template, templatePath } from '../../packages/server/src/database/template.ts'
 import { readAnswer } from '../../packages/server/src/database/wire.ts'
+import { openInTurns, type Postgres, type Turn } from './database.ts'
 import { giveChance, type Image, placesOf, putBack, takeImage, wordsOf } from './image.ts'
-
-export interface Postgres {
-  /** Whoever has a turn has the session alone until they are done. */
-  turn<T>(body: (session: Session) => Promise<T>): Promise<T>
-  /** Whether a statement is under way: what was asked is always answered without time going on. */
-  isBusy(): boolean
-  /** How often it was asked something. */
-  statements(): number
-  take(): Promise<Image>
-  /** It is what it was, started anew at `startedMs`, as a PostgreSQL that was restored. */
-  putBack(image: Image, startedMs: number): Promise<void>
-}
 
 const settings = ['shared_buffers=16MB', 'max_wal_size=128MB', 'min_wal_size=32MB', 'max_prepared_transactions=0']
 
 /** `fill`: where its chance comes from. */
-export async function openPostgres(fill: (bytes: Uint8Array) => void): Promise<Postgres> {
+export async function openPglite(fill: (bytes: Uint8Array) => void): Promise<Postgres<Image>> {
   // The template is made where it is not there yet.
   await template()
   const loadDataDir = new Blob([await readFile(await templatePath())])
@@ -59,15 +48,22 @@ export async function openPostgres(fill: (bytes: Uint8Array) => void): Promise<P
     return placesOf(module, BigInt(String(row?.at)))
   }
 
-  function turn<T>(body: (session: Session) => Promise<T>): Promise<T> {
+  const turn: Turn = (body) => {
     const answer = last.then(() => body(session))
     last = answer.catch(() => undefined)
     return answer
   }
 
   return {
-    turn,
-    isBusy: () => underWay > 0,
+    kind: 'pglite',
+    open: async (world, owner, random) => openInTurns(world, turn, owner, random),
+    ask: (text) => turn((one) => one.queryOnce(text, [])),
+    look: (texts) => turn((one) => one.batch(texts.map((text) => ({ text, parameters: [] })))),
+    // Microtasks run out before the first turn of the event loop is over; what was asked is always answered without time going on.
+    rest: async () => {
+      do await new Promise((resolve) => setImmediate(resolve))
+      while (underWay > 0)
+    },
     statements: () => asked,
     take: () =>
       turn(async (one) => {
@@ -82,6 +78,9 @@ export async function openPostgres(fill: (bytes: Uint8Array) => void): Promise<P
         session = newSession()
         for (const at of started) wordsOf(module.HEAPU8)[at] = BigInt(Math.round((startedMs - epochMs) * 1_000))
       }),
+    // Each server's own way to it refuses what writes.
+    setReadOnly: async () => {},
+    close: () => pglite.close(),
   }
 }
 

@@ -23,7 +23,7 @@ export async function restore(world: World, { as, forMs, goesOn }: Extract<Step,
   await postgres.putBack(kept.image, time.now())
   const after = await look(world)
   for (const [device, nonce] of before.nonces) if (after.nonces.get(device) !== nonce) world.estranged.add(device)
-  if (goesOn) await postgres.turn((session) => session.queryOnce(onTo(before.next), []))
+  if (goesOn) await postgres.ask(onTo(before.next))
   await time.pause(nobody, forMs)
   trouble.isDown = false
   if (as === 'unnoticed') {
@@ -62,20 +62,17 @@ interface Looked {
 }
 
 async function look({ postgres }: World): Promise<Looked> {
-  return postgres.turn(async (session) => {
-    const log = await session.queryOnce(`select concat(l.seq, ' ', l.xid, ' ', l.at) as row, l.xid::text as xid from headwater.log l`, [])
-    const devices = await session.queryOnce('select id, nonce from headwater.devices', [])
-    const [row] = await session.queryOnce(
-      'select (select count(*) from headwater.mutations)::text as mutations, pg_snapshot_xmax(pg_current_snapshot())::text as next',
-      [],
-    )
-    return {
-      log: new Map(log.map(({ row, xid }) => [String(row), BigInt(String(xid))])),
-      mutations: String(row?.mutations),
-      nonces: new Map(devices.map(({ id, nonce }) => [String(id), String(nonce)])),
-      next: String(row?.next),
-    }
-  })
+  const [log = [], devices = [], [row] = []] = await postgres.look([
+    `select concat(l.seq, ' ', l.xid, ' ', l.at) as row, l.xid::text as xid from headwater.log l`,
+    'select id, nonce from headwater.devices',
+    'select (select count(*) from headwater.mutations)::text as mutations, pg_snapshot_xmax(pg_current_snapshot())::text as next',
+  ])
+  return {
+    log: new Map(log.map(({ row, xid }) => [String(row), BigInt(String(xid))])),
+    mutations: String(row?.mutations),
+    nonces: new Map(devices.map(({ id, nonce }) => [String(id), String(nonce)])),
+    next: String(row?.next),
+  }
 }
 
 /** Others write to it until it has had more transactions than before: its numbers alone say nothing any more. */

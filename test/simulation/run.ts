@@ -30,18 +30,21 @@ const { values } = parseArgs({
     first: { type: 'boolean', default: false },
     /** Everything that happens, line by line. */
     trace: { type: 'boolean', default: false },
+    /** `native`: a real PostgreSQL with sessions at once, of which no run is twice the same; its own, or the one at HEADWATER_NATIVE_URL. */
+    database: { type: 'string', default: 'pglite' },
   },
 })
 
 /** The command runs in the root of the repository. */
 const seedsFolder = 'test/simulation/seeds'
 let kept = 0
-const totals = { seeds: 0, events: 0, mutations: 0, findings: 0, twice: 0 }
+const totals = { seeds: 0, events: 0, mutations: 0, findings: 0, twice: 0, transactions: 0, outOfOrder: 0 }
 const seen = new Set<string>()
 const died = new Set<string>()
 const beganAt = realMs()
-const ground = await openGround()
 const asked = values.seed?.split(',').map(Number)
+const isNative = values.database === 'native'
+const ground = await openGround(isNative ? { native: process.env.HEADWATER_NATIVE_URL ?? true } : {})
 const faults = values.faults?.split(',').filter((name) => name !== '')
 const unknown = faults?.find((name) => !faultNames.includes(name))
 if (unknown !== undefined) throw new Error(`There is no fault ${unknown}: ${faultNames.join(', ')}.`)
@@ -56,7 +59,9 @@ say(
   `${totals.seeds} seeds, ${totals.events} events, ${totals.mutations} mutations in ${seconds.toFixed(0)} s: ${Math.round(totals.events / seconds)} events a second`,
 )
 say(`processes died at ${died.size} of ${seen.size} points: ${[...seen].filter((point) => !died.has(point)).join(', ') || 'all of them'} not tried`)
+if (isNative) say(`${totals.outOfOrder} of ${totals.transactions} transactions were committed after one that had begun to write later`)
 say(`${totals.twice} seeds run twice came to the same; ${totals.findings} findings`)
+await ground.postgres.close()
 process.exit(totals.findings > 0 ? 1 : 0)
 
 async function tryOne(on: Ground, seed: number): Promise<void> {
@@ -70,7 +75,7 @@ async function tryOne(on: Ground, seed: number): Promise<void> {
   if (values.trace) process.stdout.write(report.lines.join(''))
   if (values.shrink) await shrinkIt(on, report)
   // One in a hundred, and the first: the same seed is the same run.
-  if ((totals.seeds - kept) % 100 !== 1 || values.first) return
+  if ((totals.seeds - kept) % 100 !== 1 || values.first || isNative) return
   const again = await runPlan(on, plan)
   if (again.trace === report.trace) totals.twice++
   else tell(seed, [{ checker: 'the same twice', text: `${report.trace} and then ${again.trace}`, atMs: 0 }])
@@ -104,6 +109,8 @@ function count(report: Report): void {
   totals.seeds++
   totals.events += report.events
   totals.mutations += report.mutations
+  totals.transactions += report.transactions
+  totals.outOfOrder += report.outOfOrder
   for (const point of report.seen.keys()) seen.add(point)
   for (const point of report.died.keys()) died.add(point)
   tell(report.plan.seed, report.findings)

@@ -1,7 +1,7 @@
 // A server process of the simulation: the real server on ports of its own, which dies and starts again.
 import { createServer, type Server } from '@headwater/server'
 import { bytesOf, randomOf } from './chance.ts'
-import { type DatabaseWorld, openSimulated, type SimulatedDatabase } from './database.ts'
+import type { DatabaseWorld, Postgres, SimulatedDatabase } from './database.ts'
 import type { Host, Network } from './network.ts'
 import type { Owner } from './time.ts'
 import type { Workload } from './workloads/workload.ts'
@@ -18,6 +18,7 @@ export interface SimulatedServer {
 }
 
 interface ServerDeps extends DatabaseWorld {
+  readonly postgres: Postgres
   readonly workload: Workload
   readonly seed: number
   readonly network: () => Network
@@ -46,7 +47,8 @@ export function createSimulatedServer(deps: ServerDeps, name: string): Simulated
   async function open(mine: Owner): Promise<void> {
     while (!mine.isDead) {
       const random = randomOf(seed, `${name} ${starts} ${time.now()}`)
-      const mineToo = openSimulated(deps, mine, random)
+      const mineToo = await deps.postgres.open(deps, mine, random)
+      if (mine.isDead) return mineToo.die()
       database = mineToo
       try {
         const opened = await createServer({
@@ -64,6 +66,7 @@ export function createSimulatedServer(deps: ServerDeps, name: string): Simulated
         return
       } catch (error) {
         deps.onTrouble(error)
+        mineToo.die()
         await time.pause(mine, 500)
       }
     }
@@ -85,6 +88,7 @@ export function createSimulatedServer(deps: ServerDeps, name: string): Simulated
     start,
     kill: () => {
       owner.isDead = true
+      database?.die()
       running = null
       points.disarm(owner)
       deps.network().cut(owner, false)

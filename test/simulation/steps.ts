@@ -81,8 +81,10 @@ export function carryOut(world: World, step: Step): void {
       })
     case 'read-only':
       trouble.isReadOnly = true
+      void world.postgres.setReadOnly(true)
       return after(step.forMs, () => {
         trouble.isReadOnly = false
+        void world.postgres.setReadOnly(false)
       })
     case 'crawl':
       trouble.slowMs = step.slowMs

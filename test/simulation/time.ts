@@ -32,8 +32,8 @@ interface Due {
   readonly run: () => void
 }
 
-/** `isBusy`: whether something is at work that time waits for. `onSettled`: nothing is, and time goes on after it. */
-export function createTime(startMs: number, isBusy: () => boolean, onSettled: () => void): Time {
+/** `rest`: resolves when nothing is at work that time waits for, and no microtask is left. `onSettled`: time goes on after it. */
+export function createTime(startMs: number, rest: () => Promise<void>, onSettled: () => void): Time {
   const heap: Due[] = []
   const cancelled = new Set<number>()
   const late: Due[] = []
@@ -47,10 +47,8 @@ export function createTime(startMs: number, isBusy: () => boolean, onSettled: ()
     return () => void cancelled.add(order)
   }
 
-  /** Microtasks run out before the first turn of the event loop is over. */
   async function settle(): Promise<void> {
-    do await new Promise((resolve) => setImmediate(resolve))
-    while (isBusy())
+    await rest()
     onSettled()
   }
 

@@ -6,13 +6,13 @@ import type { Random } from '../harness/generated/random.ts'
 import { lowerLimits } from '../harness/limits.ts'
 import { randomOf } from './chance.ts'
 import { type Checker, type Finding, judge } from './checkers.ts'
-import { type DatabaseTrouble, type DatabaseWorld, openSimulated } from './database.ts'
+import type { DatabaseTrouble, DatabaseWorld, Postgres, SimulatedDatabase } from './database.ts'
 import { createSimulatedDevice, type SimulatedDevice } from './device.ts'
-import type { Image } from './image.ts'
+import { openNative } from './native.ts'
 import { createNetwork, type Network, nobody } from './network.ts'
 import type { Plan, Rewound } from './plan.ts'
 import { createPoints } from './points.ts'
-import { openPostgres, type Postgres } from './postgres.ts'
+import { openPglite } from './postgres.ts'
 import { takeReality } from './reality.ts'
 import { createSimulatedServer, type SimulatedServer } from './server.ts'
 import { carryOut } from './steps.ts'
@@ -25,9 +25,9 @@ import { drawWorkload } from './workloads/workloads.ts'
 export interface Ground {
   readonly postgres: Postgres
   /** An empty database. */
-  readonly empty: Image
+  readonly empty: unknown
   /** With the tables of an app that is the same in every seed. */
-  readonly imageByWorkload: Map<string, Image>
+  readonly imageByWorkload: Map<string, unknown>
   begin(now: () => number, fill: (bytes: Uint8Array) => void): void
 }
 
@@ -43,6 +43,9 @@ export interface Report {
   readonly died: ReadonlyMap<string, number>
   readonly convergedMs: number
   readonly mutations: number
+  /** Transactions that wrote, and how many of them were committed after one that had begun to write later: `0` where there is one connection. */
+  readonly transactions: number
+  readonly outOfOrder: number
 }
 
 export const startMs = Date.UTC(2026, 0, 1)
@@ -51,14 +54,19 @@ const convergeMsMax = 30_000
 /** Who was told that nobody is served waits for all of that half minute; where it then takes a new id, for a part of another one. */
 const heldMsMore = 35_000
 
-export async function openGround(): Promise<Ground> {
+/** `native`: on a PostgreSQL of its own, or on the one at a URL, in the process's own time and with its own chance: no run is twice the same. */
+export async function openGround({ native }: { readonly native?: string | boolean } = {}): Promise<Ground> {
+  if (native) {
+    const postgres = await openNative(native === true ? undefined : native)
+    return { postgres, empty: await postgres.take(), imageByWorkload: new Map(), begin: () => {} }
+  }
   let now = () => startMs
   let fill = (bytes: Uint8Array): void => void bytes.fill(1)
   takeReality(
     () => now(),
     (bytes) => fill(bytes),
   )
-  const postgres = await openPostgres((bytes) => fill(bytes))
+  const postgres = await openPglite((bytes) => fill(bytes))
   const empty = await postgres.take()
   return {
     postgres,
@@ -82,10 +90,10 @@ export interface World {
   readonly devices: readonly SimulatedDevice[]
   readonly servers: readonly SimulatedServer[]
   /** Nobody's own: the database as psql has it, without anything in between. */
-  readonly psql: Database
+  readonly psql: SimulatedDatabase
   readonly wakes: Set<() => void>
   /** The moment that a restore goes back to. */
-  readonly images: { readonly atMs: number; readonly image: Image }[]
+  readonly images: { readonly atMs: number; readonly image: unknown }[]
   readonly troubles: unknown[]
   readonly findings: Finding[]
   readonly beganMs: number
@@ -111,7 +119,7 @@ export async function runPlan(ground: Ground, plan: Plan, { isTold = false }: Ru
     if (isTold) lines.push(line)
   }
   const image = await prepared(ground, plan)
-  const time = createTime(startMs, postgres.isBusy, () => {
+  const time = createTime(startMs, postgres.rest, () => {
     for (const device of world.devices) device.look()
   })
   ground.begin(time.now, filling(randomOf(plan.seed, 'database')))
@@ -123,7 +131,7 @@ export async function runPlan(ground: Ground, plan: Plan, { isTold = false }: Ru
     if (point.endsWith('landing')) counted.landings++
     tell(`${at()} ${owner.name} ${point}\n`)
   })
-  const world = createWorld(plan, ground, time, points, (device, way, frame) => {
+  const world = await createWorld(plan, ground, time, points, (device, way, frame) => {
     counted.frames++
     tell(`${at()} ${device} ${way} ${frame}\n`)
   })
@@ -131,6 +139,7 @@ export async function runPlan(ground: Ground, plan: Plan, { isTold = false }: Ru
   try {
     const convergedMs = await live(world)
     world.findings.push(...(await judge(world, convergedMs)))
+    const [order] = await postgres.ask(orderSql)
     return {
       plan,
       findings: world.findings,
@@ -141,29 +150,40 @@ export async function runPlan(ground: Ground, plan: Plan, { isTold = false }: Ru
       died: points.died,
       convergedMs,
       mutations: world.devices.reduce((sum, { made }) => sum + made.length, 0),
+      transactions: Number(order?.transactions),
+      outOfOrder: Number(order?.late),
     }
   } finally {
     restoreLimits()
     for (const { owner } of world.devices) owner().isDead = true
-    for (const { host } of world.servers) host.owner.isDead = true
+    for (const { host, database } of world.servers) {
+      host.owner.isDead = true
+      database()?.die()
+    }
+    world.psql.die()
   }
 }
 
-function createWorld(
+/** By the first number that each has in the log. */
+const orderSql = `select count(*)::int as transactions, (count(*) filter (where first < highest))::int as late
+  from (select f.first, max(f.first) over (order by c.place rows between unbounded preceding and 1 preceding) as highest
+    from past.commits c join (select xid, min(seq) as first from headwater.log group by 1) f on f.xid = c.xid) t`
+
+async function createWorld(
   plan: Plan,
   { postgres }: Ground,
   time: Time,
   points: ReturnType<typeof createPoints>,
   onFrame: (device: string, way: string, frame: string) => void,
-): World {
+): Promise<World> {
   const workload = drawWorkload(plan.workload, plan.seed)
   const trouble: DatabaseTrouble = { isDown: false, isReadOnly: false, slowMs: 0 }
   const wakes = new Set<() => void>()
   const troubles: unknown[] = []
   const findings: Finding[] = []
   const found = (checker: Checker, text: string) => void findings.push({ checker, text, atMs: Math.round(time.now() - startMs) })
-  const shared: DatabaseWorld = { time, points, postgres, trouble, wakes }
-  const common = { ...shared, workload, seed: plan.seed, network: () => network, onTrouble: (error: unknown) => void troubles.push(error) }
+  const shared: DatabaseWorld = { time, points, trouble, wakes }
+  const common = { ...shared, postgres, workload, seed: plan.seed, network: () => network, onTrouble: (error: unknown) => void troubles.push(error) }
   const servers = Array.from({ length: plan.servers }, (_, i) => createSimulatedServer({ ...common, isShort: plan.isShort }, `server ${i}`))
   const devices = plan.devices.map((person, i) => createSimulatedDevice({ ...common, found }, `device ${i}`, person, plan.delayMs))
   const network = createNetwork({
@@ -175,7 +195,7 @@ function createWorld(
       devices.find(({ name }) => name === owner.name)?.onFrame(way, frame, mishap)
     },
   })
-  const psql = openSimulated(
+  const psql = await postgres.open(
     { ...shared, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 } },
     nobody,
     randomOf(plan.seed, 'psql'),
@@ -203,16 +223,18 @@ function createWorld(
 }
 
 /** The database as it is before the run: with the tables, as a first server makes them, and what is in them. It is made in a time of its own, the same in every run. */
-async function prepared(ground: Ground, plan: Plan): Promise<Image> {
+async function prepared(ground: Ground, plan: Plan): Promise<unknown> {
   const { postgres, imageByWorkload, empty } = ground
   const known = imageByWorkload.get(plan.workload)
   if (known) return known
   const workload = drawWorkload(plan.workload, plan.seed)
-  const time = createTime(startMs - 60_000, postgres.isBusy, () => {})
+  const time = createTime(startMs - 60_000, postgres.rest, () => {})
   ground.begin(time.now, filling(randomOf(0, 'tables')))
   await postgres.putBack(empty, time.now())
-  const shared = { time, postgres, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 }, wakes: new Set<() => void>() }
-  await time.until(make(workload, openSimulated(shared, nobody, randomOf(0, 'psql')), time))
+  const shared = { time, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 }, wakes: new Set<() => void>() }
+  const psql = await postgres.open(shared, nobody, randomOf(0, 'psql'))
+  await time.until(make(workload, psql, time))
+  await psql.close()
   const image = await postgres.take()
   if (workload.isFixed) imageByWorkload.set(plan.workload, image)
   return image
@@ -244,6 +266,7 @@ async function live(world: World): Promise<number> {
   await time.until(world.restoring)
   const calmMs = time.now()
   Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0 })
+  await world.postgres.setReadOnly(false)
   for (const server of servers) await countConnections(world, server)
   calm(world)
   const isLevel = () =>

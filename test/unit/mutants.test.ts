@@ -12,7 +12,7 @@ interface Mutant extends Patch {
   readonly name: string
   readonly file: string
   readonly also?: readonly Patch[]
-  readonly only?: { readonly workload?: string; readonly faults?: readonly string[] }
+  readonly only?: { readonly workload?: string; readonly faults?: readonly string[]; readonly database?: 'native' }
 }
 
 const root = join(import.meta.dirname, '../..')

@@ -1,5 +1,5 @@
 // What the database held after each of its transactions, recorded by triggers of the test's own, which know nothing of
-// Headwater's. They take a lock for the rest of the transaction: so the order in which they write is the order of the commits.
+// Headwater's. The last thing before a commit takes a lock until the commit is seen by others: so the order in which it is got is the order of the commits.
 
 import type { Schema } from '@headwater/schema'
 import type { Database } from '@headwater/server'
@@ -20,9 +20,9 @@ export async function recordPast(database: Database, schema: Schema): Promise<vo
     create schema past;
     create table past.writes (seq bigserial primary key, xid xid8 not null default pg_current_xact_id(), name text not null, key text, row jsonb,
       snapshot pg_snapshot not null default pg_current_snapshot());
+    create table past.commits (place bigserial primary key, xid xid8 not null unique);
     create function past.write() returns trigger language plpgsql as $$
     begin
-      perform pg_advisory_xact_lock(77);
       if tg_op = 'TRUNCATE' then
         insert into past.writes (name) values (tg_table_name);
         return null;
@@ -35,6 +35,15 @@ export async function recordPast(database: Database, schema: Schema): Promise<vo
       end if;
       return null;
     end $$;
+    create function past.commit() returns trigger language plpgsql as $$
+    begin
+      if not exists (select from past.commits where xid = new.xid) then
+        perform pg_advisory_xact_lock(77);
+        insert into past.commits (xid) values (new.xid);
+      end if;
+      return null;
+    end $$;
+    create constraint trigger past_commit after insert on past.writes deferrable initially deferred for each row execute function past.commit();
     ${['people', ...Object.keys(schema.definitions).map(snakeCase)].map(triggers).join('\n')}`)
 }
 
@@ -44,7 +53,9 @@ const triggers = (name: string) => `
 
 export async function readPast(database: Database, schema: Schema): Promise<Past> {
   const names = ['people', ...Object.keys(schema.definitions).map(snakeCase)]
-  const writes = await database.query('select xid::text as xid, name, key, row::text as row from past.writes order by past.writes.seq')
+  const writes = await database.query(
+    'select w.xid::text as xid, w.name, w.key, w.row::text as row from past.writes w join past.commits c on c.xid = w.xid order by c.place, w.seq',
+  )
   let state: State = new Map(names.map((name) => [name, new Map()]))
   const states: State[] = [state]
   const xids: bigint[] = []
