@@ -126,7 +126,8 @@ function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
     // What the database has lost is offered again by the disk that remembers it.
     const remembered = device.made.filter(({ isForgotten }) => !(rewound && isForgotten))
     // Where nobody knew that it was taken back, what was final then is lost: see what is not promised.
-    const kept = remembered.filter(({ atMs, outcome }) => !(rewound?.as === 'unnoticed' && atMs < rewound.atMs && outcome?.type === 'applied'))
+    const wasFinal = ({ id, outcome }: Made) => outcome?.type === 'applied' || device.told.has(id)
+    const kept = remembered.filter((made) => !(rewound?.as === 'unnoticed' && made.atMs < rewound.atMs && wasFinal(made)))
     const lost = kept.filter((made) => made.state === 'saved' && !made.isGone && !isThere(made) && made.outcome?.type !== 'refused')
     const undone = kept.filter(({ id, outcome }) => outcome?.type === 'applied' && records.get(id)?.outcome !== 'applied' && !aside.has(id))
     const refused = device.made.flatMap((made) => {

@@ -42,6 +42,8 @@ export interface SimulatedDevice {
   readonly frames: readonly string[]
   /** The ids by which it has greeted. */
   readonly ids: ReadonlySet<string>
+  /** By id, mutations of which it was told what became, whichever process had made them. */
+  readonly told: ReadonlySet<string>
   act(act: Act): void
   use(kind: string, key: string, forMs: number): void
   start(): void
@@ -82,6 +84,9 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
   const moments: Moment[] = []
   const frames: string[] = []
   const ids = new Set<string>()
+  const told = new Set<string>()
+  const sent = new Map<string, string>()
+  let greetedAs = ''
   const uses = new Map<object, string>()
   const older: (readonly string[])[] = []
   let owner: Owner = { name, isDead: true, isFrozen: false }
@@ -216,10 +221,14 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
       const message = decodeDown(frame)
       // What came before its rows is taken back as soon as they come: the device greets again.
       if (message.type === 'checkpoint' && mishap === 'late' && message.loads.length > 0) isMisled = true
-      if (message.type === 'checkpoint') heard.push(message)
+      if (message.type !== 'checkpoint') return
+      heard.push(message)
+      for (const { number } of message.outcomes) told.add(sent.get(`${greetedAs} ${number}`) ?? '')
       return
     }
     const message = decodeUp(frame)
+    if (message.type === 'hello') greetedAs = message.device
+    if (message.type === 'push') for (const { number, id } of message.mutations) sent.set(`${greetedAs} ${number}`, id)
     if (message.type === 'release') for (const scope of message.scopes) held.delete(scope)
   }
 
@@ -233,6 +242,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     moments,
     frames,
     ids,
+    told,
     act,
     use: (kind, key, forMs) => {
       const handle = client?.scope(kind, key)

@@ -31,17 +31,17 @@ export async function restore(world: World, { as, forMs, goesOn }: Extract<Step,
     return
   }
   const lost = [...before.log].flatMap(([row, xid]) => (after.log.has(row) ? [] : [xid]))
-  // Who has told of what is lost knows better. What was written while no server could reach the database, and is lost, nobody knows of.
+  // Who has told of what is lost knows better. Who has read it and told nobody may know. What was written while no server could reach the database, and is lost, nobody knows of.
   const knowing = servers.filter(({ host }) => isToldOf(lost, network.toldBy(host.owner)))
-  const isHeld = () => knowing.every(({ server }) => server()?.held())
-  for (const giveUpAt = time.now() + noticedMsMax; !isHeld() && time.now() < giveUpAt; ) await time.pause(nobody, 200)
-  const found = isHeld() ? null : 'the database lacks what a server has told of, and that server goes on serving it'
+  const isHeld = () => (knowing.length > 0 ? knowing.every(({ server }) => server()?.held()) : servers.some(({ server }) => server()?.held()))
+  for (const giveUpAt = time.now() + noticedMsMax; lost.length > 0 && !isHeld() && time.now() < giveUpAt; ) await time.pause(nobody, 200)
+  const found = isHeld() || knowing.length === 0 ? null : 'the database lacks what a server has told of, and that server goes on serving it'
   // One that knows no better may serve it, and write to it.
   const written = found === null && knowing.length === servers.length && after.mutations !== (await look(world)).mutations
   const text = written ? 'the database lacks what it had, and mutations were written to it' : found
   if (text) world.findings.push({ checker: 'a lost past is noticed', text, atMs: time.now() - world.beganMs })
   // Nothing was lost that anybody was told of: everything has to go on as if nothing had happened.
-  if (knowing.length > 0) await adoptDatabase(psql, as)
+  if (knowing.length > 0 || isHeld()) await adoptDatabase(psql, as)
   else world.rewound = null
 }
 

@@ -45,6 +45,16 @@ async function ready(clock = createClock()) {
   return { peer, put, client, ran, ...world }
 }
 
+/** A clock that moves with every look at it: nine of them are more than a frame. */
+function slowed(base: ReturnType<typeof createClock>, isSlow: () => boolean): typeof base {
+  let readings = 0
+  return {
+    ...base,
+    now: () => base.now() + (isSlow() ? ++readings : 0),
+    timer: (afterMs, run) => base.timer(afterMs + (isSlow() ? 1 : 0), run),
+  }
+}
+
 describe('a checkpoint, while mutations are pending', () => {
   test('runs none of them again that has not looked at what it changes: streamed text costs as much with a thousand pending as with none', async () => {
     const { client, ran, peer, errors } = await ready()
@@ -80,14 +90,8 @@ describe('a checkpoint, while mutations are pending', () => {
 
   test('runs them again for longer than a frame without showing a half state, and what is called meanwhile shows at once', async () => {
     const base = createClock()
-    let readings = 0
-    // A clock that moves with every look at it: nine of them are more than a frame.
-    const clock: typeof base = {
-      ...base,
-      now: () => base.now() + (isSlow ? ++readings : 0),
-      timer: (afterMs, run) => base.timer(afterMs + (isSlow ? 1 : 0), run),
-    }
     let isSlow = false
+    const clock = slowed(base, () => isSlow)
     const { client, peer, put } = await ready(clock)
     for (let at = 0; at < 40; at++) client.mutate.bump({ id: `p${at % 20}` })
     await clock.advance(100)
@@ -120,5 +124,33 @@ describe('a checkpoint, while mutations are pending', () => {
     expect(client.query.projects.where({ id: 'p0' }).first()).toMatchObject({ title: 'Else 0', rank: 2 })
     expect(client.query.notes.where({ id: 'mine' }).first()).toMatchObject({ words: 'at once' })
     expect(peer.rows('notes')).toHaveLength(1)
+  })
+
+  test('is in the store before the frame behind it is heard, however long they run again: with it the device is live, and a piece of its load that comes too late is noticed', async () => {
+    for (const isLate of [true, false]) {
+      const clock = slowed(createClock(), () => true)
+      const peer = createPeer({ schema, handlers: {} })
+      peer.grant([scopeKey('user', 'ada')])
+      peer.options.refusePushes = true
+      const { network, ports } = createWorld(peer.accept, clock)
+      peer.put('projects', { id: 'p1', ownerId: 'ada', title: 'One', rank: 0 })
+      const late: string[] = []
+      let isOver = false
+      network.tamper = (frame) => {
+        if (isLate && frame.startsWith('{"type":"load"')) late.push(frame)
+        const told = isOver || late.includes(frame) ? [] : [frame]
+        if (isOver || !frame.startsWith('{"type":"checkpoint"')) return told
+        // Nothing more comes but this.
+        isOver = true
+        return [...told, ...late]
+      }
+      const client = createClient({ schema, mutators, url: 'http://server/', user: 'ada', ports: ports() })
+      for (let at = 0; at < 40; at++) client.mutate.bump({ id: 'p1' })
+      await clock.advance(1_500)
+      expect(client.status.get()).toMatchObject({ pending: 40, phase: isLate ? 'connecting' : 'live' })
+      network.tamper = (frame) => [frame]
+      await clock.advance(40_000)
+      expect(client.query.projects.all()).toMatchObject([{ id: 'p1', title: 'One' }])
+    }
   })
 })

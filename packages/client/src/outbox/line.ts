@@ -21,7 +21,7 @@ export interface Line {
   /**
    * A delta that no mutation in line has looked at, and that settles none, is applied as it is. Otherwise: undoes the overlay, applies the delta,
    * runs the mutations again that are in line from then on, and shows it all in one step. `prepare` is called when it is its turn, which is before
-   * this returns where nothing runs; what it throws is rejected.
+   * this returns where nothing runs; what it throws is rejected. Resolves when all of it is shown.
    */
   receive(prepare: () => Next, done: () => void): Promise<void>
 }
@@ -88,9 +88,9 @@ export function createLine(deps: LineDeps): Line {
   }
 
   /** Who waited first comes first, and may make it busy again: then the others wait on. */
-  async function later(run: () => void): Promise<void> {
+  async function later(run?: () => void): Promise<void> {
     while (isBusy) await new Promise<void>((resolve) => waiting.push(resolve))
-    run()
+    run?.()
   }
 
   /** Undefined if it is over, as with every built-in. */
@@ -171,7 +171,7 @@ export function createLine(deps: LineDeps): Line {
       entries = [...before, ...entries]
       replay(null)
     },
-    idle: (run = () => {}) => later(run),
+    idle: later,
     abandon: () => {
       const called = entries
       entries = []
@@ -188,6 +188,7 @@ export function createLine(deps: LineDeps): Line {
         }
         entries = [...next]
         replay({ delta, below: delta ? over(store.confirmed, () => delta.layer) : store.confirmed, done })
-      }),
+        // It is handed nothing to run.
+      }).then(later as () => Promise<void>),
   }
 }
