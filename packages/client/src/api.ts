@@ -130,6 +130,9 @@ export interface SetAside {
 /** What a mutation that was set aside is tried again with, where not with its own. */
 export type Edited = Partial<Pick<SetAside, 'name' | 'args'>>
 
+/** What a mutation that an older build of the app made is now: another name, other arguments, or both; null where it is as this build makes it. */
+export type Upgrade = (mutation: Pick<SetAside, 'name' | 'args' | 'at'>) => Edited | null
+
 export interface Status {
   /** Connected and level with the server, as far as is known. */
   readonly online: boolean
@@ -331,6 +334,12 @@ export interface ClientOptions<S extends Schema, M extends Mutators<S>> {
   readonly eviction?: Eviction
   /** Where rows lie in memory, for large stores: `packedRows()`. Without it as objects. A store that lies packed on the disk is loaded again by an app without it. */
   readonly rows?: RowsOption
+  /**
+   * For an update of the app that renames mutators or changes their arguments. Asked at a start, before anything is sent, of each mutation that waits and was
+   * never sent, and of what is set aside when it is tried again; those of this build are among them. What may have been sent keeps the form that it was sent in.
+   * One for which it throws or gives what this build cannot make (`unknown-mutator`, `invalid`, `too-large`, in `onError`) stays as it was.
+   */
+  readonly upgrade?: Upgrade
   /** What is shown before the disk is read: `lastScreen()`. Without it, queries have no rows until then. */
   readonly firstPaint?: FirstPaint
   /** For tests, services and the simulation: browsers need none of it. */

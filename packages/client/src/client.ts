@@ -26,7 +26,7 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
   const all = { ...options, mutators, ports: { ...browserPorts(), ...options.ports }, page: pageUrl() }
   const made = createEngine(all)
   const engine = options.firstPaint?.(made, all) ?? made
-  const { store, outbox, sync, setAside, newId, later, ...api } = engine
+  const { store, outbox, sync, setAside, newId, later, settled: _, ...api } = engine
   return {
     query: asking(engine, schema),
     mutate: mutating(engine, schema, mutators),
@@ -36,7 +36,7 @@ export function createClient<S extends Schema, M extends Mutators<S>>(options: C
       ...setAside,
       list: setAside.get,
       export: () => JSON.stringify(setAside.get()),
-      retry: async (...asked) => (await later()).retry(outbox, ...asked),
+      retry: async (...asked) => (await later()).retry(outbox, options.upgrade, ...asked),
       discard: outbox.discard,
     },
     ...sync.holds.api,

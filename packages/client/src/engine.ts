@@ -2,7 +2,7 @@
 import { asError, deviceId, HeadwaterError } from '@headwater/protocol'
 import type { Mutators, Schema } from '@headwater/schema'
 import { diskName, socketUrl } from './address.ts'
-import type { Eviction, LiveValue, PendingMutation, RowsOption, SetAside, Status } from './api.ts'
+import type { Eviction, LiveValue, PendingMutation, RowsOption, SetAside, Status, Upgrade } from './api.ts'
 import { createIds } from './id.ts'
 import { createHeard } from './outbox/heard.ts'
 import { createOutbox, type Later, type Outbox } from './outbox/outbox.ts'
@@ -40,6 +40,7 @@ export interface EngineOptions {
   readonly user: string
   readonly eviction?: Eviction | undefined
   readonly rows?: RowsOption | undefined
+  readonly upgrade?: Upgrade | undefined
   readonly ports: Ports
   /** The address of the page, which `url` may be relative to. */
   readonly page: string | undefined
@@ -185,6 +186,8 @@ export function createEngine(options: EngineOptions): Engine {
     if (!device) journal?.restart()
     if (formatVersion > 1 && restored.weight === Infinity) journal?.compact()
     for (const one of left) journal?.keep(one[1], (error) => error || clear(one))
+    // Nothing is sent before.
+    if (options.upgrade && outbox.pending()) await later().then(({ upgraded }) => upgraded({ ...shared, outbox }), report)
     isStarting = false
     if (note) stopListening = note.onLeave(leave)
     const leads = group ?? sync
@@ -218,8 +221,8 @@ export function createEngine(options: EngineOptions): Engine {
   })
   ready.catch(report)
 
-  const [pending, setAside] = [follow(outbox.waiting), follow(outbox.setAside)]
-  return { store, outbox, sync, status, pending, setAside, ready, newId, later, onError: listeners.add, settled: async () => journal?.settled(), close, wipe }
+  const lists = { pending: follow(outbox.waiting), setAside: follow(outbox.setAside) }
+  return { store, outbox, sync, status, ...lists, ready, newId, later, onError: listeners.add, settled: async () => journal?.settled(), close, wipe }
 }
 
 /** What could not be fetched is fetched again when it is needed again. */

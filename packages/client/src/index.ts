@@ -23,6 +23,7 @@ export type {
   Shaping,
   Status,
   TableMutations,
+  Upgrade,
   WithRelated,
 } from './api.ts'
 export { createClient } from './client.ts'

@@ -15,6 +15,8 @@ type Word = { readonly record: OutboxRecord } | { readonly refused: boolean }
 
 const word = fc.oneof(
   { weight: 5, arbitrary: fc.nat(12).map((n) => ({ record: { made: [madeOf(n)] } })) },
+  // In the form of a newer build.
+  { weight: 2, arbitrary: fc.nat(12).map((n) => ({ record: { made: [{ ...madeOf(n), name: 'rename' }] } })) },
   { weight: 3, arbitrary: fc.nat(3).map((numbered) => ({ record: { numbered } })) },
   { weight: 2, arbitrary: fc.nat(12).map((n) => ({ record: { discarded: [idOf(n)] } })) },
   { weight: 1, arbitrary: fc.nat(12).map((n) => ({ record: { setAside: [asideOf(n)] } })) },
@@ -66,4 +68,16 @@ test('HC20: what was given up before it had a number leaves no trace; behind it,
         : [[1, 'bump']],
     )
   }
+})
+
+test('W10: a form that is said again is taken before there is a number, and not after: it may have been sent', () => {
+  const heard = createHeard()
+  heard.hear({ made: [madeOf(1), madeOf(2)] })
+  heard.hear({ made: [{ ...madeOf(2), name: 'rename' }] })
+  heard.hear({ numbered: 1 })
+  heard.hear({ made: [{ ...madeOf(1), name: 'rename' }] })
+  expect([...heard.made.values()].map(({ name, number }) => [name, number])).toEqual([
+    ['bump', 1],
+    ['rename', 0],
+  ])
 })

@@ -1,4 +1,6 @@
 // What docs/mutators.md shows.
+import { createClient, type Upgrade } from '@headwater/client'
+import { createMemoryDisks, pagePorts } from '@headwater/client/node'
 import { defineMutators, defineSchema, enumeration, holdersMayWrite, integer, mutator, ref, refuse, table, text, timestamp, uuid } from '@headwater/schema'
 import { type JobHandlers, type ServerMutators, sql } from '@headwater/server'
 import { createTestApp, type TestApp } from '@headwater/testing'
@@ -55,6 +57,13 @@ const jobs: JobHandlers = {
   },
 }
 
+const upgrade: Upgrade = ({ name, args }) => {
+  if (name === 'newTicket') return { name: 'openTicket', args } // renamed
+  const { teamId, mail } = args as { teamId: string; mail?: string }
+  if (name === 'invite' && mail !== undefined) return { args: { teamId, email: mail } } // had another argument
+  return null // as it is
+}
+
 const teamId = '3c0a6a52-7b5a-4a5e-9d4a-1f6e5d6f7a81'
 let app: TestApp<typeof schema, typeof mutators>
 beforeEach(async () => {
@@ -106,4 +115,23 @@ test('a mail goes out once its mutation has committed, and none for one that is 
   await expect.poll(() => mailer.sent, { timeout: 30_000 }).toEqual([{ to: 'eve@example.org' }])
   // A job is off the list when its handler is over.
   await expect.poll(async () => (await app.server.jobs.list()).map(({ name }) => name)).toEqual(['remind'])
+})
+
+test('what an older build has made is what this build makes of it', async () => {
+  const [disks, former] = [
+    createMemoryDisks(),
+    { newTicket: mutators.openTicket, invite: mutator(z.object({ teamId: z.uuid(), mail: z.email() }), async () => {}) },
+  ]
+  const options = { schema, url: 'http://127.0.0.1/', user: 'ada', ports: { ...pagePorts(), openDisk: disks.open } }
+  const before = createClient({ ...options, mutators: former })
+  before.mutate.newTicket({ teamId, title: 'Roof' })
+  await before.mutate.invite({ teamId, mail: 'eve@example.org' }).saved
+  await before.close()
+  const after = createClient({ ...options, mutators, upgrade })
+  await after.ready
+  expect(after.pending.get().map(({ name, args }) => [name, args])).toEqual([
+    ['openTicket', { teamId, title: 'Roof' }],
+    ['invite', { teamId, email: 'eve@example.org' }],
+  ])
+  await after.close()
 })

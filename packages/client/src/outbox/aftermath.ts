@@ -3,7 +3,7 @@
 // Invariant: a mutation is after another only if it was made later and both wrote the same row, when each last ran on this device.
 import { type DeviceId, HeadwaterError, type MutationId, type Welcome } from '@headwater/protocol'
 import type { Mutators } from '@headwater/schema'
-import type { Edited, PendingMutation, SetAside } from '../api.ts'
+import type { Edited, PendingMutation, SetAside, Upgrade } from '../api.ts'
 import { rowNames } from '../store/layer.ts'
 import { type Made, type OutboxRecord, setAsideOf } from '../store/record.ts'
 import { type Entry, voidName } from './entry.ts'
@@ -34,6 +34,12 @@ export function dependantsOf(entries: readonly Pick<Entry, 'mutation' | 'wrote'>
   return made.length > 0 ? { made: made.filter((one) => !isLost(one)), setAside: made.filter(isLost).map((one) => setAsideOf(one, lost)) } : null
 }
 
+/** What builds on a refused mutation goes with it when the disk says so: until then it may be given up. */
+export async function setAside(...[entries, isRefused, decide]: [...Parameters<typeof dependantsOf>, (record: OutboxRecord) => Promise<void>]): Promise<void> {
+  const record = dependantsOf(entries, isRefused)
+  if (record) await decide(record)
+}
+
 const lost = { code: 'dependency', reason: 'What it builds on was refused.' }
 
 /** What the outbox of another device is made of: everything that has a number, behind what the database has lost of what was confirmed and wants again. */
@@ -56,11 +62,19 @@ function lostOf(past: readonly Made[], { offer, last }: Welcome, mutators: Mutat
 }
 
 /** Tries a mutation again that was set aside, and what builds on it behind it. */
-export async function retry(outbox: Pick<Outbox, 'make' | 'setAside'>, id: MutationId, edited?: Edited): Promise<PendingMutation> {
-  const again = (one: SetAside, { name, args } = one) => outbox.make(name, () => args, one)
+export async function retry(
+  outbox: Pick<Outbox, 'make' | 'setAside'>,
+  upgrade: Upgrade | undefined,
+  id: MutationId,
+  edited?: Edited,
+): Promise<PendingMutation> {
+  const again = (one: SetAside, edited = upgrade?.(one)) => {
+    const { name, args } = { ...one, ...edited }
+    return outbox.make(name, () => args, one)
+  }
   const one = outbox.setAside().find((refused) => refused.id === id)
   if (one === undefined) throw new HeadwaterError('absent', `${id} is not set aside.`)
-  const first = again(one, { ...one, ...edited })
+  const first = again(one, edited)
   await first.saved
   // They are in the order they were made.
   for (const next of outbox.setAside()) if (next.after === id) again(next)

@@ -84,7 +84,8 @@ export function createHeard(): Heard {
       for (const one of record.made ?? []) {
         const known = made.get(one.id)
         // A snapshot may hold a mutation that is appended behind it as well, and one may be settled by now.
-        if (known) known.after = one.after
+        // Said again without a number, it takes the form of a newer build; what has one may have been sent, and keeps its own.
+        if (known) Object.assign(known, known.number ? { after: one.after } : one)
         else if (one.number === 0 || one.number > identity.confirmed) made.set(one.id, one)
       }
       // What was given a number may have been sent: the server decides.

@@ -53,6 +53,8 @@ export interface Outbox extends Heard {
   waiting(): readonly PendingMutation[]
   /** Gives up a mutation that is pending or set aside. Resolves when that is on the disk; without effect for one that is neither. */
   discard(id: MutationId): Promise<void>
+  /** Writes what any tab may say of mutations. Resolves when it is on the disk, and shown. */
+  say(record: OutboxRecord): Promise<void>
   /** What was made and is not on the disk yet, as a record; '' if all is. */
   unsaved(): DiskRecord
   /** The whole outbox, for a disk that is written anew. */
@@ -209,30 +211,20 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   /** Resolves when it is on the disk, and shown. */
   const decide = (record: OutboxRecord) => new Promise<void>((resolve) => lead(record, () => void follow().then(changed).then(resolve)))
 
-  /** What builds on a refused mutation goes with it when the disk says so: until then it may be given up. */
-  async function setAsideDependants(...before: Parameters<Later['dependantsOf']>): Promise<void> {
-    try {
-      const record = (await deps.later()).dependantsOf(...before)
-      if (record) await decide(record)
-    } catch (error) {
-      // The server decides.
-      deps.report(error)
-    }
-  }
-
   /** What was not given a number vanishes. What was may have been sent: it keeps its number, as a void. */
   async function discard(id: MutationId): Promise<void> {
     await line.idle()
-    if (![...heard.setAside(), ...waitingNow()].some((one) => one.id === id)) return
-    const record = { discarded: [id] }
-    await new Promise<void>((resolve, reject) => {
+    await say({ discarded: [id] })
+  }
+
+  const say = (record: OutboxRecord) =>
+    new Promise<void>((resolve, reject) => {
       deps.keep(outboxRecord(record), (error) => {
         heard.hear(record)
         changed()
         void follow().then(() => (error ? reject(error) : resolve()))
       })
     })
-  }
 
   function waitingNow(): readonly PendingMutation[] {
     waiting ??= line
@@ -291,7 +283,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         },
         async () => {
           const persisted = persist()
-          if (before.some(({ mutation }) => isRefused(mutation))) await setAsideDependants(before, isRefused)
+          // Without what is fetched for it, the server decides.
+          if (before.some(({ mutation }) => isRefused(mutation))) await deps.later().then((later) => later.setAside(before, isRefused, decide), deps.report)
           receiving--
           deps.onWritten()
           await persisted
@@ -307,6 +300,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     pending: () => line.entries().length - numbered(line.entries(), 0).filter(isVoid).length,
     waiting: waitingNow,
     discard,
+    say,
     unsaved: () => (writing > 0 ? outboxRecord({ made: unsaved(line.entries()) }) : ''),
     records: () => {
       const whole = heard.whole()
