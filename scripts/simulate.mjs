@@ -1,5 +1,7 @@
 // `npm run simulate`: bundles the simulation with all that it runs into one file, in which what is imported on need comes as soon as everything else, and runs it.
 // `--workers 2`: in so many processes, which share the seeds. `--database native`: on a real PostgreSQL, which each of them starts.
+// `--patience 300`: a seed that takes longer than so many seconds is given up, which is a finding, and the next ones go on in another process; so it is where a process ends by itself.
+// `--partitions`: networks alone fail, in small plans that take a fraction of the time of the others: many of them.
 // `--mutants`: once for every planted bug of test/simulation/mutants.json, each in the bundle alone, on seeds of the kind in which it can show, and a table of what found it.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -23,6 +25,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 const name = taken('--with')
 const workers = Number(taken('--workers') ?? 1)
+const patience = Number(taken('--patience') ?? 300)
 process.exitCode = args.includes('--mutants') ? await runMutants() : await runSeeds()
 
 /** The value of an option that is this script's own. */
@@ -35,18 +38,60 @@ function taken(option) {
 async function runSeeds() {
   const mutant = name === undefined ? null : mutants().find((one) => one.name.includes(name))
   const file = await bundle('run', mutant)
-  if (workers === 1) return (await run(file, [...aimed(mutant), ...args], 'inherit')).code
-  const [from, seeds] = [Number(taken('--from') ?? 1), taken('--seeds')]
-  const options = Array.from({ length: workers }, (_, i) => {
-    const share = seeds === undefined ? [] : ['--seeds', String(Math.ceil((Number(seeds) - i) / workers))]
-    return [...aimed(mutant), ...args, '--from', String(from + i), '--every', String(workers), ...share]
+  if (args.includes('--seed')) return (await run(file, [...aimed(mutant), ...args], 'inherit')).code
+  const [from, seeds, minutes] = ['--from', '--seeds', '--minutes'].map(taken)
+  const isKept = args.includes('--kept')
+  const others = args.filter((arg) => arg !== '--kept')
+  const seedsMax = Number(seeds ?? (minutes === undefined ? 20 : Number.POSITIVE_INFINITY))
+  const endsAt = Date.now() + Number(minutes ?? Number.POSITIVE_INFINITY) * 60_000
+  const totals = { seeds: 0, events: 0, mutations: 0, processes: 0, isWrong: false, findings: new Map() }
+  const beganAt = Date.now()
+  const shares = Array.from({ length: workers }, (_, i) => {
+    const share = { next: Number(from ?? 1) + i, left: Math.ceil((seedsMax - i) / workers), isKept: isKept && i === 0 }
+    return supervise(file, [...aimed(mutant), ...others, '--every', String(workers)], share, endsAt, totals)
   })
-  const runs = await Promise.all(options.map((own) => run(file, own, 'pipe', { isTold: true })))
-  const sums = runs.map(({ said }) => /^(\d+) seeds, (\d+) events, (\d+) mutations in (\d+) s/m.exec(said)?.slice(1).map(Number) ?? [0, 0, 0, 0])
-  const [all, events, mutations] = [0, 1, 2].map((at) => sums.reduce((sum, one) => sum + one[at], 0))
-  const seconds = Math.max(1, ...sums.map((one) => one[3]))
-  console.log(`together ${all} seeds, ${events} events, ${mutations} mutations in ${seconds} s: ${Math.round(events / seconds)} events a second`)
-  return Math.max(...runs.map(({ code }) => code))
+  await Promise.all(shares)
+  if (totals.processes > 1) tellTotals(totals, Math.max(1, (Date.now() - beganAt) / 1_000))
+  return totals.isWrong ? 1 : 0
+}
+
+/** One process after the other tries its share of the seeds: where one was given up, the next begins behind it. */
+async function supervise(file, options, { next, left, isKept }, endsAt, totals) {
+  for (let isFirst = isKept; left > 0 || isFirst; isFirst = false) {
+    totals.processes++
+    const minutes = (endsAt - Date.now()) / 60_000
+    const bounds = [
+      ...(left < Number.POSITIVE_INFINITY ? ['--seeds', String(left)] : []),
+      ...(minutes < Number.POSITIVE_INFINITY ? ['--minutes', String(minutes)] : []),
+    ]
+    let [underWay, isOver] = [null, false]
+    const found = (checker) => totals.findings.set(checker, (totals.findings.get(checker) ?? 0) + 1)
+    const onMessage = ({ begins, ran, over }) => {
+      if (begins) underWay = begins
+      isOver ||= over === true
+      if (!ran) return
+      underWay = null
+      totals.seeds++
+      totals.events += ran.events
+      totals.mutations += ran.mutations
+      for (const checker of ran.checkers) found(checker)
+    }
+    const own = [...options, '--from', String(next), ...bounds, ...(isFirst ? ['--kept'] : [])]
+    const { isGivenUp, code } = await run(file, own, 'pipe', { isTold: true, secondsMax: patience, onMessage })
+    totals.isWrong ||= code !== 0
+    if (isOver) return
+    const what = isGivenUp ? `took longer than ${patience} s and was given up` : `broke its process off with ${code}`
+    console.log(`${underWay?.name ?? 'the beginning'}: ${what}`)
+    found('a run ends')
+    if (underWay?.seed === undefined || options.includes('--first')) return
+    left -= (underWay.seed - next) / workers + 1
+    next = underWay.seed + workers
+  }
+}
+
+function tellTotals({ seeds, events, mutations, findings }, seconds) {
+  console.log(`together ${seeds} seeds, ${events} events, ${mutations} mutations in ${seconds.toFixed(0)} s: ${Math.round(events / seconds)} events a second`)
+  console.log(`together findings: ${[...findings].map(([checker, count]) => `${checker} ${count}`).join(', ') || 'none'}`)
 }
 
 /** Where a planted bug can show: in this app, with these faults. */
@@ -94,21 +139,35 @@ function mutated({ name, file, also = [], ...first }) {
   )
 }
 
-/** `minutesMax`: after these it is given up. */
-function run(file, options, stdout, { isTold = false, minutesMax = null } = {}) {
-  const child = spawn(process.execPath, ['--enable-source-maps', file, ...options], { cwd: root, stdio: ['ignore', stdout, 'inherit'] })
+/** `secondsMax`: where it has said nothing for so long, it is given up. */
+function run(file, options, stdout, { isTold = false, secondsMax = null, onMessage = () => {} } = {}) {
+  const child = spawn(process.execPath, ['--enable-source-maps', file, ...options], { cwd: root, stdio: ['ignore', stdout, 'inherit', 'ipc'] })
   children.add(child)
-  const timer = minutesMax === null ? undefined : setTimeout(() => child.kill('SIGKILL'), minutesMax * 60_000)
+  let isGivenUp = false
+  let timer
+  const wait = () => {
+    clearTimeout(timer)
+    if (secondsMax === null) return
+    timer = setTimeout(() => {
+      isGivenUp = true
+      child.kill('SIGKILL')
+    }, secondsMax * 1_000)
+  }
+  wait()
   let said = ''
   child.stdout?.on('data', (piece) => {
     said += piece
     if (isTold) process.stdout.write(piece)
   })
+  child.on('message', (message) => {
+    wait()
+    onMessage(message)
+  })
   return new Promise((resolve) => {
-    child.on('exit', (code) => {
+    child.on('close', (code) => {
       clearTimeout(timer)
       children.delete(child)
-      resolve({ code: code ?? 1, said })
+      resolve({ code: code ?? 2, said, isGivenUp })
     })
   })
 }
@@ -131,7 +190,7 @@ async function runMutants() {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [at, mutant] = next
       const asked = ['--seeds', values.seeds, '--minutes', values.minutes, '--from', values.from, '--first', ...aimed(mutant)]
-      const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe', { minutesMax: Number(values.minutes) + 3 })
+      const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe', { secondsMax: patience })
       const seeds = Number(/^(\d+) seeds,/m.exec(said)?.[1] ?? Number.NaN)
       const [, seed, found] = /^seed (\d+): .*\n {2}(.*?), at/m.exec(said) ?? []
       // What is found without the bug as well was not found by it.

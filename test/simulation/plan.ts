@@ -143,10 +143,15 @@ interface Drawn {
 
 export const faultNames: readonly string[] = Object.keys(faults)
 
+/** Of the faults, those of networks: between devices and servers, and between servers and their database. */
+const networkFaults: readonly string[] = ['offline', 'cut', 'silence', 'slow', 'frame', 'lose', 'down', 'crawl']
+
 /** What a run is drawn from, where it is not everything: one app, and exactly these faults. */
 export interface Aim {
   readonly workload?: string | undefined
   readonly faults?: readonly string[] | undefined
+  /** Some of the faults of networks and no others, few devices and servers, and not for long: there can be many such runs. */
+  readonly isPartition?: boolean
 }
 
 /** Each seed is another run: of another app, with other faults, and others of each. */
@@ -155,12 +160,11 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
   const picked = random.pick(workloadNames)
   const name = only.workload ?? picked
   const workload = drawWorkload(name, seed)
-  const count = 2 + random.int(4)
+  const count = 2 + random.int(only.isPartition ? 2 : 4)
   // Sometimes several devices are one person's.
   const devices = random.is(0.3) ? Array.from({ length: count }, () => random.pick(people.slice(0, 2))) : [...people, ...people].slice(0, count)
-  const servers = 1 + random.int(3)
-  const endMs = 4_000 + random.int(16_000)
-  const swarm = faultNames.filter(() => random.is(0.25))
+  const [servers, endMs] = only.isPartition ? [1 + random.int(2), 2_000 + random.int(5_000)] : [1 + random.int(3), 4_000 + random.int(16_000)]
+  const swarm = only.isPartition ? someOf(random, networkFaults) : faultNames.filter(() => random.is(0.25))
   const drawn = only.faults ?? swarm
   // A server that starts on a database that was restored meanwhile knows of it by its `stateDirectory`, which is a folder of files and not here.
   const enabled = drawn.includes('restore') ? drawn.filter((name) => name !== 'killServer' && name !== 'stopServer') : drawn
@@ -194,6 +198,12 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
     steps: steps.sort((one, other) => one.atMs - other.atMs),
     endMs,
   }
+}
+
+/** One of them at least. */
+function someOf(random: Random, names: readonly string[]): readonly string[] {
+  const first = random.pick(names)
+  return names.filter((name) => name === first || random.is(0.4))
 }
 
 function otherSteps(random: Random, workload: Workload, devices: readonly string[], atMs: number): readonly Step[] {

@@ -26,6 +26,8 @@ const { values } = parseArgs({
     /** This workload in every seed; exactly these faults, separated by commas, and with '' none. */
     workload: { type: 'string' },
     faults: { type: 'string' },
+    /** Small plans, in which nothing but networks fails. */
+    partitions: { type: 'boolean', default: false },
     /** Ends with the first seed that something is found in. */
     first: { type: 'boolean', default: false },
     /** Everything that happens, line by line. */
@@ -62,10 +64,13 @@ say(`processes died at ${died.size} of ${seen.size} points: ${[...seen].filter((
 if (isNative) say(`${totals.outOfOrder} of ${totals.transactions} transactions were committed after one that had begun to write later`)
 say(`${totals.twice} seeds run twice came to the same; ${totals.findings} findings`)
 await ground.postgres.close()
-process.exit(totals.findings > 0 ? 1 : 0)
+const end = () => process.exit(totals.findings > 0 ? 1 : 0)
+if (process.send) process.send({ over: true }, end)
+else end()
 
 async function tryOne(on: Ground, seed: number): Promise<void> {
-  const plan = drawPlan(seed, { workload: values.workload, faults })
+  process.send?.({ begins: { name: `seed ${seed}`, seed } })
+  const plan = drawPlan(seed, { workload: values.workload, faults, isPartition: values.partitions })
   if (values.seed) say(describe(plan))
   const report = await runPlan(on, plan, { isTold: values.trace }).catch((error: unknown) => {
     say(`seed ${seed}: the run itself broke off`)
@@ -99,6 +104,7 @@ async function replayKept(on: Ground): Promise<void> {
   for (const name of (await readdir(seedsFolder)).sort()) {
     // It was written by `keepPlan`.
     const plan = JSON.parse(await readFile(join(seedsFolder, name), 'utf8')) as Plan
+    process.send?.({ begins: { name } })
     const report = await runPlan(on, plan)
     say(`${name}: ${report.findings.length} findings`)
     count(report)
@@ -114,6 +120,7 @@ function count(report: Report): void {
   for (const point of report.seen.keys()) seen.add(point)
   for (const point of report.died.keys()) died.add(point)
   tell(report.plan.seed, report.findings)
+  process.send?.({ ran: { events: report.events, mutations: report.mutations, checkers: report.findings.map(({ checker }) => checker) } })
 }
 
 function tell(seed: number, findings: readonly { readonly checker: string; readonly text: string; readonly atMs: number }[]): void {
