@@ -23,7 +23,7 @@ export interface Tail {
  * Up to the transaction's snapshot, only what concerns the streams: picking that out takes PostgreSQL a tenth of what it takes to read the rest here. Of a
  * little that is one statement, more is weighed first. Where `mayLoad`, whoever is far behind is told of nothing, and all streams are heavy.
  */
-export async function readTail(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: Iterable<StreamKey>, mayLoad = false): Promise<Tail> {
+export async function readTail(transaction: Transaction, encoders: Encoders, since: Snapshot, streams: ReadonlySet<StreamKey>, mayLoad = false): Promise<Tail> {
   const near = await readNear(transaction, since, streams)
   if (near !== null && bytesOf(near) <= limits.toldBytesMax && !near.some(({ byKey }) => byKey)) return { rows: near, heavy: new Set() }
   if (mayLoad && (await isFar(transaction, since))) return { rows: [], heavy: new Set(streams) }
@@ -32,7 +32,7 @@ export async function readTail(transaction: Transaction, encoders: Encoders, sin
 }
 
 /** What `rowsOf` finds, in one statement, if the log has little since then; null: it has more. Throws `unavailable` as a step does. */
-async function readNear(transaction: Transaction, since: Snapshot, streams: Iterable<StreamKey>): Promise<readonly LogRow[] | null> {
+async function readNear(transaction: Transaction, since: Snapshot, streams: ReadonlySet<StreamKey>): Promise<readonly LogRow[] | null> {
   const found = await transaction.query(
     `with near as materialized (select * from ${newRowsSql(since, limits.stepRowsFirst + 1)} n)
       select c.floor, c.count, ${logColumns} from (select (select floor::text from headwater.identity) as floor, (select count(*)::int from near) as count) c

@@ -73,7 +73,7 @@ export function createFetch(deps: SubscriberDeps, grantedIn: (transaction: Trans
 
   /** In order, what changed in what the streams contain. */
   async function missedSince(transaction: Transaction, held: Held, isContinued: boolean, since: Snapshot): Promise<readonly Net[]> {
-    const tail = await readTail(transaction, encoders, since, held.keys())
+    const tail = await readTail(transaction, encoders, since, new Set(held.keys()))
     const { rows } = tail
     const net = await settled(transaction, { encoders, onWithheld }, tail)
     const tables = tablesOf(schema, held)
