@@ -14,6 +14,8 @@ export interface DatabaseTrouble {
   isReadOnly: boolean
   /** Of a statement, one way. */
   slowMs: number
+  /** The same of those that read the log, besides. */
+  lagMs: number
 }
 
 /** What happens to one server's next transaction that writes. `lost-before` and `lost-after`: the connection, before the commit was carried out and after it. */
@@ -70,7 +72,7 @@ export function createWay({ time, points, trouble }: DatabaseWorld, owner: Owner
   return {
     travel: async (point: string): Promise<void> => {
       if (points.pass(owner, point)) return never()
-      await time.pause(owner, delayOf(random, 0.05, 2) + trouble.slowMs)
+      await time.pause(owner, delayOf(random, 0.05, 2) + trouble.slowMs + (point.startsWith('tail') ? trouble.lagMs : 0))
       if (isClosed()) throw connectionFailure('it was closed')
       if (trouble.isDown) throw connectionFailure('the server does not answer')
     },

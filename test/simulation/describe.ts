@@ -55,6 +55,8 @@ function sentence(step: Step): string {
       return `the database is read-only for ${step.forMs} ms`
     case 'crawl':
       return `the database takes ${step.slowMs} ms more for ${step.forMs} ms`
+    case 'lag':
+      return `servers read the log ${step.slowMs} ms later for ${step.forMs} ms`
     case 'restore':
       return `the database is what it was ${step.backMs} ms ago${step.goesOn ? ', and goes on further than it had come' : ''}: ${step.as === 'unnoticed' ? `no server runs for ${step.forMs} ms` : `it is said to be a ${step.as}`}`
   }

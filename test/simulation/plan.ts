@@ -53,6 +53,7 @@ type Happening =
   | { readonly type: 'down'; readonly forMs: number }
   | { readonly type: 'read-only'; readonly forMs: number }
   | { readonly type: 'crawl'; readonly slowMs: number; readonly forMs: number }
+  | { readonly type: 'lag'; readonly slowMs: number; readonly forMs: number }
   | { readonly type: 'restore'; readonly backMs: number; readonly as: Rewound; readonly forMs: number; readonly goesOn: boolean }
 
 /** What a device that died comes back with: `copied`, the disk of another device of the same person, which lives on. */
@@ -62,7 +63,7 @@ export type DiskOf = 'kept' | 'evicted' | 'older' | 'copied'
 export type Rewound = 'failover' | 'restore' | 'unnoticed'
 
 /** What may go wrong, each in a run or not at all: a run with everything would never get far enough to do anything else. */
-const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random: Random, plan: Drawn) => Happening]>> = {
+const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random: Random, plan: Drawn) => Happening & { readonly atMs?: number }]>> = {
   offline: [0.4, (random, { device }) => ({ type: 'offline', device, forMs: 100 + random.int(4_000) })],
   cut: [0.6, (random, { device }) => ({ type: 'cut', device, isSilent: random.is(0.3) })],
   silence: [0.4, (random, { device }) => ({ type: 'silence', device, ways: random.pick([['up'], ['down'], ['up', 'down']]), forMs: 50 + random.int(9_000) })],
@@ -139,9 +140,20 @@ const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random
 interface Drawn {
   readonly device: number
   readonly server: number
+  readonly endMs: number
 }
 
-export const faultNames: readonly string[] = Object.keys(faults)
+/** What is rare among all the others, or not a fault at all: drawn where it is asked for. */
+const aimedFaults: typeof faults = {
+  claims: [1, (_, { device }) => ({ type: 'frame', device, way: 'up', mishap: 'claims' })],
+  late: [1, (_, { device }) => ({ type: 'frame', device, way: 'down', mishap: 'late' })],
+  lag: [1, (random) => ({ type: 'lag', slowMs: 50 + random.int(400), forMs: 500 + random.int(3_000) })],
+  // So late that neither of the two does anything any more by which the other would notice.
+  copied: [0.1, (_, { device, endMs }) => ({ atMs: endMs - 50, type: 'kill-device', device, point: '', count: 1, part: 1, downMs: 0, disk: 'copied' })],
+}
+
+const allFaults = { ...faults, ...aimedFaults }
+export const faultNames: readonly string[] = Object.keys(allFaults)
 
 /** Of the faults, those of networks: between devices and servers, and between servers and their database. */
 const networkFaults: readonly string[] = ['offline', 'cut', 'silence', 'slow', 'frame', 'lose', 'down', 'crawl']
@@ -164,7 +176,7 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
   // Sometimes several devices are one person's.
   const devices = random.is(0.3) ? Array.from({ length: count }, () => random.pick(people.slice(0, 2))) : [...people, ...people].slice(0, count)
   const [servers, endMs] = only.isPartition ? [1 + random.int(2), 2_000 + random.int(5_000)] : [1 + random.int(3), 4_000 + random.int(16_000)]
-  const swarm = only.isPartition ? someOf(random, networkFaults) : faultNames.filter(() => random.is(0.25))
+  const swarm = only.isPartition ? someOf(random, networkFaults) : Object.keys(faults).filter(() => random.is(0.25))
   const drawn = only.faults ?? swarm
   // A server that starts on a database that was restored meanwhile knows of it by its `stateDirectory`, which is a folder of files and not here.
   const enabled = drawn.includes('restore') ? drawn.filter((name) => name !== 'killServer' && name !== 'stopServer') : drawn
@@ -180,9 +192,9 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
   }
   for (let i = 0; i < (endMs / 1_000) * 2; i++) steps.push(...otherSteps(random, workload, devices, at()))
   for (const fault of enabled) {
-    const [perSecond, draw] = faults[fault] ?? [0, () => ({ type: 'down', forMs: 0 }) as const]
+    const [perSecond, draw] = allFaults[fault] ?? [0, () => ({ type: 'down', forMs: 0 }) as const]
     const count = Math.max(1, Math.round((endMs / 1_000) * perSecond * (0.5 + random.int(100) / 100)))
-    for (let i = 0; i < count; i++) steps.push({ atMs: at(), ...draw(random, { device: random.int(devices.length), server: random.int(servers) }) })
+    for (let i = 0; i < count; i++) steps.push({ atMs: at(), ...draw(random, { device: random.int(devices.length), server: random.int(servers), endMs }) })
   }
   return {
     seed,

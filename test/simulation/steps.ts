@@ -87,14 +87,20 @@ export function carryOut(world: World, step: Step): void {
         void world.postgres.setReadOnly(false)
       })
     case 'crawl':
-      trouble.slowMs = step.slowMs
-      return after(step.forMs, () => {
-        trouble.slowMs = 0
-      })
+    case 'lag':
+      return slow(world, step)
     case 'restore':
       if (world.images.length > 0 && !world.rewound) world.restoring = restore(world, step)
       return
   }
+}
+
+function slow({ trouble, time }: World, { type, slowMs, forMs }: Extract<Step, { type: 'crawl' | 'lag' }>): void {
+  const what = type === 'crawl' ? 'slowMs' : 'lagMs'
+  trouble[what] = slowMs
+  time.timer(nobody, forMs, () => {
+    trouble[what] = 0
+  })
 }
 
 /** Another program's transaction. Everybody else waits for as long as it takes. */

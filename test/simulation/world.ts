@@ -177,7 +177,7 @@ async function createWorld(
   onFrame: (device: string, way: string, frame: string) => void,
 ): Promise<World> {
   const workload = drawWorkload(plan.workload, plan.seed)
-  const trouble: DatabaseTrouble = { isDown: false, isReadOnly: false, slowMs: 0 }
+  const trouble: DatabaseTrouble = { isDown: false, isReadOnly: false, slowMs: 0, lagMs: 0 }
   const wakes = new Set<() => void>()
   const troubles: unknown[] = []
   const findings: Finding[] = []
@@ -196,7 +196,7 @@ async function createWorld(
     },
   })
   const psql = await postgres.open(
-    { ...shared, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 } },
+    { ...shared, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0, lagMs: 0 } },
     nobody,
     randomOf(plan.seed, 'psql'),
   )
@@ -231,7 +231,7 @@ async function prepared(ground: Ground, plan: Plan): Promise<unknown> {
   const time = createTime(startMs - 60_000, postgres.rest, () => {})
   ground.begin(time.now, filling(randomOf(0, 'tables')))
   await postgres.putBack(empty, time.now())
-  const shared = { time, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0 }, wakes: new Set<() => void>() }
+  const shared = { time, points: createPoints(() => {}), trouble: { isDown: false, isReadOnly: false, slowMs: 0, lagMs: 0 }, wakes: new Set<() => void>() }
   const psql = await postgres.open(shared, nobody, randomOf(0, 'psql'))
   await time.until(make(workload, psql, time))
   await psql.close()
@@ -265,7 +265,7 @@ async function live(world: World): Promise<number> {
   await time.advance(beganMs + plan.endMs)
   await time.until(world.restoring)
   const calmMs = time.now()
-  Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0 })
+  Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0, lagMs: 0 })
   await world.postgres.setReadOnly(false)
   for (const server of servers) await countConnections(world, server)
   calm(world)
