@@ -157,6 +157,27 @@ describe('the disk in IndexedDB, in Chromium', () => {
     await tab.close()
   })
 
+  test('W1 [web]: a record that was damaged is told from the others, which are handed out', async () => {
+    const name = freshName()
+    const disk = await openIn(page, name)
+    await disk.read()
+    for (const record of ['first', 'second', 'third']) await disk.append([record], relaxed)
+    await disk.close()
+    await page.evaluate(async (name) => {
+      const answerOf = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve) => {
+          request.onsuccess = () => resolve(request.result)
+        })
+      const database = await answerOf(indexedDB.open(name))
+      const store = database.transaction('records', 'readwrite').objectStore('records')
+      const [, , key = 0] = await answerOf(store.getAllKeys())
+      const [sum, text] = await answerOf<[number, string]>(store.get(key))
+      await answerOf(store.put([sum, text.replace('o', 'p')], key))
+      database.close()
+    }, name)
+    expect(await (await openIn(page, name)).read()).toEqual(['first', '', 'third'])
+  })
+
   test('F7 [web]: when the person clears the data, the next append is an error, and no log begins in the middle', async () => {
     const name = freshName()
     const tab = await chromium.newPage()

@@ -69,6 +69,27 @@ describe('the disk in a file', () => {
     }
   })
 
+  test('W1: with any one bit of any append but the last turned, all others are handed out, and that one is missing is told', async () => {
+    const name = freshName()
+    const disk = await open(name)
+    const appends = [['first', 'é'], ['second'], ['third', 'fourth'], ['fifth']]
+    const ends: number[] = []
+    for (const records of appends) {
+      await disk.append(records, relaxed)
+      ends.push((await stat(pathOf(name))).size)
+    }
+    await disk.close()
+    const bytes = await readFile(pathOf(name))
+    for (let at = 0; at < (ends[2] ?? 0); at++) {
+      const turned = Buffer.from(bytes)
+      turned.writeUInt8(turned.readUInt8(at) ^ (1 << (at % 8)), at)
+      await writeFile(pathOf(name), turned)
+      const damaged = ends.findIndex((end) => at < end)
+      expect(await readOnce(name)).toEqual(appends.flatMap((records, i) => (i === damaged ? [''] : records)))
+      expect((await stat(pathOf(name))).size).toBe(bytes.length)
+    }
+  })
+
   test('F12: what a crash left of a replacement is removed, and the old records are there', async () => {
     const name = freshName()
     const disk = await open(name)

@@ -124,6 +124,32 @@ describe('the disk in IndexedDB, in Node', () => {
     frozen.close()
   })
 
+  test('W1: with any one bit of a record turned, the others are handed out, and in its place that it is missing; to other tabs, too', async () => {
+    const name = freshName()
+    const [disk, other] = [await openIndexedDbDisk(name), await openIndexedDbDisk(name)]
+    await disk.read()
+    await disk.append(['first'], relaxed)
+    await other.read()
+    await disk.append(['second: é'], relaxed)
+    await disk.append(['third'], relaxed)
+    const [connection] = connections
+    const store = (mode: IDBTransactionMode) => connection?.transaction('records', mode).objectStore('records')
+    const answerOf = <T>(request?: IDBRequest<T>) =>
+      new Promise<T>((resolve) => {
+        if (request) request.onsuccess = () => resolve(request.result)
+      })
+    const [, , key] = await answerOf(store('readonly')?.getAllKeys())
+    const [sum, text] = await answerOf<[number, string]>(store('readonly')?.get(key ?? 0))
+    const turned = Array.from(text, (_, at) => [sum, text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (1 << (at % 16))) + text.slice(at + 1)])
+    for (const value of [...turned, [sum ^ 1, text], [sum, ''], [sum, `${text} `]]) {
+      await answerOf(store('readwrite')?.put(value, key))
+      expect(await (await openIndexedDbDisk(name)).read()).toEqual(['first', '', 'third'])
+    }
+    expect(await other.news()).toEqual(['', 'third'])
+    await disk.append(['fourth'], relaxed)
+    expect(await (await openIndexedDbDisk(name)).read()).toEqual(['first', '', 'third', 'fourth'])
+  })
+
   test('F7: where there is no IndexedDB, opening says disk-blocked', async () => {
     Reflect.deleteProperty(globalThis, 'indexedDB')
     await expect(openIndexedDbDisk(freshName())).rejects.toMatchObject({ code: 'disk-blocked' })

@@ -49,7 +49,8 @@ export type DiskRecord = string
  * - Appends take effect in the order of the calls, also when not awaited in between.
  * - What `append` reported done survives the death of tab, browser and process; with `strict`, a power loss too.
  * - `replace` is atomic as well.
- * - A damaged tail (a crash while writing) is cut off by `read`, never handed out.
+ * - A damaged tail (a crash while writing) is cut off by `read`, never handed out. In the place of records that were damaged otherwise there is '', once or
+ *   more often: each lies there with a sum.
  * - After an append failed, later ones and replacements fail as well, until `wipe` or a new open: a log with a hole would be read as whole.
  *   A replacement that failed leaves everything as it was.
  * - Errors are thrown as HeadwaterError with code `disk-full`, `disk-blocked` (not to be had), `disk`, or `disk-behind`: nothing was written and

@@ -25,14 +25,14 @@ function createBrowser() {
   const [tabs, texts] = [createMemoryTabs(), new Map<string, string>()]
   const all: Tab[] = []
   peer.grant([scopeKey('board', 'b1')])
-  const open = async (name: BuildName): Promise<Tab> => {
+  const open = async (name: BuildName, ms = 2_000): Promise<Tab> => {
     const page = createPage({ ports: world.ports(all.length + 1), tabs, texts })
     const build = builds.get(name)
     if (!build) throw new Error(`There is no build ${name}.`)
     const openDisk: Ports['openDisk'] = async (name) => ofBuild(build, await page.ports.openDisk(name))
     const tab = { ...page, client: build.openTab({ url: 'http://server/', user: 'ada', ports: { ...page.ports, openDisk } }) }
     all.push(tab)
-    await world.clock.advance(2_000)
+    await world.clock.advance(ms)
     return tab
   }
   return { ...world, peer, all, open, write: (tab: Tab, id: string) => tab.client.mutate.notes.insert({ id, boardId: 'b1' }) }
@@ -125,3 +125,18 @@ test.each(['former', 'present'] as const)(
     expect(peer.rows('notes')).toHaveLength(3)
   },
 )
+
+test('HC29: whenever a tab of a newer build comes while one of the present build starts and makes something, that is shown in both', async () => {
+  for (let ms = 0; ms < 60; ms++) {
+    const { clock, peer, open, write } = createBrowser()
+    peer.put('notes', { id: 'a1', boardId: 'b1' })
+    const one = await open('present', 2)
+    const { saved } = write(one, 'n1')
+    await clock.advance(ms)
+    const other = await open('newer', 5_000)
+    await saved
+    await clock.advance(5_000)
+    expect([ms, shown(one).notes, shown(one).problem]).toEqual([ms, expect.arrayContaining(['n1']), 'reload'])
+    expect(shown(other)).toEqual({ notes: ['a1', 'n1'], pending: [], problem: null })
+  }
+})

@@ -91,5 +91,5 @@ function members(value: unknown, path: string): Readonly<Record<string, unknown>
 }
 
 export function malformed(path: string, expected: string): never {
-  throw new HeadwaterError('malformed', `${path || 'the message'} is not ${expected}`)
+  throw new HeadwaterError('malformed', `${path || 'it'} is not ${expected}`)
 }

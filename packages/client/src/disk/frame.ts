@@ -29,13 +29,17 @@ export function frameOf(records: readonly DiskRecord[]): Buffer {
   return frame
 }
 
-/** The records of every whole frame from the beginning, and where the first that is not whole begins. */
+/** The records of every whole frame, with '' for what is damaged between two of them, and where the last one ends. */
 export function readFrames(bytes: Buffer): { readonly records: readonly DiskRecord[]; readonly end: number } {
   const records: DiskRecord[] = []
   let end = 0
-  for (let body = bodyAt(bytes, end); body !== null; body = bodyAt(bytes, end)) {
+  for (let at = 0; at < bytes.length; at++) {
+    const body = bodyAt(bytes, at)
+    if (body === null) continue
+    if (at > end) records.push('')
     readBody(body, records)
-    end += headBytes + body.length
+    end = at + headBytes + body.length
+    at = end - 1
   }
   return { records, end }
 }
@@ -45,7 +49,16 @@ function bodyAt(bytes: Buffer, start: number): Buffer | null {
   if (bytes.length < start + headBytes) return null
   const length = bytes.readUInt32LE(start)
   const body = bytes.subarray(start + headBytes, start + headBytes + length)
-  return length > 0 && body.length === length && crc32(body) === bytes.readUInt32LE(start + 4) ? body : null
+  // Behind what is damaged a frame may begin at any byte: few of them need their checksum.
+  return length > 0 && body.length === length && isBody(body) && crc32(body) === bytes.readUInt32LE(start + 4) ? body : null
+}
+
+/** True if its lengths come to its own. */
+function isBody(body: Buffer): boolean {
+  let [at, count] = [4, body.length < 4 ? 0 : body.readUInt32LE(0)]
+  if (count === 0) return false
+  for (; count > 0 && at + 4 <= body.length; count--) at += 4 + (body.readUInt32LE(at) % wideFlag)
+  return count === 0 && at === body.length
 }
 
 function readBody(body: Buffer, records: DiskRecord[]): void {

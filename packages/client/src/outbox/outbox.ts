@@ -181,8 +181,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         const before = line.entries()
         const known = new Map(before.map((entry) => [entry.mutation.id, entry]))
         const made = [...heard.made].map(([id, mutation]) => adopt(known.get(id), mutation))
-        gone = before.filter(({ mutation, isWritten }) => isWritten && !heard.made.has(mutation.id))
-        return { delta, entries: [...made, ...before.filter(({ isWritten, mutation }) => !isWritten && !heard.made.has(mutation.id))] }
+        gone = before.filter((entry) => entry.isWritten && !heard.made.has(entry.mutation.id))
+        return { delta, entries: [...made, ...before.filter((entry) => !entry.isWritten && !heard.made.has(entry.mutation.id))] }
       },
       () => settle(gone, done(), outcomes),
     )
@@ -209,7 +209,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   /** Resolves when it is on the disk, and shown. */
-  const decide = (record: OutboxRecord) => new Promise<void>((resolve) => lead(record, () => void follow().then(changed).then(resolve)))
+  const decide = (record: OutboxRecord) => new Promise<void>((resolve) => lead(record, () => void follow().then(() => resolve(changed()))))
 
   /** What was not given a number vanishes. What was may have been sent: it keeps its number, as a void. */
   async function discard(id: MutationId): Promise<void> {
@@ -234,11 +234,12 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     return waiting
   }
 
-  function onSent(): void {
-    waiting = null
+  const owner = {
+    discard,
+    onSent: () => {
+      waiting = null
+    },
   }
-
-  const owner = { discard, onSent }
 
   return {
     ...heard,
@@ -258,7 +259,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       } catch (error) {
         refusal ??= error
       }
-      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at: timeOf(deps.clock), after: null }, false, owner, retried)
+      // Advisory, and to the microsecond only by its form.
+      const at = new Date(deps.clock.now()).toISOString().replace('Z', '000Z')
+      const entry = createEntry({ number: 0, id: mutationId(deps.newId()), name, args, at, after: null }, false, owner, retried)
       if (refusal) refuse(entry, refusal)
       else line.call(entry, isBuiltIn(name))
       return entry.pending
@@ -277,7 +280,10 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         () => {
           const delta = store.prepare(checkpoint, loads)
           receiving++
-          before = line.entries().flatMap(({ mutation, wrote, isWritten }) => (isWritten ? [{ mutation, wrote }] : []))
+          before = line
+            .entries()
+            .filter((entry) => entry.isWritten)
+            .map((entry) => ({ ...entry }))
           for (const outcome of checkpoint.outcomes) heard.settle(outcome)
           return delta
         },
@@ -328,8 +334,4 @@ function numbered(entries: readonly Entry[], after: number): readonly Entry[] {
   return found
 }
 
-const unsaved = (entries: readonly Entry[]): readonly Made[] =>
-  entries.filter(({ isQueued, isWritten }) => isQueued && !isWritten).map(({ mutation }) => mutation)
-
-/** Advisory, and to the microsecond only by its form. */
-const timeOf = (clock: Clock) => new Date(clock.now()).toISOString().replace('Z', '000Z')
+const unsaved = (entries: readonly Entry[]): readonly Made[] => entries.filter((entry) => entry.isQueued && !entry.isWritten).map((entry) => entry.mutation)

@@ -59,7 +59,9 @@ export function restore(records: readonly DiskRecord[], store: Store, heard: Hea
   }
   isWhole &&= heard.isContiguous()
   store.dropLoads(isWhole)
-  if (!isWhole) store.restore(store.nothing())
-  else if (!isLevel) store.forgetCursor()
+  if (!isWhole) {
+    report(new HeadwaterError('corrupt', 'This store is damaged.'))
+    store.restore(store.nothing())
+  } else if (!isLevel) store.forgetCursor()
   return { welcome, weight, isWhole }
 }

@@ -13,8 +13,7 @@ export function assertStorable(name: string, args: unknown): void {
 /** The arguments as they will travel. Throws for what is too large. */
 export function textOf(name: string, args: unknown): string {
   const text = JSON.stringify(args)
-  // A character is at most three bytes: few texts need to be counted.
-  const bytes = (name.length + text.length) * 3 > limits.mutationBytesMax ? byteLength(name + text) : 0
+  const bytes = byteLength(name + text)
   if (bytes > limits.mutationBytesMax) throw new HeadwaterError('too-large', `${name} has ${bytes} bytes of at most ${limits.mutationBytesMax}.`)
   return text
 }

@@ -107,7 +107,7 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
   }
 
   const toTrouble = (error: unknown) => {
-    broken = toError(error)
+    broken = asError(error, 'disk')
   }
 
   async function append(jobs: readonly Job[]): Promise<void> {
@@ -136,13 +136,11 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
     deps.onTrouble(null)
   }
 
-  const anew = (type: Job['type']) => put(type, '', () => {})
-
   function compact(): void {
     if (weight <= Math.max(weightMin, deps.rowsHeld())) return
     // Once, until it is done.
     weight = -Infinity
-    anew('compact')
+    put('compact', '', () => {})
   }
 
   async function settled(): Promise<void> {
@@ -162,7 +160,7 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
       weight++
       put('lead', record, (_, isRefused) => done(isRefused))
     },
-    restart: () => anew('anew'),
+    restart: () => put('anew', '', () => {}),
     compact,
     settled,
     close: async () => {
@@ -177,5 +175,3 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
     },
   }
 }
-
-const toError = (error: unknown) => asError(error, 'disk')

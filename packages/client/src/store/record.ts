@@ -96,7 +96,7 @@ export function parseRecord(record: DiskRecord): Entry {
   const { outbox } = JSON.parse(record)
   let isWhole = true
   const keep = <T>(items: unknown, shape: Shape<T>): T[] =>
-    (Array.isArray(items) ? items : []).flatMap((item) => {
+    Object.values(Object(items)).flatMap((item) => {
       try {
         return [check(shape, item)]
       } catch {
@@ -125,8 +125,9 @@ function parseHeader(record: DiskRecord): Entry {
 
 /** How many rows a frame brings or takes, and itself. */
 export function weightOf(frame: Down): number {
-  let weight = frame.type === 'load' ? frame.rows.length : 1
-  if (frame.type !== 'checkpoint') return weight
-  for (const { gone, put, parts } of frame.tables.values()) for (const { length } of [gone, put, ...(parts ?? []).map((part) => part.put)]) weight += length
+  if (frame.type === 'load') return frame.rows.length
+  let weight = 1
+  const tables = frame.type === 'checkpoint' ? frame.tables.values() : []
+  for (const { gone, put, parts } of tables) for (const { length } of [gone, put, ...(parts ?? []).map((part) => part.put)]) weight += length
   return weight
 }

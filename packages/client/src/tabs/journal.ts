@@ -10,6 +10,8 @@ import { formatVersion } from '../store/record.ts'
 export interface Shared extends Journal {
   /** Another has written. `done` is called when all of it is heard, behind what was called before. */
   news(done?: () => void): void
+  /** Writes everything anew if this tab leads: another could not read it. */
+  renew(): void
   /** What anybody may write, and need not wait for. */
   free(record: DiskRecord, done?: () => void): void
   /** A frame of the server, before it is applied. False: this tab leads no more. */
@@ -35,6 +37,8 @@ export interface SharedDeps {
   /** Another leads. */
   readonly onLost: () => void
   readonly onWritten: () => void
+  /** What was read is not all there was, or nothing, and another leads. */
+  readonly onDamaged: () => void
   /** The disk cannot be used any more. */
   readonly onBroken: (error: HeadwaterError) => void
   /** What a server said last to another tab, where this one does not talk to one. */
@@ -66,6 +70,8 @@ export function createShared(begun: Handed | Promise<Handed>, deps: SharedDeps):
   let isToBegin = false
   // There was no room for rows: a log that goes on without them would be read as whole.
   let isBare = false
+  // Another tab could not read all of what is on the disk, which is in memory here.
+  let isDamaged = false
   const unapplied = new Set<DiskRecord>()
 
   const put = (type: Kind, record: DiskRecord, done: Done = () => {}) => {
@@ -154,13 +160,23 @@ export function createShared(begun: Handed | Promise<Handed>, deps: SharedDeps):
     if (!records || isBefore) return
     try {
       // Who cannot read what takes the place of an older format finds out.
-      await handed.disk.replace(records, type === 'anew' || (formatVersion > 1 && handed.weight === Infinity))
-      isToBegin = false
+      await handed.disk.replace(records, type === 'anew' || isDamaged || (formatVersion > 1 && handed.weight === Infinity))
+      if (isDamaged) deps.onWritten()
+      isToBegin = isDamaged = false
     } catch (error) {
       // Others have appended what is to be heard first. Where there is no room the log stays as it is, unless it cannot be gone on with.
       if (errorOf(error).code === 'disk-behind') put(type, '', done)
       else if (type === 'anew') throw error
     }
+  }
+
+  function compact(): void {
+    if (!deps.leads() || (!isToBegin && weight <= Math.max(weightMin, handed?.deps.rowsHeld() ?? 0))) return
+    // Once, until it is done.
+    weight = -Infinity
+    put(isToBegin ? 'anew' : 'compact', '', (_, isRefused) => {
+      if (isRefused) weight = Infinity
+    })
   }
 
   async function settled(): Promise<void> {
@@ -184,15 +200,14 @@ export function createShared(begun: Handed | Promise<Handed>, deps: SharedDeps):
     restart: () => {
       isToBegin = true
       if (deps.leads()) put('anew', '')
+      else deps.onDamaged()
     },
-    compact: () => {
-      if (!deps.leads() || (!isToBegin && weight <= Math.max(weightMin, handed?.deps.rowsHeld() ?? 0))) return
-      // Once, until it is done.
-      weight = -Infinity
-      put(isToBegin ? 'anew' : 'compact', '', (_, isRefused) => {
-        if (isRefused) weight = Infinity
-      })
+    renew: () => {
+      isDamaged = true
+      weight = Infinity
+      compact()
     },
+    compact,
     settled,
     close: async () => {
       await settled()

@@ -74,6 +74,7 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
     if (message.type === 'closed') void parting.forget()
     if (message.type === 'news') standing.journal?.news()
     if (message.type === 'alive') asking.answered()
+    if (message.type === 'damaged') standing.journal?.renew()
     if (message.type === 'leads') onLeads(message)
     if (message.type !== 'here') return
     if (message.format > formatVersion) taking.yieldTo()
@@ -172,6 +173,7 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
         say({ type: 'news' })
         asking.ask()
       },
+      onDamaged: () => say({ type: 'damaged' }),
       onBroken: parting.onBroken,
       welcome: () => (sync.isTalking() ? null : hearing.welcome()),
       outbox: () => [...outbox.records().slice(0, 1), outboxRecord(outbox.whole()), ...(sync.holds.eviction?.records() ?? [])],

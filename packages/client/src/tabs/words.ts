@@ -24,6 +24,8 @@ export type Message =
   | { readonly type: 'alive' }
   /** The disk has more. */
   | { readonly type: 'news' }
+  /** Of a tab that follows: it could not read all of the store. Who leads has it in memory, and writes it anew. */
+  | { readonly type: 'damaged' }
   /** The person has signed out: the store is about to be removed. */
   | { readonly type: 'closed' }
 
@@ -38,7 +40,7 @@ export function messageOf(said: string): Message | null {
     const { type } = message
     if (type === 'here') return isText(message.tab) && isTexts(message.scopes) && typeof message.format === 'number' ? message : null
     if (type === 'leads') return isText(message.tab) && isText(message.phase) && isTexts(message.denied) && isProblem(message.problem) ? message : null
-    return ['alive', 'news', 'closed'].includes(type) ? message : null
+    return ['alive', 'news', 'closed', 'damaged'].includes(type) ? message : null
   } catch {
     return null
   }
