@@ -220,6 +220,40 @@ test.each([
   },
 )
 
+test('a page on plain http, of a name of its own, keeps what is made over a reload; of two the one that writes later says that it works in memory', async () => {
+  const other = await openBrowser({ flags: ['--host-resolver-rules=MAP plain.test 127.0.0.1'] })
+  const address = url.replace('127.0.0.1', 'plain.test')
+  const open = async () => {
+    const context = other.page().context()
+    await context.addCookies([{ name: 'person', value: 'bob', url: address }])
+    const tab = await context.newPage()
+    await tab.goto(`${address}/build/present`)
+    await tab.waitForFunction(() => 'client' in window)
+    return tab
+  }
+  await server.database.query(`delete from notes where board_id = 'b2'`, [])
+  const one = await open()
+  expect(await one.evaluate(() => [isSecureContext, 'locks' in navigator])).toEqual([false, false])
+  await saveIn(one, 'h1')
+  await expect.poll(() => stateOf(one), patience).toEqual({ notes: ['h1'], phase: 'live', pending: 0, problem: null })
+  await other.page().context().setOffline(true)
+  await saveIn(one, 'h2')
+  await one.close()
+  await other.page().context().setOffline(false)
+  const two = await open()
+  await expect.poll(() => stateOf(two), patience).toEqual({ notes: ['h1', 'h2'], phase: 'live', pending: 0, problem: null })
+  const three = await open()
+  await expect.poll(async () => (await stateOf(three)).notes, patience).toEqual(['h1', 'h2'])
+  for (const [tab, id] of [
+    [two, 'h3'],
+    [three, 'h4'],
+  ] as const)
+    await tab.evaluate((id) => window.client.mutate.notes.insert({ id, boardId: 'b2' }).saved.catch(() => {}), id)
+  for (const tab of [two, three]) await expect.poll(async () => (await stateOf(tab)).notes, patience).toEqual(['h1', 'h2', 'h3', 'h4'])
+  expect([await stateOf(two), await stateOf(three)].map(({ problem }) => problem).sort()).toEqual(['disk-behind', null])
+  await other.close()
+})
+
 test('F8 a tab that leads and crashes is replaced; what was made meanwhile reaches the database', async () => {
   const [leader, ...others] = await leaderAndOthers()
   const session = await leader.context().newCDPSession(leader)

@@ -120,13 +120,20 @@ export interface Browser {
 }
 
 /** One person's browser. `serviceWorkers: 'block'`: what a test does to requests would pass one by. */
-export async function openBrowser(options: { readonly serviceWorkers?: 'block' } = {}): Promise<Browser> {
+export async function openBrowser({
+  flags = [],
+  ...options
+}: {
+  readonly serviceWorkers?: 'block'
+  readonly flags?: readonly string[]
+} = {}): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'hw-profile-'))
   const launch = async () => {
     const context = await chromium.launchPersistentContext(profile, {
       ...options,
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [
+        ...flags,
         '--no-sandbox',
         '--disable-gpu',
         '--disable-quic',
