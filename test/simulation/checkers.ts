@@ -6,8 +6,10 @@ import { snakeCase } from '../../packages/server/src/sql/name.ts'
 import { judgeFrames, judgeLast, judgeMoments } from '../harness/generated/judge.ts'
 import { type Holdings, holdingsOf } from '../harness/generated/oracle.ts'
 import { type Past, placeOf, readPast, type State } from '../harness/generated/past.ts'
-import type { Made, SimulatedDevice } from './device.ts'
+import type { SimulatedDevice } from './device.ts'
 import type { Step } from './plan.ts'
+import type { Made } from './tab.ts'
+import { judgeTabs } from './tabs.ts'
 import type { World } from './world.ts'
 
 export interface Finding {
@@ -104,21 +106,27 @@ async function holdingsAt(past: Past, work: (past: Past) => Promise<readonly Hol
 function judgeConvergence({ devices, workload }: World, { past, holdings }: Left, convergedMs: number): Found {
   const late = Number.isFinite(convergedMs) ? [] : devices.map((device) => `${device.name}: ${statusOf(device)}`)
   const last = devices.flatMap((device) => {
-    const client = device.client()
-    return client ? judgeLast(workload, past, holdings, { ...device, client: () => client, inUse: device.inUse }) : [`${device.name} does not run`]
+    const clients = device.clients()
+    if (clients.length === 0) return [`${device.name} does not run`]
+    // Who came to lead last says what it holds, and may be told of nothing more.
+    const moments = device.shown.length > 0 ? device.states : device.moments
+    return clients.flatMap((client) => judgeLast(workload, past, holdings, { ...device, moments, client: () => client, inUse: device.inUse }))
   })
   return [...late, ...last].map((text) => ['convergence', text])
 }
 
 function statusOf(device: SimulatedDevice): string {
-  const status = device.client()?.status.get()
-  return status ? `${status.phase}, ${status.pending} pending${status.problem ? `, ${status.problem.code}: ${status.problem.message}` : ''}` : 'does not run'
+  const texts = device.clients().map(({ status }) => {
+    const { phase, pending, problem } = status.get()
+    return `${phase}, ${pending} pending${problem ? `, ${problem.code}: ${problem.message}` : ''}`
+  })
+  return texts.join('; ') || 'does not run'
 }
 
 /** W1, W4: what was said to be saved is in the database, or set aside for the person; what was said to be applied is there. */
 function judgeWrites({ devices, rewound }: World, { records }: Left): Found {
   return devices.flatMap((device) => {
-    const setAside = device.client()?.setAside.list() ?? []
+    const setAside = device.clients().flatMap(({ setAside }) => setAside.list())
     const aside = new Set(setAside.map(({ id }) => id))
     // F4: who lost the newest commits asks for them again; nobody has decided against them.
     const unasked = rewound?.as === 'failover' ? setAside.filter(({ code }) => code === 'lost') : []
@@ -154,10 +162,11 @@ const nameOf = ({ device, mark, name, id }: Made) => `${device}: ${name}${mark =
 /** W2: its effects are there as often as its record, which is once. */
 function judgeOnce({ devices }: World, { records, doubled, marks }: Left): Found {
   const twice = doubled.map(({ id, count }) => `mutation ${id} was applied ${count} times`)
-  const counts = devices.flatMap(({ name, made }) => {
-    const applied = made.filter(({ id, mark }) => mark !== null && records.get(id)?.outcome === 'applied').length
-    const counted = Number(marks.find(({ id }) => id === name)?.count ?? 0)
-    return applied === counted ? [] : [`${name}: ${applied} mutations were applied, and it counts ${counted}`]
+  const made = devices.flatMap((device) => device.made.filter(({ mark }) => mark !== null))
+  const counts = [...new Set(made.map(({ marker }) => marker))].flatMap((marker) => {
+    const applied = made.filter((one) => one.marker === marker && records.get(one.id)?.outcome === 'applied').length
+    const counted = Number(marks.find(({ id }) => id === marker)?.count ?? 0)
+    return applied === counted ? [] : [`${marker}: ${applied} mutations were applied, and it counts ${counted}`]
   })
   return [...twice, ...counts].map((text) => ['applied once', text])
 }
@@ -167,7 +176,7 @@ function judgeOrder({ plan, devices }: World, { marks }: Left): Found {
   const isTorn = (name: string) =>
     plan.steps.some((step) => {
       const isLoss = (step.type === 'kill-device' && step.disk !== 'kept') || (step.type === 'reopen' && step.isWiped)
-      return isLoss && 'device' in step && devices[step.device]?.name === name
+      return isLoss && 'device' in step && devices[step.device]?.made.some(({ marker }) => marker === name)
     })
   return marks
     .filter(({ id, is_ordered }) => is_ordered === false && !isTorn(String(id)))
@@ -188,7 +197,13 @@ function judgePast({ devices, workload, plan }: World, { past, holdings }: Left)
       return placeOf(past, (xid) => isVisible(xid, snapshot))
     })
     const back = isAnother ? -1 : places.findIndex((place, at) => place < (places[at - 1] ?? 0))
-    return [...moments, ...frames, ...(back < 0 ? [] : [['never back in time', `${device.name}: from ${places[back - 1]} to ${places[back]}`] as const])]
+    const tabs = judgeTabs(workload, past, holdings, device).map((text) => ['one state per checkpoint', text] as const)
+    return [
+      ...moments,
+      ...tabs,
+      ...frames,
+      ...(back < 0 ? [] : [['never back in time', `${device.name}: from ${places[back - 1]} to ${places[back]}`] as const]),
+    ]
   })
 }
 
@@ -218,7 +233,7 @@ function judgeApp({ workload }: World, { past }: Left): Found {
 
 /** What is left when all is calm does not depend on what has happened before. */
 function judgeGrowth({ time, network, devices, servers }: World): Found {
-  const [timers, timersMax] = [time.timers(), 20 * servers.length + 10 * devices.length + 20]
+  const [timers, timersMax] = [time.timers(), 20 * servers.length + 10 * devices.flatMap(({ owners }) => owners()).length + 20]
   const open = network.open()
   return [
     ...(timers > timersMax ? [['no memory growth', `${timers} timers are set`] as const] : []),

@@ -2,8 +2,8 @@
 import type { Plan, Step } from './plan.ts'
 
 export function describe(plan: Plan): string {
-  const { seed, workload, devices, servers, delayMs, isShort, steps, endMs } = plan
-  const who = devices.map((person, i) => `device ${i} is ${person}'s`).join(', ')
+  const { seed, workload, devices, tabs = [], servers, delayMs, isShort, steps, endMs } = plan
+  const who = devices.map((person, i) => `device ${i} is ${person}'s${(tabs[i] ?? 1) > 1 ? `, with ${tabs[i]} tabs` : ''}`).join(', ')
   return [
     `seed ${seed}: ${workload}; ${who}; ${servers} server${servers === 1 ? '' : 's'}${isShort ? ' short of memory' : ''}; frames take ${delayMs.join(' to ')} ms`,
     ...steps.map((step) => `${String(step.atMs).padStart(7)} ms  ${sentence(step)}`),
@@ -35,6 +35,8 @@ function sentence(step: Step): string {
       return `device ${step.device} ${step.isWiped ? 'signs out' : 'closes'} and opens after ${step.downMs} ms`
     case 'freeze':
       return `device ${step.device} is frozen for ${step.forMs} ms`
+    case 'tab':
+      return `device ${step.device}: its tab ${step.tab} ${step.how === 'closed' ? 'closes' : `is ${step.how} at its ${step.count}th ${step.point || 'call of a port'}`}; opened again after ${step.downMs} ms`
     case 'clock':
       return `device ${step.device}: its clock goes by ${step.byMs} ms`
     case 'full':

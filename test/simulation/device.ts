@@ -1,54 +1,47 @@
-// A device of the simulation: the real client on ports of its own, which dies, starts again and is looked at.
-import { type Client, createClient, type Outcome, type PendingMutation } from '@headwater/client'
-import { type Checkpoint, decodeDown, decodeUp, type MutationId } from '@headwater/protocol'
-import type { Mutators, Schema } from '@headwater/schema'
+// A device of the simulation: a process of its own, or a browser with tabs, which dies, starts again and is looked at.
+import { createMemoryTabs } from '@headwater/client/node'
+import { type Checkpoint, type Cursor, decodeDown, decodeUp } from '@headwater/protocol'
 import { type Moment, rowsOf } from '../harness/generated/device.ts'
-import { bytesOf, randomOf } from './chance.ts'
+import { randomOf } from './chance.ts'
 import type { Checker } from './checkers.ts'
 import { createDisk } from './disk.ts'
 import type { FrameMishap, Line, Network, Way } from './network.ts'
 import type { DiskOf } from './plan.ts'
 import type { Points } from './points.ts'
+import { createTab, type Made, type Opened, type Tab } from './tab.ts'
 import type { Owner, Time } from './time.ts'
 import type { Act, Workload } from './workloads/workload.ts'
-
-/** A mutation as the app saw it. */
-export interface Made {
-  readonly id: MutationId
-  readonly device: string
-  /** The so-many-th of its device; null: a built-in, which leaves no mark. */
-  readonly mark: number | null
-  readonly name: string
-  readonly atMs: number
-  state: 'made' | 'saved' | 'unsaved'
-  outcome: Outcome | null
-  /** The disk that it was saved on was taken away before it was confirmed. */
-  isGone: boolean
-  /** The disk that remembered it was taken away, before or after. */
-  isForgotten: boolean
-}
-
-export type Opened = Client<Schema, Mutators>
 
 export interface SimulatedDevice {
   readonly name: string
   readonly person: string
   readonly line: Line
-  owner(): Owner
-  /** null: it is not running. */
+  /** Of the so-many-th of the tabs that live; one that is dead, if none does. */
+  owner(at?: number): Owner
+  owners(): readonly Owner[]
+  /** Of the tab that has been there for longest; null: it is not running. */
   client(): Opened | null
+  clients(): readonly Opened[]
   readonly made: readonly Made[]
   readonly moments: readonly Moment[]
+  /** Of every tab that ever was, where it has several, what it showed. */
+  readonly shown: readonly Shown[]
+  /** What it may show: checkpoints, and from where it went on; of all of them without rows. */
+  readonly states: readonly Moment[]
   readonly frames: readonly string[]
   /** The ids by which it has greeted. */
   readonly ids: ReadonlySet<string>
   /** By id, mutations of which it was told what became, whichever process had made them. */
   readonly told: ReadonlySet<string>
-  act(act: Act): void
-  use(kind: string, key: string, forMs: number): void
+  act(act: Act, tab?: number): void
+  use(kind: string, key: string, forMs: number, tab?: number): void
+  /** Opens all of its tabs that are not open. */
   start(): void
   /** It dies: of what is on its way to the disk the first part stays. `copied`: its disk is `other` from now on. */
   kill(part: number, disk: DiskOf, other: readonly string[]): void
+  /** One tab dies, or goes away. */
+  killTab(owner: Owner, how: 'killed' | 'left'): void
+  closeTab(at: number): Promise<void>
   /** What its disk holds. */
   copy(): readonly string[]
   /** Closes in order, or signs out. */
@@ -64,6 +57,8 @@ export interface SimulatedDevice {
   records(): number
 }
 
+export type Shown = Pick<Tab, 'marker' | 'seen'>
+
 interface DeviceDeps {
   readonly time: Time
   readonly points: Points
@@ -74,146 +69,95 @@ interface DeviceDeps {
   readonly onTrouble: (error: unknown) => void
 }
 
-export function createSimulatedDevice(deps: DeviceDeps, name: string, person: string, delayMs: Line['delayMs']): SimulatedDevice {
+/** `tabsMax`: how many tabs the person has open, if nothing happens to them; 1: a process that is alone with its disk. */
+export function createSimulatedDevice(deps: DeviceDeps, name: string, person: string, delayMs: Line['delayMs'], tabsMax = 1): SimulatedDevice {
   const { time, points, workload, seed, found } = deps
-  const { schema, mutators, access } = workload
-  const disk = createDisk(time, points)
+  const { schema } = workload
+  const disk = createDisk(time, points, tabsMax > 1)
   const line: Line = { delayMs, isOnline: true, silent: new Set(), bytesPerMs: null, frames: [] }
   const listeners = new Set<() => void>()
   const made: Made[] = []
   const moments: Moment[] = []
+  const states: Moment[] = []
   const frames: string[] = []
   const ids = new Set<string>()
   const told = new Set<string>()
   const sent = new Map<string, string>()
   let greetedAs = ''
-  const uses = new Map<object, string>()
+  const texts = new Map<string, string>()
   const older: (readonly string[])[] = []
-  let owner: Owner = { name, isDead: true, isFrozen: false }
-  let client: Opened | null = null
+  const together = createMemoryTabs()
+  const tabs: Tab[] = []
+  const shown: Shown[] = []
+  const nobodysYet: Owner = { name, isDead: true, isFrozen: false }
   let starts = 0
-  let marks = 0
   let skewMs = 0
-  let note = ''
   let [granted, held]: [Set<string>, Set<string>] = [new Set(), new Set()]
   let heard: Checkpoint[] = []
   let isMisled = false
+  let wasMisled = false
   let isClosing = false
 
+  const network = {
+    isOnline: () => line.isOnline,
+    onChange: (run: () => void) => {
+      listeners.add(run)
+      return () => void listeners.delete(run)
+    },
+  }
+
   function start(): void {
-    if (client || isClosing) return
+    if (tabs.length === 0 && !isClosing) older.push(disk.copy())
+    while (tabs.length < tabsMax && !isClosing) open()
+  }
+
+  function open(): void {
     starts++
-    const mine: Owner = { name, isDead: false, isFrozen: false }
-    owner = mine
-    const random = randomOf(seed, `${name} ${starts}`)
-    const port = (point: string) => points.pass(mine, point)
-    older.push(disk.copy())
-    const opened: Opened = createClient({
-      schema,
-      mutators,
-      access,
-      user: person,
-      url: 'http://simulation',
-      ports: {
-        clock: { now: () => time.now() + skewMs, timer: (afterMs, run) => time.timer(mine, afterMs, run) },
-        chance: { bytes: (length) => bytesOf(random, length), fraction: () => random.int(1_000_000) / 1_000_000 },
-        openSocket: deps.network().socketsOf(mine, person, line, random),
-        network: {
-          isOnline: () => line.isOnline,
-          onChange: (run) => {
-            listeners.add(run)
-            return () => void listeners.delete(run)
-          },
-        },
-        openDisk: disk.opener(mine, random),
-        tabs: undefined,
-        note: {
-          read: (start) => (port('note.read') || !note ? [] : [[start, note]]),
-          write: (_, text) => {
-            if (!port('note.write')) note = text
-          },
-          onLeave: () => () => {},
-        },
-      },
-    })
-    opened.onError(deps.onTrouble)
-    client = opened
-    for (const table of Object.keys(schema.definitions)) watch(opened, table)
+    const marker = tabsMax > 1 ? `${name} tab ${starts}` : name
+    const marks = made.filter((one) => one.marker === marker && one.mark !== null).length
+    const openTabs = tabsMax > 1 ? together.open : undefined
+    const given = { ...deps, wires: deps.network(), disk, line, network, texts, openTabs, skewMs: () => skewMs }
+    const tab = createTab(given, { name, person, marker, marks }, randomOf(seed, `${name} ${starts}`))
+    tabs.push(tab)
+    if (tabsMax > 1) shown.push(tab)
   }
 
-  /** A live query says what the same question answers anew. */
-  function watch(opened: Opened, table: string): void {
-    const [key = 'id'] = schema.definitions[table]?.key ?? []
-    const asked = [opened.query[table], opened.query[table]?.orderBy(key, 'desc').limit(3)]
-    for (const query of asked) {
-      const live = query?.live()
-      const look = () => {
-        const [told, anew] = [JSON.stringify(live?.result().rows), JSON.stringify(query?.all())]
-        if (told !== anew) found('live query equals recomputation', `${name}, ${table}: ${told} and not ${anew}`)
-      }
-      live?.subscribe(look)
-    }
-  }
-
-  function end(): void {
-    owner.isDead = true
-    client = null
-    isClosing = false
-    listeners.clear()
-    uses.clear()
-    heard = []
-    points.disarm(owner)
+  function end(tab: Tab, part: number): void {
+    if (tab.owner.isDead) return
+    if (tabs.includes(tab)) tabs.splice(tabs.indexOf(tab), 1)
+    tab.end(part)
+    if (tabsMax === 1) heard = []
   }
 
   function forget(): void {
     for (const one of made) Object.assign(one, { isForgotten: true, isGone: one.isGone || one.outcome === null })
   }
 
-  function act({ name: called, args }: Act): void {
-    const opened = client
-    if (!opened || owner.isFrozen) return
-    const [table = '', verb] = called.split('.')
-    const mark = verb ? null : ++marks
-    const before = opened.query.marks?.where({ id: name }).first()
-    // The schema is not known to the compiler here; the workload draws what it declares.
-    const members = opened.mutate as unknown as Record<string, Record<string, (given: unknown) => PendingMutation> & ((given: unknown) => PendingMutation)>
-    const pending = verb ? members[table]?.[verb]?.(args) : members[called]?.({ ...args, mark: { device: name, made: mark } })
-    if (!pending) throw new Error(`There is no ${called}.`)
-    const one: Made = { id: pending.id, device: name, mark, name: called, atMs: time.now(), state: 'made', outcome: null, isGone: false, isForgotten: false }
-    made.push(one)
-    pending.saved.then(
-      () => {
-        one.state = 'saved'
-      },
-      () => {
-        one.state = 'unsaved'
-      },
-    )
-    void pending.confirmed.then((outcome) => {
-      one.outcome = outcome
-    })
-    // A mutator runs within microtasks; nothing else happens before.
-    const look = () => {
-      const shown = opened.query.marks?.where({ id: name }).first()
-      if (before && mark !== null && !workload.mayWait && client === opened && one.outcome === null && shown?.last !== mark)
-        found('read your writes', `${name} does not show its ${mark}th, ${called}, but ${shown?.last}`)
-    }
-    if (opened.status.get().phase !== 'starting') setImmediate(look)
+  /** One of those that somebody can use now. */
+  const awake = (at: number) => {
+    const able = isClosing ? [] : tabs.filter(({ owner }) => !owner.isFrozen)
+    return able[at % able.length]
   }
 
-  function follow(checkpoint: Checkpoint, opened: Opened): void {
+  function follow(checkpoint: Checkpoint, opened: Opened | null): void {
     if (checkpoint.replace) [granted, held] = [new Set(), new Set()]
     for (const scope of checkpoint.left.granted) granted.delete(scope)
     for (const scope of checkpoint.left.held) held.delete(scope)
     for (const scope of checkpoint.joined.granted) granted.add(scope)
     for (const scope of checkpoint.joined.held) held.add(scope)
-    const shown = rowsOf(schema, opened)
-    const isWaiting = opened.status.get().pending > 0
-    const wrong = (!isWaiting || workload.isAlways) && workload.wrong?.((table) => shown.get(table) ?? [])
-    if (wrong) found('one state per checkpoint', `${name} shows what cannot be: ${wrong}`)
-    const rows = isWaiting ? null : shown
-    moments.push({ cursor: checkpoint.cursor, granted: new Set(granted), held: new Set(held), rows })
+    remember(checkpoint.cursor)
+    moments.push({ cursor: checkpoint.cursor, granted: new Set(granted), held: new Set(held), rows: opened && shownBy(opened) })
   }
+
+  function shownBy(opened: Opened): Moment['rows'] {
+    const rows = rowsOf(schema, opened)
+    const isWaiting = opened.status.get().pending > 0
+    const wrong = (!isWaiting || workload.isAlways) && workload.wrong?.((table) => rows.get(table) ?? [])
+    if (wrong) found('one state per checkpoint', `${name} shows what cannot be: ${wrong}`)
+    return isWaiting ? null : rows
+  }
+
+  const remember = (cursor: Cursor) => void states.push({ cursor, granted: new Set(granted), held: new Set(held), rows: null })
 
   function hear(way: Way, frame: string, mishap: FrameMishap | null): void {
     if (way === 'down') {
@@ -229,55 +173,66 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     const message = decodeUp(frame)
     if (message.type === 'hello') greetedAs = message.device
     if (message.type === 'push') for (const { number, id } of message.mutations) sent.set(`${greetedAs} ${number}`, id)
-    if (message.type === 'release') for (const scope of message.scopes) held.delete(scope)
+    if (message.type !== 'release') return
+    for (const scope of message.scopes) held.delete(scope)
+    const last = states.at(-1)
+    if (last) remember(last.cursor)
   }
 
   return {
     name,
     person,
     line,
-    owner: () => owner,
-    client: () => client,
+    owner: (at = 0) => tabs[at % tabs.length]?.owner ?? nobodysYet,
+    owners: () => tabs.map(({ owner }) => owner),
+    client: () => (isClosing ? null : (tabs[0]?.client ?? null)),
+    clients: () => (isClosing ? [] : tabs.map(({ client }) => client)),
     made,
     moments,
+    shown,
+    states,
     frames,
     ids,
     told,
-    act,
-    use: (kind, key, forMs) => {
-      const handle = client?.scope(kind, key)
-      if (!handle) return
-      handle.ready.catch(() => {})
-      uses.set(handle, `${kind}:${key}`)
-      time.timer(owner, forMs, () => {
-        uses.delete(handle)
-        handle.release()
-      })
+    act: (act, at = 0) => {
+      const tab = awake(at)
+      if (tab) made.push(tab.act(act))
     },
+    use: (kind, key, forMs, at = 0) => awake(at)?.use(kind, key, forMs),
     start,
     copy: disk.copy,
     kill: (part, what, other) => {
-      end()
-      disk.crash(part)
+      for (const tab of [...tabs]) end(tab, part)
+      isClosing = false
       if (what === 'kept') return
       forget()
-      note = ''
+      texts.clear()
       if (what === 'evicted') disk.evict()
       else void disk.putBack(what === 'older' ? (older.at(-1) ?? []) : other)
     },
+    killTab: (owner, how) => {
+      const tab = tabs.find((one) => one.owner === owner)
+      if (!tab) return
+      if (how === 'left') tab.leave()
+      end(tab, 0.5)
+    },
+    closeTab: async (at) => {
+      const tab = awake(at)
+      if (!tab) return
+      tabs.splice(tabs.indexOf(tab), 1)
+      await tab.client.close().catch(deps.onTrouble)
+      end(tab, 1)
+    },
     close: async (isWiped) => {
-      const closing = client
-      const mine = owner
-      if (!closing) return
-      client = null
+      const closing = [...tabs]
+      if (closing.length === 0 || isClosing) return
       isClosing = true
       if (isWiped) forget()
-      await (isWiped ? closing.wipe() : closing.close()).catch(deps.onTrouble)
-      // It may have died meanwhile, and another be there.
-      if (mine.isDead) return
-      end()
-      // A process that has ended has no files open, whatever became of the closing of its disk.
-      disk.crash(1)
+      const parting = ({ client }: Tab, i: number) => (isWiped && i === 0 ? client.wipe() : client.close()).catch(deps.onTrouble)
+      await Promise.all(closing.map((tab, i) => Promise.race([parting(tab, i), tab.died])))
+      // It may have died meanwhile, and another be there. A process that has ended has no files open, whatever became of the closing of its disk.
+      for (const tab of closing) end(tab, 1)
+      isClosing = false
     },
     setOnline: (isOnline) => {
       line.isOnline = isOnline
@@ -296,17 +251,20 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
           // What a device says that it holds is where it goes on from.
           ;[granted, held] = [new Set(message.granted), new Set(message.cursor === null ? [] : message.held)]
           isMisled = false
+          if (message.cursor !== null) remember(message.cursor)
         }
         hear(way, frame, mishap)
       } catch {
         // It is garbage, which both ends notice for themselves.
       }
+      wasMisled ||= isMisled || mishap === 'late'
     },
     look: () => {
-      const opened = client
-      for (const checkpoint of heard.splice(0)) if (opened && !isMisled) follow(checkpoint, opened)
+      const opened = isClosing ? null : tabs[0]?.client
+      for (const checkpoint of heard.splice(0)) if (opened && !isMisled) follow(checkpoint, tabsMax > 1 ? null : opened)
+      if (tabsMax > 1 && !wasMisled && !isClosing) for (const tab of tabs) tab.look(states.length)
     },
-    inUse: () => new Set(uses.values()),
+    inUse: () => new Set(tabs.flatMap(({ uses }) => [...uses.values()])),
     records: () => disk.copy().length,
   }
 }

@@ -10,8 +10,8 @@ import type { Owner, Time } from './time.ts'
 export interface SimulatedDisk {
   /** As the process opens it that is alive now. */
   opener(owner: Owner, random: Random): OpenDisk
-  /** The process dies: of what it wrote and was not told of, the first part stays. */
-  crash(part: number): void
+  /** A process dies: of what it wrote and was not told of, the first part stays. */
+  crash(part: number, owner: Owner): void
   setFull(isFull: boolean): void
   /** The system has taken everything away. */
   evict(): void
@@ -20,8 +20,10 @@ export interface SimulatedDisk {
   putBack(records: readonly string[]): Promise<void>
 }
 
-export function createDisk(time: Time, points: Points): SimulatedDisk {
-  let medium = createMemoryDisks()
+/** `isShared`: several processes have it at once, as tabs do. */
+export function createDisk(time: Time, points: Points, isShared: boolean): SimulatedDisk {
+  let medium = createMemoryDisks({ isShared })
+  const opened = new Map<Owner, Disk>()
   let isFull = false
   // There is one name: a device's person and address are the same for as long as it lives.
   let name = ''
@@ -48,17 +50,26 @@ export function createDisk(time: Time, points: Points): SimulatedDisk {
         mine.flush(name)
         mine.breakWith(name, null)
       })
-      return answer.finally(() => void points.pass(owner, `${point}.landed`))
+      return heard(answer).finally(() => void points.pass(owner, `${point}.landed`))
+    }
+
+    /** Answers come in the order in which they were found, to a tab that is frozen when it wakes, and to a dead one never. */
+    async function heard<T>(answer: Promise<T>): Promise<T> {
+      if (!isShared) return answer
+      const settled = await Promise.allSettled([answer])
+      await time.pause(owner, 0)
+      if (settled[0].status === 'rejected') throw settled[0].reason
+      return settled[0].value
     }
 
     const wrapped = (disk: Disk): Disk => ({
       read: async () => {
         await slow('disk.read')
-        return disk.read()
+        return heard(disk.read())
       },
       news: async () => {
         await slow('disk.news')
-        return disk.news()
+        return heard(disk.news())
       },
       append: (records, options) => landing('disk.append', () => disk.append(records, options)),
       replace: (...asked) => landing('disk.replace', () => disk.replace(...asked)),
@@ -68,22 +79,29 @@ export function createDisk(time: Time, points: Points): SimulatedDisk {
     return async (asked) => {
       name = asked
       await slow('disk.open')
-      return wrapped(await medium.open(asked))
+      const disk = await medium.open(asked)
+      opened.set(owner, disk)
+      return wrapped(disk)
     }
   }
 
   return {
     opener,
-    crash: (part) => medium.crash(name, Math.round(part * medium.waiting(name))),
+    crash: (part, owner) => {
+      // Of tabs, all that any of them has on its way lands, or nothing of this one's: each is legal.
+      if (isShared && part >= 0.5) medium.flush(name)
+      medium.crash(name, isShared ? 0 : Math.round(part * medium.waiting(name)), isShared ? opened.get(owner) : undefined)
+      opened.delete(owner)
+    },
     setFull: (next) => {
       isFull = next
     },
     evict: () => {
-      medium = createMemoryDisks()
+      medium = createMemoryDisks({ isShared })
     },
     copy: () => medium.records(name),
     putBack: async (records) => {
-      medium = createMemoryDisks()
+      medium = createMemoryDisks({ isShared })
       const disk = await medium.open(name)
       if (records.length > 0) await disk.append(records, { strict: true })
       await disk.close()

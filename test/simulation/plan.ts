@@ -12,6 +12,8 @@ export interface Plan {
   readonly workload: string
   /** The person of each device. */
   readonly devices: readonly string[]
+  /** How many tabs each has open; none said: a process that is alone. */
+  readonly tabs?: readonly number[]
   readonly servers: number
   /** What a frame takes, one way. */
   readonly delayMs: readonly [least: number, most: number]
@@ -24,9 +26,9 @@ export interface Plan {
 
 export type Step = { readonly atMs: number } & Happening
 type Happening =
-  | { readonly type: 'act'; readonly device: number; readonly act: Act }
+  | { readonly type: 'act'; readonly device: number; readonly tab?: number; readonly act: Act }
   | { readonly type: 'foreign'; readonly statements: readonly Foreign[]; readonly holdMs: number; readonly isUndone: boolean }
-  | { readonly type: 'use'; readonly device: number; readonly kind: string; readonly key: string; readonly forMs: number }
+  | { readonly type: 'use'; readonly device: number; readonly tab?: number; readonly kind: string; readonly key: string; readonly forMs: number }
   | { readonly type: 'offline'; readonly device: number; readonly forMs: number }
   | { readonly type: 'cut'; readonly device: number; readonly isSilent: boolean }
   | { readonly type: 'silence'; readonly device: number; readonly ways: readonly Way[]; readonly forMs: number }
@@ -35,6 +37,7 @@ type Happening =
   | {
       readonly type: 'kill-device'
       readonly device: number
+      readonly tab?: number
       readonly point: string
       readonly count: number
       readonly part: number
@@ -42,7 +45,16 @@ type Happening =
       readonly disk: DiskOf
     }
   | { readonly type: 'reopen'; readonly device: number; readonly downMs: number; readonly isWiped: boolean }
-  | { readonly type: 'freeze'; readonly device: number; readonly forMs: number }
+  | { readonly type: 'freeze'; readonly device: number; readonly tab?: number; readonly forMs: number }
+  | {
+      readonly type: 'tab'
+      readonly device: number
+      readonly tab: number
+      readonly how: 'killed' | 'left' | 'closed'
+      readonly point: string
+      readonly count: number
+      readonly downMs: number
+    }
   | { readonly type: 'clock'; readonly device: number; readonly byMs: number }
   | { readonly type: 'full'; readonly device: number; readonly forMs: number }
   | { readonly type: 'kill-server'; readonly server: number; readonly point: string; readonly count: number; readonly downMs: number }
@@ -164,6 +176,8 @@ export interface Aim {
   readonly faults?: readonly string[] | undefined
   /** Some of the faults of networks and no others, few devices and servers, and not for long: there can be many such runs. */
   readonly isPartition?: boolean
+  /** Tabs of a device at most, in every seed; 1: none has several. */
+  readonly tabs?: number | undefined
 }
 
 /** Each seed is another run: of another app, with other faults, and others of each. */
@@ -196,7 +210,7 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
     const count = Math.max(1, Math.round((endMs / 1_000) * perSecond * (0.5 + random.int(100) / 100)))
     for (let i = 0; i < count; i++) steps.push({ atMs: at(), ...draw(random, { device: random.int(devices.length), server: random.int(servers), endMs }) })
   }
-  return {
+  const plan: Plan = {
     seed,
     workload: name,
     devices,
@@ -210,6 +224,32 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
     steps: steps.sort((one, other) => one.atMs - other.atMs),
     endMs,
   }
+  return withTabs(plan, only.tabs)
+}
+
+/** In some seeds devices are browsers with tabs. Drawn apart: everything else is the same without them. */
+function withTabs(plan: Plan, tabsMax?: number): Plan {
+  const random = randomOf(plan.seed, 'tabs')
+  if (!(tabsMax ? tabsMax > 1 : random.is(0.3))) return plan
+  // A full disk ends the sharing: each tab is a device of its own from then on, and what these show together is nothing that could be judged. `packages/client/test/tabs.test.ts` tries it.
+  const isFilled = (at: number) => plan.steps.some((step) => step.type === 'full' && step.device === at)
+  const tabs = plan.devices.map((_, i) => {
+    const count = 1 + random.int(tabsMax ?? 4)
+    return isFilled(i) ? 1 : count
+  })
+  const steps = plan.steps.map((step) =>
+    'device' in step && ['act', 'use', 'kill-device', 'freeze'].includes(step.type) ? { ...step, tab: random.int(12) } : step,
+  )
+  const often = random.pick([0.1, 0.4, 1])
+  for (const [device, count] of tabs.entries()) {
+    for (let i = 0; count > 1 && i < (plan.endMs / 1_000) * often; i++) {
+      const [atMs, tab] = [random.int(plan.endMs), random.int(12)]
+      const how = random.pick(['killed', 'left', 'closed'] as const)
+      const dies = { how, point: random.pick(['', '', 'disk', 'disk.append', 'socket']), count: 1 + random.int(6), downMs: random.int(4_000) }
+      steps.push(random.is(0.3) ? { atMs, type: 'freeze', device, tab, forMs: random.int(12_000) } : { atMs, type: 'tab', device, tab, ...dies })
+    }
+  }
+  return { ...plan, tabs, steps: steps.sort((one, other) => one.atMs - other.atMs) }
 }
 
 /** One of them at least. */

@@ -28,6 +28,8 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     /** Small plans, in which nothing but networks fails. */
     partitions: { type: 'boolean', default: false },
+    /** So many tabs of a device at most, in every seed; 1: none has several. */
+    tabs: { type: 'string' },
     /** Ends with the first seed that something is found in. */
     first: { type: 'boolean', default: false },
     /** Everything that happens, line by line. */
@@ -70,7 +72,8 @@ else end()
 
 async function tryOne(on: Ground, seed: number): Promise<void> {
   process.send?.({ begins: { name: `seed ${seed}`, seed } })
-  const plan = drawPlan(seed, { workload: values.workload, faults, isPartition: values.partitions })
+  const tabs = values.tabs === undefined ? undefined : Number(values.tabs)
+  const plan = drawPlan(seed, { workload: values.workload, faults, isPartition: values.partitions, tabs })
   if (values.seed) say(describe(plan))
   const report = await runPlan(on, plan, { isTold: values.trace }).catch((error: unknown) => {
     say(`seed ${seed}: the run itself broke off`)

@@ -14,17 +14,18 @@ export function carryOut(world: World, step: Step): void {
   const after = (ms: number, run: () => void) => void time.timer(nobody, ms, run)
   switch (step.type) {
     case 'act':
-      return device?.act(step.act)
+      return device?.act(step.act, step.tab)
     case 'use':
-      return device?.use(step.kind, step.key, step.forMs)
+      return device?.use(step.kind, step.key, step.forMs, step.tab)
     case 'foreign':
       return void write(world, step)
     case 'offline':
       device?.setOnline(false)
-      if (device) network.cut(device.owner(), false)
+      for (const owner of device?.owners() ?? []) network.cut(owner, false)
       return after(step.forMs, () => device?.setOnline(true))
     case 'cut':
-      return device && network.cut(device.owner(), step.isSilent)
+      for (const owner of device?.owners() ?? []) network.cut(owner, step.isSilent)
+      return
     case 'silence':
       for (const way of step.ways) device?.line.silent.add(way)
       return after(step.forMs, () => {
@@ -39,8 +40,8 @@ export function carryOut(world: World, step: Step): void {
       })
     case 'kill-device':
       if (!device?.client()) return
-      return points.arm(device.owner(), step.point, step.count, () => {
-        network.cut(device.owner(), step.part > 0.5)
+      return points.arm(device.owner(step.tab), step.point, step.count, () => {
+        for (const owner of device.owners()) network.cut(owner, step.part > 0.5)
         const other = world.devices.find(({ name, person }) => person === device.person && name !== device.name)
         device.kill(step.part, step.disk, (other ?? device).copy())
         after(step.downMs, device.start)
@@ -48,10 +49,21 @@ export function carryOut(world: World, step: Step): void {
     case 'reopen':
       return void device?.close(step.isWiped).then(() => after(step.downMs, device.start))
     case 'freeze': {
-      const owner = device?.owner()
+      const owner = device?.owner(step.tab)
       if (!owner || owner.isDead) return
       owner.isFrozen = true
       return after(step.forMs, () => time.thaw(owner))
+    }
+    case 'tab': {
+      if (!device?.client()) return
+      if (step.how === 'closed') return void device.closeTab(step.tab).then(() => after(step.downMs, device.start))
+      const owner = device.owner(step.tab)
+      const { how } = step
+      return points.arm(owner, step.point, step.count, () => {
+        network.cut(owner, false)
+        device.killTab(owner, how)
+        after(step.downMs, device.start)
+      })
     }
     case 'clock':
       return device?.setClock(step.byMs)

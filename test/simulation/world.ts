@@ -155,7 +155,7 @@ export async function runPlan(ground: Ground, plan: Plan, { isTold = false }: Ru
     }
   } finally {
     restoreLimits()
-    for (const { owner } of world.devices) owner().isDead = true
+    for (const { owners } of world.devices) for (const owner of owners()) owner.isDead = true
     for (const { host, database } of world.servers) {
       host.owner.isDead = true
       database()?.die()
@@ -185,7 +185,7 @@ async function createWorld(
   const shared: DatabaseWorld = { time, points, trouble, wakes }
   const common = { ...shared, postgres, workload, seed: plan.seed, network: () => network, onTrouble: (error: unknown) => void troubles.push(error) }
   const servers = Array.from({ length: plan.servers }, (_, i) => createSimulatedServer({ ...common, isShort: plan.isShort }, `server ${i}`))
-  const devices = plan.devices.map((person, i) => createSimulatedDevice({ ...common, found }, `device ${i}`, person, plan.delayMs))
+  const devices = plan.devices.map((person, i) => createSimulatedDevice({ ...common, found }, `device ${i}`, person, plan.delayMs, plan.tabs?.[i]))
   const network = createNetwork({
     time,
     points,
@@ -270,7 +270,8 @@ async function live(world: World): Promise<number> {
   for (const server of servers) await countConnections(world, server)
   calm(world)
   const isLevel = () =>
-    network.dead() === 0 && devices.every((device) => device.client()?.status.get().phase === 'live' && device.client()?.status.get().pending === 0)
+    network.dead() === 0 &&
+    devices.every((device) => device.client() && device.clients().every(({ status }) => status.get().phase === 'live' && status.get().pending === 0))
   const msMax = world.rewound ? convergeMsMax + heldMsMore : convergeMsMax
   while (time.now() < calmMs + msMax && !isLevel()) await time.advance(time.now() + 100)
   const convergedMs = isLevel() ? time.now() - calmMs : Number.POSITIVE_INFINITY
@@ -311,9 +312,11 @@ function calm({ time, servers, devices, network, points }: World): void {
     Object.assign(line, { bytesPerMs: null, delayMs: [1, 20] })
     line.silent.clear()
     line.frames.length = 0
-    points.disarm(device.owner())
     device.setFull(false)
-    time.thaw(device.owner())
+    for (const owner of device.owners()) {
+      points.disarm(owner)
+      time.thaw(owner)
+    }
     device.start()
     if (!line.isOnline) device.setOnline(true)
   }

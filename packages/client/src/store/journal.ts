@@ -81,7 +81,7 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
   }
 
   async function work(): Promise<void> {
-    while (waiting.length > 0) {
+    while (waiting.length) {
       let jobs = waiting
       waiting = []
       const before = broken
@@ -90,7 +90,7 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
       if (!broken) {
         for (const { done } of jobs) done(null)
         jobs = jobs.filter(({ record }) => !record)
-        if (jobs.length > 0) await compactNow().catch(toTrouble)
+        if (jobs.length) await compactNow().catch(toTrouble)
         if (!broken) continue
       }
       if (broken.code === 'disk-behind' && (await deps.share())) {
@@ -113,7 +113,7 @@ export function createJournal({ deps, ...begun }: Begun): Journal {
   async function append(jobs: readonly Job[]): Promise<void> {
     const records = jobs.flatMap(({ type, record }) => (record && (hasRows || type !== 'cache') ? [record] : []))
     count += records.length
-    if (records.length > 0) await disk.append(records, { strict: jobs.some(({ type }) => type === 'keep'), mayFollow: (missed) => !missed.length })
+    if (records.length) await disk.append(records, { strict: jobs.some(({ type }) => type === 'keep'), mayFollow: (missed) => !missed.length })
   }
 
   async function replace(records: readonly DiskRecord[]): Promise<void> {

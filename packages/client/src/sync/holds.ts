@@ -167,7 +167,7 @@ export function createHolds(deps: HoldsDeps): Holds {
     takeWanted: () => {
       const lacking = (scopes: Iterable<ScopeKey>) => [...scopes].filter((scope) => !isHere(scope) && !denied.has(scope) && !asked.has(scope))
       const first = lacking(needed())
-      const scopes = (first.length > 0 ? first : lacking(wanted())).slice(0, scopesAtOnce)
+      const scopes = (first.length ? first : lacking(wanted())).slice(0, scopesAtOnce)
       for (const scope of scopes) asked.add(scope)
       return scopes
     },
@@ -187,7 +187,7 @@ export function createHolds(deps: HoldsDeps): Holds {
     stateOf: ({ memberships }) => {
       const isLoaded = store.isLoaded()
       if (memberships.length === 0 || memberships.some(({ load }) => load === 'eager'))
-        return isLoaded ? 'complete' : store.scopes().granted.size > 0 ? 'partial' : 'loading'
+        return isLoaded ? 'complete' : store.scopes().granted.size ? 'partial' : 'loading'
       let state: ResultState = isLoaded ? 'partial' : 'loading'
       // Asked with every handle: where thousands are loading, the first one says it.
       for (const scope of uses.keys()) {

@@ -18,7 +18,7 @@ export function* pushesOf(entries: readonly Entry[], inFlight: number): Iterable
     // What it builds on is this device's own affair.
     const text = JSON.stringify({ ...entry.mutation, after: undefined })
     const size = byteLength(text)
-    if (taken.length >= limits.mutationsPerPushMax || (taken.length > 0 && bytes + size > limits.pushBytesMax)) {
+    if (taken.length >= limits.mutationsPerPushMax || (taken.length && bytes + size > limits.pushBytesMax)) {
       yield push()
       taken = []
       texts = []
@@ -28,5 +28,5 @@ export function* pushesOf(entries: readonly Entry[], inFlight: number): Iterable
     texts.push(text)
     bytes += size
   }
-  if (taken.length > 0) yield push()
+  if (taken.length) yield push()
 }

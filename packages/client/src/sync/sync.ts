@@ -181,19 +181,19 @@ export function createSync(deps: SyncDeps): Sync {
 
   function say(frame: string): void {
     // A connection that is dead is noticed soon after something was said to it.
-    if (said === 0) after('due', limits.askAfterMs)
+    if (!said) after('due', limits.askAfterMs)
     said += frame.length
     socket?.send(frame)
   }
 
   function greet(): void {
-    // The new name of the device is on the disk before the server hears of it.
+    // The new name of the device is on the disk before the server hears of it, and what is on the disk is applied.
     const number = state.socket
-    void forked.then(() => state.socket === number && hello())
+    void forked.then(() => deps.gate('', () => state.socket === number && hello()))
   }
 
   function hello(): void {
-    const asked = store.cursor() === null ? holds.wanted() : [...store.scopes().held]
+    const asked = store.cursor() ? [...store.scopes().held] : holds.wanted()
     holds.greeted(asked)
     verifying?.greeted()
     isFirst = true
@@ -202,7 +202,7 @@ export function createSync(deps: SyncDeps): Sync {
   }
 
   function drain(): void {
-    while (!isApplying && inbox.length > 0) inbox.shift()?.()
+    while (!isApplying && inbox.length) inbox.shift()?.()
   }
 
   function hear(number: number, frame: string): void {
@@ -272,7 +272,7 @@ export function createSync(deps: SyncDeps): Sync {
 
   function talk(): void {
     const scopes = holds.takeWanted()
-    if (scopes.length > 0) send({ type: 'hold', scopes })
+    if (scopes.length) send({ type: 'hold', scopes })
     if (state.phase === 'live') verifying?.talk()
     outbox.number()
     const entries = outbox.sendable(sentUpTo)

@@ -4,6 +4,7 @@ import type { Down } from '@headwater/protocol'
 import { parseRecord } from '../store/record.ts'
 import { judge } from '../sync/judge.ts'
 import { createFollowers } from './followers.ts'
+import type { Shared } from './journal.ts'
 import type { Hold, Standing } from './standing.ts'
 import type { Here, Message } from './words.ts'
 
@@ -14,7 +15,7 @@ export interface Leading {
   answer(): void
   /** Says how this tab stands, if it has not said that already. */
   say(isAnswer: boolean): void
-  /** `run` takes the frame, unless another leads by now. In the order of the calls. */
+  /** `run` takes the frame, unless another leads by now; '': it greets. In the order of the calls. */
   gate(frame: string, run: () => void): void
   /** This tab leads no more. */
   stop(): void
@@ -56,24 +57,27 @@ export function createLeading(deps: LeadingDeps): Leading {
     const { leads, journal } = standing
     const type = /^\{"type":"(\w+)"/.exec(frame)?.[1] ?? ''
     if (!leads || !journal) return true
+    if (!frame) await catchUp(journal)
     if (type === 'welcome') {
       journal.anew()
       return isAccepted(frame) ? journal.write(frame) : true
     }
-    if (!sync.isTalking() || !(type === 'load' || type === 'checkpoint')) return true
+    if (!sync.isTalking() || !(type === 'load' || type === 'checkpoint') || !isWhole(frame)) return true
     const written = journal.write(frame)
     return type === 'load' || written
   }
 
-  function isAccepted(frame: string): boolean {
-    try {
-      // It is a frame.
-      return ['accepted', 'reload'].includes(judge(parseRecord(frame) as Down, outbox, store))
-    } catch {
-      // Who takes it says what is wrong with it.
-      return false
-    }
+  /** What was on its way to the disk when its connection ended is there, and is not taken from it: others have it, and so has whoever begins with this log. */
+  async function catchUp(journal: Shared): Promise<void> {
+    if (!journal.isApplying()) return
+    standing.isBehind = true
+    journal.news()
+    await journal.settled()
+    journal.anew()
   }
+
+  // It is a frame.
+  const isAccepted = (frame: string) => isWhole(frame, (message) => ['accepted', 'reload'].includes(judge(message as Down, outbox, store)))
 
   return {
     hear: ({ tab, scopes }) => {
@@ -92,5 +96,14 @@ export function createLeading(deps: LeadingDeps): Leading {
       followers.clear()
       said = ''
     },
+  }
+}
+
+/** A log with a record that cannot be read is worth nothing: who takes the frame says what is wrong with it. */
+function isWhole(frame: string, isRight: (message: ReturnType<typeof parseRecord>) => boolean = () => true): boolean {
+  try {
+    return isRight(parseRecord(frame))
+  } catch {
+    return false
   }
 }
