@@ -1,5 +1,6 @@
 // What each step of a plan does to the world.
 import { migrate } from '@headwater/server'
+import type { SimulatedDevice } from './device.ts'
 import { nobody } from './network.ts'
 import type { Step } from './plan.ts'
 import { restore } from './restore.ts'
@@ -27,10 +28,7 @@ export function carryOut(world: World, step: Step): void {
       for (const owner of device?.owners() ?? []) network.cut(owner, step.isSilent)
       return
     case 'silence':
-      for (const way of step.ways) device?.line.silent.add(way)
-      return after(step.forMs, () => {
-        for (const way of step.ways) device?.line.silent.delete(way)
-      })
+      return device && silence(world, device, step)
     case 'frame':
       return void device?.line.frames.push({ ...step, claimed: world.workload.nobodys ?? [] })
     case 'slow':
@@ -39,13 +37,7 @@ export function carryOut(world: World, step: Step): void {
         if (device) device.line.bytesPerMs = null
       })
     case 'kill-device':
-      if (!device?.client()) return
-      return points.arm(device.owner(step.tab), step.point, step.count, () => {
-        for (const owner of device.owners()) network.cut(owner, step.part > 0.5)
-        const other = world.devices.find(({ name, person }) => person === device.person && name !== device.name)
-        device.kill(step.part, step.disk, (other ?? device).copy())
-        after(step.downMs, device.start)
-      })
+      return killDevice(world, step)
     case 'reopen':
       return void device?.close(step.isWiped).then(() => after(step.downMs, device.start))
     case 'freeze': {
@@ -54,17 +46,8 @@ export function carryOut(world: World, step: Step): void {
       owner.isFrozen = true
       return after(step.forMs, () => time.thaw(owner))
     }
-    case 'tab': {
-      if (!device?.client()) return
-      if (step.how === 'closed') return void device.closeTab(step.tab).then(() => after(step.downMs, device.start))
-      const owner = device.owner(step.tab)
-      const { how } = step
-      return points.arm(owner, step.point, step.count, () => {
-        network.cut(owner, false)
-        device.killTab(owner, how)
-        after(step.downMs, device.start)
-      })
-    }
+    case 'tab':
+      return endTab(world, step)
     case 'clock':
       return device?.setClock(step.byMs)
     case 'full':
@@ -92,12 +75,8 @@ export function carryOut(world: World, step: Step): void {
         trouble.isDown = false
       })
     case 'read-only':
-      trouble.isReadOnly = true
-      void world.postgres.setReadOnly(true)
-      return after(step.forMs, () => {
-        trouble.isReadOnly = false
-        void world.postgres.setReadOnly(false)
-      })
+      setReadOnly(world, true)
+      return after(step.forMs, () => setReadOnly(world, false))
     case 'crawl':
     case 'lag':
       return slow(world, step)
@@ -105,6 +84,42 @@ export function carryOut(world: World, step: Step): void {
       if (world.images.length > 0 && !world.rewound) world.restoring = restore(world, step)
       return
   }
+}
+
+function silence({ time }: World, { line }: SimulatedDevice, { ways, forMs }: Extract<Step, { type: 'silence' }>): void {
+  for (const way of ways) line.silent.add(way)
+  time.timer(nobody, forMs, () => {
+    for (const way of ways) line.silent.delete(way)
+  })
+}
+
+function setReadOnly({ trouble, postgres }: World, isReadOnly: boolean): void {
+  trouble.isReadOnly = isReadOnly
+  void postgres.setReadOnly(isReadOnly)
+}
+
+function killDevice({ devices, network, points, time }: World, step: Extract<Step, { type: 'kill-device' }>): void {
+  const device = devices[step.device]
+  if (!device?.client()) return
+  points.arm(device.owner(step.tab), step.point, step.count, () => {
+    for (const owner of device.owners()) network.cut(owner, step.part > 0.5)
+    const other = devices.find(({ name, person }) => person === device.person && name !== device.name)
+    device.kill(step.part, step.disk, (other ?? device).copy())
+    time.timer(nobody, step.downMs, device.start)
+  })
+}
+
+function endTab({ devices, network, points, time }: World, { device: at, tab, how, point, count, downMs }: Extract<Step, { type: 'tab' }>): void {
+  const device = devices[at]
+  if (!device?.client()) return
+  const again = () => void time.timer(nobody, downMs, device.start)
+  if (how === 'closed') return void device.closeTab(tab).then(again)
+  const owner = device.owner(tab)
+  points.arm(owner, point, count, () => {
+    network.cut(owner, false)
+    device.killTab(owner, how)
+    again()
+  })
 }
 
 function slow({ trouble, time }: World, { type, slowMs, forMs }: Extract<Step, { type: 'crawl' | 'lag' }>): void {

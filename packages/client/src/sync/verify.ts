@@ -43,7 +43,7 @@ export function createVerifying({ store, outbox, send, wire, report, onWanted }:
         onWanted()
       }),
     talk: () => {
-      if (isAsked || !waiting.length) return
+      if (isAsked || waiting.length === 0) return
       const { granted, held } = store.scopes()
       found = new Set()
       isAsked = true
@@ -63,7 +63,7 @@ export function createVerifying({ store, outbox, send, wire, report, onWanted }:
         found.add(scope)
         repairs.set(load + scope, times + 1)
         problem = new HeadwaterError('checksum', `${scope} is not here as it is in the database.`)
-        if (!times) report(problem)
+        if (times === 0) report(problem)
         if (times < repairsMax) send({ type: 'repair', granted: [], held: [], [load]: [scope] })
       }
       if (repairs.size === 0) problem = null
