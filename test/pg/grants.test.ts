@@ -88,7 +88,7 @@ async function follow(database: Database, grants: Grants, people: readonly strin
     identity,
     along: regranting.along,
     listened: () => [],
-    check: async () => {},
+    check: async () => false,
     onWithheld: () => {},
     onTrouble,
   })

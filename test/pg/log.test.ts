@@ -69,7 +69,7 @@ async function follow(database: Database) {
     along: { isNeeded: () => false, read: async () => null },
     listened: () => [],
     onWithheld: () => {},
-    check: async () => {},
+    check: async () => false,
     onTrouble: (error) => follower.wrong.push(String(error)),
   })
   await feed.start()

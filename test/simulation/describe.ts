@@ -30,7 +30,7 @@ function sentence(step: Step): string {
     case 'slow':
       return `device ${step.device} reads ${step.bytesPerMs} bytes a millisecond for ${step.forMs} ms`
     case 'kill-device':
-      return `device ${step.device} dies at its ${step.count}th ${step.point || 'call of a port'}, ${step.part} of its unflushed writes stay${step.disk === 'kept' ? '' : `, its disk is ${step.disk}`}; back after ${step.downMs} ms`
+      return `device ${step.device} dies ${step.count === 0 ? 'at once' : `at its ${step.count}th ${step.point || 'call of a port'}`}, ${step.part} of its unflushed writes stay${step.disk === 'kept' ? '' : `, its disk is ${step.disk}`}; back after ${step.downMs} ms`
     case 'reopen':
       return `device ${step.device} ${step.isWiped ? 'signs out' : 'closes'} and opens after ${step.downMs} ms`
     case 'freeze':

@@ -39,6 +39,7 @@ type Happening =
       readonly device: number
       readonly tab?: number
       readonly point: string
+      /** 0: at once. */
       readonly count: number
       readonly part: number
       readonly downMs: number
@@ -160,8 +161,12 @@ const aimedFaults: typeof faults = {
   claims: [1, (_, { device }) => ({ type: 'frame', device, way: 'up', mishap: 'claims' })],
   late: [1, (_, { device }) => ({ type: 'frame', device, way: 'down', mishap: 'late' })],
   lag: [1, (random) => ({ type: 'lag', slowMs: 50 + random.int(400), forMs: 500 + random.int(3_000) })],
+  // Between two writes that go together there is no room any more.
+  brimful: [4, (random, { device }) => ({ type: 'full', device, forMs: 5 + random.int(60) })],
+  // What a primary that dies has not passed on: the last moments, of which a server may have told or not.
+  failover: [0.05, (random) => ({ type: 'restore', backMs: 1 + random.int(80), as: 'failover', forMs: 100 + random.int(2_000), goesOn: random.is(0.5) })],
   // So late that neither of the two does anything any more by which the other would notice.
-  copied: [0.1, (_, { device, endMs }) => ({ atMs: endMs - 50, type: 'kill-device', device, point: '', count: 1, part: 1, downMs: 0, disk: 'copied' })],
+  copied: [0.1, (_, { device, endMs }) => ({ atMs: endMs - 50, type: 'kill-device', device, point: '', count: 0, part: 1, downMs: 0, disk: 'copied' })],
 }
 
 const allFaults = { ...faults, ...aimedFaults }
@@ -193,7 +198,7 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
   const swarm = only.isPartition ? someOf(random, networkFaults) : Object.keys(faults).filter(() => random.is(0.25))
   const drawn = only.faults ?? swarm
   // A server that starts on a database that was restored meanwhile knows of it by its `stateDirectory`, which is a folder of files and not here.
-  const enabled = drawn.includes('restore') ? drawn.filter((name) => name !== 'killServer' && name !== 'stopServer') : drawn
+  const enabled = drawn.includes('restore') || drawn.includes('failover') ? drawn.filter((name) => name !== 'killServer' && name !== 'stopServer') : drawn
   const steps: Step[] = []
   const at = () => random.int(endMs)
   const acts = Math.round((endMs / 1_000) * (1 + random.int(8)))

@@ -101,12 +101,14 @@ function setReadOnly({ trouble, postgres }: World, isReadOnly: boolean): void {
 function killDevice({ devices, network, points, time }: World, step: Extract<Step, { type: 'kill-device' }>): void {
   const device = devices[step.device]
   if (!device?.client()) return
-  points.arm(device.owner(step.tab), step.point, step.count, () => {
+  const die = () => {
     for (const owner of device.owners()) network.cut(owner, step.part > 0.5)
     const other = devices.find(({ name, person }) => person === device.person && name !== device.name)
     device.kill(step.part, step.disk, (other ?? device).copy())
     time.timer(nobody, step.downMs, device.start)
-  })
+  }
+  if (step.count === 0) die()
+  else points.arm(device.owner(step.tab), step.point, step.count, die)
 }
 
 function endTab({ devices, network, points, time }: World, { device: at, tab, how, point, count, downMs }: Extract<Step, { type: 'tab' }>): void {

@@ -23,7 +23,7 @@ import type { MutateDeps } from './mutate/run.ts'
 import type { Metrics } from './operations/measures.ts'
 import { createOperations } from './operations/operations.ts'
 import { readPage } from './page/read.ts'
-import type { Caller, Chance, Clock, Connection, ConnectionEvents, Database } from './ports.ts'
+import type { Caller, Chance, Clock, Connection, ConnectionEvents, Database, Query } from './ports.ts'
 import { createExchange, type Exchange, noExchange } from './presence/exchange.ts'
 import { createPresence } from './presence/presence.ts'
 import { grantsNow } from './scopes/grants.ts'
@@ -70,8 +70,10 @@ export async function startService({ access, grants, jobs = {}, jobLimits = {}, 
   const hub = createHub<Subscriber>()
   const regranting = createRegranting({ ...deps, grants, relations, people: hub.people, wake: () => feed.wake() })
   // Sessions of a server that the tail has left are used no more.
-  const check: Parameters<Database['guard']>[0] = async (query) => {
-    if (await keeper.checkTail(query)) database.guard(keeper.check)
+  const check = async (query: Query) => {
+    const isOther = await keeper.checkTail(query)
+    if (isOther) database.guard(keeper.check)
+    return isOther
   }
   const { add: onWithheld, stop: stopWithheld } = createWithheld(deps)
   const feed: Feed<GrantsAlong> = createFeed({ ...deps, identity, along: regranting.along, listened: hub.streams, check, onWithheld })

@@ -30,7 +30,10 @@ export interface Feed<Along> {
   start(): Promise<void>
   /** Batches arrive in order, each once. */
   onBatch(run: (batch: Batch<Along>) => void): () => void
-  /** The past that devices continue is no longer this database's: everybody has to greet again. */
+  /**
+   * The past that devices continue may no longer be this database's: it is another one, or is served by another process, which may lack what was committed last and
+   * not read from there. Everybody has to greet again.
+   */
   onReset(run: () => void): () => void
   /** Resolves when everything that was committed before the call has been published and is durable. Rejects when the feed stops. */
   reach(): Promise<void>
@@ -62,8 +65,8 @@ interface FeedDeps<Along> {
   readonly along: ReadAlong<Along>
   /** What devices of this server listen to. */
   readonly listened: () => Iterable<StreamKey>
-  /** Whether a session's database is the one, before anything is read from it. */
-  readonly check: (query: Query) => Promise<void>
+  /** Whether a session's database is the one, before anything is read from it. Answers whether another process serves it than before. */
+  readonly check: (query: Query) => Promise<boolean>
   /** Told of each row that is larger than any device could take, whenever it is met. */
   readonly onWithheld: (row: Withheld) => void
   /** Trouble that the feed survives: it goes on by itself. */
@@ -93,8 +96,8 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
       })
       const settings = await readSettings(opened)
       barrier = settings.barrier
-      await opened.read(({ query }) => deps.check(query))
-      track = await opened.read((transaction) => continueFrom(transaction))
+      const isOther = await opened.read(({ query }) => deps.check(query))
+      track = await opened.read((transaction) => continueFrom(transaction, isOther))
       // What devices are told to continue must not be taken back by a crash either.
       await opened.query(barrier)
       sleeper.reset(settings.isNotified && opened.isDirect)
@@ -114,13 +117,13 @@ export function createFeed<Along>(deps: FeedDeps<Along>): Feed<Along> {
   }
 
   /** On a new session: the past behind the position must still be there; if not, everybody greets again. */
-  async function continueFrom(transaction: Transaction): Promise<Track> {
+  async function continueFrom(transaction: Transaction, isOther: boolean): Promise<Track> {
     const rows = await transaction.query('select pg_current_snapshot()::text as snapshot')
     const snapshot = snapshotOf(String(rows[0]?.snapshot))
     if (track !== null) {
       const { resume } = await checkCursor(transaction, cursorOf(deps.identity, positionOf(track)), deps.identity, snapshot)
+      if (resume !== 'ok' || isOther) for (const run of resetListeners) run()
       if (resume === 'ok') return track
-      for (const run of resetListeners) run()
     }
     return trackFrom(transaction, snapshot)
   }

@@ -79,7 +79,8 @@ export function createSessions(deps: SessionDeps): Sessions {
 
   const sum = (measure: (session: Session) => number) => [...sessions].reduce((total, session) => total + measure(session), 0)
 
-  feed.onReset(() => endAll('unavailable', 'The database is not the one it was.', 'The device greets again.'))
+  // What was written for a device and lost it sends again; it says nothing of it, and is level again in a moment.
+  feed.onReset(() => endAll('draining', 'The database was started anew, or is not the one it was.', 'The device greets again.'))
 
   return {
     open: (connection, caller) => {
