@@ -172,43 +172,67 @@ function run(file, options, stdout, { isTold = false, secondsMax = null, onMessa
   })
 }
 
-/** So many at a time, each for `--minutes` at most. Exit code 1: one survived. */
+/** So many at a time, each in `--seeds` at most. `--write`: into the table of docs/promises.md. Exit code 1: one survived. */
 async function runMutants() {
   const { values } = parseArgs({
     args,
     options: {
       mutants: { type: 'boolean' },
-      seeds: { type: 'string', default: '40' },
+      seeds: { type: 'string', default: '60' },
       from: { type: 'string', default: '1' },
-      only: { type: 'string' },
-      minutes: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
+      write: { type: 'boolean', default: false },
     },
   })
-  const waiting = [...mutants().entries()].filter(([, { name }]) => values.only === undefined || name.includes(values.only))
-  const rows = []
+  const waiting = mutants().filter(({ name }) => name.includes(values.only))
+  const looked = new Map()
+  const clean = bundle('clean')
   const work = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [at, mutant] = next
-      const asked = ['--seeds', values.seeds, '--minutes', values.minutes, '--from', values.from, '--first', ...aimed(mutant)]
-      const { said } = await run(await bundle(`mutant-${at}`, mutant), asked, 'pipe', { secondsMax: patience })
-      const seeds = Number(/^(\d+) seeds,/m.exec(said)?.[1] ?? Number.NaN)
-      const [, seed, found] = /^seed (\d+): .*\n {2}(.*?), at/m.exec(said) ?? []
-      // What is found without the bug as well was not found by it.
-      const isOwn = found === undefined || (await run(await bundle(`clean-${at}`), ['--seed', seed, ...aimed(mutant)], 'pipe')).code === 0
-      const row = [
-        mutant.name,
-        mutant.found ?? '',
-        !isOwn
-          ? `nothing: without it seed ${seed} finds something too`
-          : (found ?? (Number.isNaN(seeds) ? 'the run itself, which broke off or did not end' : 'nothing: it survives')),
-        Number.isNaN(seeds) ? '' : String(seeds),
-      ]
-      rows[at] = row
-      console.log(row.join(' | '))
+    for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+      const { name, why } = mutant
+      const { checker, tried } = await look(await bundle(`mutant ${name}`, mutant), await clean, aimed(mutant), values)
+      looked.set(name, `| ${titleOf(mutant)} | ${checker ?? `not in ${tried}${why ? `: ${why}` : ''}`} | ${checker === null ? '' : tried} |`)
+      console.log(looked.get(name))
     }
   }
   await Promise.all(Array.from({ length: workers }, work))
-  const table = [['planted bug', 'really found as', 'caught by', 'after so many seeds'], ['---', '---', '---', '---:'], ...rows.filter(Boolean)]
-  console.log(`\n${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}`)
-  return rows.some((row) => row?.[2].startsWith('nothing')) ? 1 : 0
+  if (values.write) writeTable(looked)
+  return [...looked.values()].some((row) => row.includes('| not in ')) ? 1 : 0
+}
+
+function titleOf({ name, found }) {
+  return `${name}${found ? ` (${found})` : ''}`
+}
+
+/** What finds a planted bug, and in the so-many-th seed. What is found without it in the same seed was not found by it: then it is looked for further on. */
+async function look(file, clean, aim, { from, seeds }) {
+  for (let [tried, next, checker] = [0, Number(from), null]; ; ) {
+    const left = Number(seeds) - tried
+    if (left <= 0) return { checker: null, tried }
+    const onMessage = ({ ran }) => {
+      if (!ran) return
+      tried++
+      next++
+      checker = ran.checkers[0] ?? null
+    }
+    const { isGivenUp, code } = await run(file, ['--seeds', String(left), '--from', String(next), '--first', ...aim], 'pipe', {
+      secondsMax: patience,
+      onMessage,
+    })
+    if (isGivenUp || code > 1) return { checker: 'a run ends', tried: tried + 1 }
+    if (checker !== null && (await run(clean, ['--seed', String(next - 1), ...aim], 'pipe')).code === 0) return { checker, tried }
+  }
+}
+
+/** Those that were not looked for keep their rows. */
+function writeTable(looked) {
+  const file = join(root, 'docs/promises.md')
+  const page = readFileSync(file, 'utf8')
+  const rowOf = (mutant) =>
+    looked.get(mutant.name) ?? page.split('\n').find((line) => line.startsWith(`| ${titleOf(mutant)} |`)) ?? `| ${titleOf(mutant)} | not tried | |`
+  const table = ['| planted bug | caught by | after so many seeds |', '| --- | --- | ---: |', ...mutants().map(rowOf)]
+  writeFileSync(
+    file,
+    page.replace(/^\| planted bug \|.*?\n(?=\n)/ms, () => `${table.join('\n')}\n`),
+  )
 }

@@ -11,6 +11,7 @@ interface Patch {
 interface Mutant extends Patch {
   readonly name: string
   readonly file: string
+  readonly found?: string
   readonly also?: readonly Patch[]
   readonly only?: { readonly workload?: string; readonly faults?: readonly string[]; readonly database?: 'native' }
 }
@@ -26,6 +27,13 @@ test('every planted bug has a name of its own and fits into the code as it is', 
     return [first, ...also].some(({ find, replace }) => text.split(find).length !== 2 || find === replace)
   })
   expect(misfits.map(({ name }) => name)).toEqual([])
+})
+
+test('the page on what is promised says of every planted bug what became of it', () => {
+  const page = readFileSync(join(root, 'docs/promises.md'), 'utf8')
+  const untold = mutants.filter(({ name, found }) => !page.includes(`\n| ${name}${found ? ` (${found})` : ''} | `))
+  expect(untold.map(({ name }) => name)).toEqual([])
+  expect(page).not.toContain('| not tried |')
 })
 
 test('every planted bug is looked for in an app and among faults that there are', () => {
