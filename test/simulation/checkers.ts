@@ -30,6 +30,7 @@ export const checkers = [
   'a lost past is noticed',
   'a device stays itself',
   'one connection per device',
+  'a session that has ended is over',
   'live query equals recomputation',
   'convergence',
   'no memory growth',

@@ -49,6 +49,8 @@ function sentence(step: Step): string {
       return `server ${step.server}: its next transaction meets ${step.mishap}`
     case 'lose':
       return `server ${step.server} loses its connections to the database${step.isInTheMiddle ? ' in the middle of the next step of its tail' : ''}`
+    case 'session':
+      return `device ${step.device}: its person’s sessions end${step.isTold ? ', as the servers are told' : ' by their time'}; they sign in again after ${step.forMs} ms`
     case 'migrate':
       return 'the app is migrated: a table changes in a way that no row tells'
     case 'down':

@@ -35,6 +35,8 @@ export interface Host {
 }
 
 interface NetworkDeps {
+  /** A server hands over a frame for somebody. */
+  readonly onSend: (person: string, frame: string) => void
   readonly time: Time
   readonly points: Points
   readonly hosts: readonly Host[]
@@ -64,7 +66,7 @@ export interface Network {
   toldBy(host: Owner): string | null
 }
 
-export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Network {
+export function createNetwork({ time, points, hosts, onFrame, onSend }: NetworkDeps): Network {
   const links = new Set<Link>()
   // By link: as who its device has greeted.
   const names = new Map<Link, string>()
@@ -188,6 +190,7 @@ export function createNetwork({ time, points, hosts, onFrame }: NetworkDeps): Ne
     const connection: Connection = {
       send: (frame) => {
         if (points.pass(link.owners[1], 'connection.send')) return
+        if (isOpen) onSend(person, String(frame))
         const [, cursor] = /^{"type":"checkpoint","cursor":"(.*?)"/.exec(String(frame)) ?? []
         if (cursor) told.set(link.owners[1], cursor)
         put(wires.down, String(frame))

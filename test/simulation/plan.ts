@@ -62,6 +62,7 @@ type Happening =
   | { readonly type: 'stop-server'; readonly server: number; readonly downMs: number }
   | { readonly type: 'database'; readonly server: number; readonly mishap: Mishap }
   | { readonly type: 'lose'; readonly server: number; readonly isInTheMiddle: boolean }
+  | { readonly type: 'session'; readonly device: number; readonly isTold: boolean; readonly forMs: number }
   | { readonly type: 'migrate' }
   | { readonly type: 'down'; readonly forMs: number }
   | { readonly type: 'read-only'; readonly forMs: number }
@@ -160,6 +161,7 @@ interface Drawn {
 const aimedFaults: typeof faults = {
   claims: [1, (_, { device }) => ({ type: 'frame', device, way: 'up', mishap: 'claims' })],
   late: [1, (_, { device }) => ({ type: 'frame', device, way: 'down', mishap: 'late' })],
+  sessions: [0.4, (random, { device }) => ({ type: 'session', device, isTold: random.is(0.5), forMs: 500 + random.int(6_000) })],
   lag: [1, (random) => ({ type: 'lag', slowMs: 50 + random.int(400), forMs: 500 + random.int(3_000) })],
   // Between two writes that go together there is no room any more.
   brimful: [4, (random, { device }) => ({ type: 'full', device, forMs: 5 + random.int(60) })],

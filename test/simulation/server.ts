@@ -3,6 +3,7 @@ import { createServer, type Server } from '@headwater/server'
 import { bytesOf, randomOf } from './chance.ts'
 import type { DatabaseWorld, Postgres, SimulatedDatabase } from './database.ts'
 import type { Host, Network } from './network.ts'
+import type { SignedIn } from './signed-in.ts'
 import type { Owner } from './time.ts'
 import type { Workload } from './workloads/workload.ts'
 
@@ -23,6 +24,7 @@ interface ServerDeps extends DatabaseWorld {
   readonly seed: number
   readonly network: () => Network
   readonly isShort: boolean
+  readonly signedIn: SignedIn
   readonly onTrouble: (error: unknown) => void
 }
 
@@ -54,7 +56,7 @@ export function createSimulatedServer(deps: ServerDeps, name: string): Simulated
         const opened = await createServer({
           ...workload,
           database: mineToo,
-          authenticate: ({ headers }) => headers.get(userHeader),
+          authenticate: ({ headers }) => deps.signedIn.authenticate(headers.get(userHeader)),
           onTrouble: deps.onTrouble,
           ...(deps.isShort && { log: { recentBytes: 0 } }),
           ports: {

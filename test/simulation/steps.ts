@@ -4,6 +4,7 @@ import type { SimulatedDevice } from './device.ts'
 import { nobody } from './network.ts'
 import type { Step } from './plan.ts'
 import { restore } from './restore.ts'
+import type { Owner } from './time.ts'
 import type { World } from './world.ts'
 
 class Undone extends Error {}
@@ -40,12 +41,8 @@ export function carryOut(world: World, step: Step): void {
       return killDevice(world, step)
     case 'reopen':
       return void device?.close(step.isWiped).then(() => after(step.downMs, device.start))
-    case 'freeze': {
-      const owner = device?.owner(step.tab)
-      if (!owner || owner.isDead) return
-      owner.isFrozen = true
-      return after(step.forMs, () => time.thaw(owner))
-    }
+    case 'freeze':
+      return device && freeze(world, device.owner(step.tab), step.forMs)
     case 'tab':
       return endTab(world, step)
     case 'clock':
@@ -65,6 +62,8 @@ export function carryOut(world: World, step: Step): void {
       return void server?.database()?.mishaps.push(step.mishap)
     case 'lose':
       return step.isInTheMiddle ? server?.database()?.loseInTheMiddle() : server?.database()?.lose()
+    case 'session':
+      return device && endSessions(world, device.person, step)
     case 'migrate':
       // What goes wrong with it is judged with everything else that is reported.
       return void migrate(world.psql, world.workload, { folder: 'test/simulation/migrations', mayDestroy: true }).catch((error) => world.troubles.push(error))
@@ -91,6 +90,22 @@ function silence({ time }: World, { line }: SimulatedDevice, { ways, forMs }: Ex
   time.timer(nobody, forMs, () => {
     for (const way of ways) line.silent.delete(way)
   })
+}
+
+/** Of one person, on all devices. Who signs in again looks at the app. */
+function endSessions({ signedIn, devices, time, psql }: World, person: string, { isTold, forMs }: Extract<Step, { type: 'session' }>): void {
+  if (isTold) signedIn.end(person, time.now(), false)
+  if (isTold) void psql.query('select 1 from headwater.authenticate_again($1)', [person]).catch(() => {})
+  time.timer(nobody, forMs, () => {
+    signedIn.begin(person)
+    for (const device of devices) if (device.person === person) device.setOnline(device.line.isOnline)
+  })
+}
+
+function freeze({ time }: World, owner: Owner, forMs: number): void {
+  if (owner.isDead) return
+  owner.isFrozen = true
+  time.timer(nobody, forMs, () => time.thaw(owner))
 }
 
 function setReadOnly({ trouble, postgres }: World, isReadOnly: boolean): void {

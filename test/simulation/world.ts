@@ -10,11 +10,12 @@ import type { DatabaseTrouble, DatabaseWorld, Postgres, SimulatedDatabase } from
 import { createSimulatedDevice, type SimulatedDevice } from './device.ts'
 import { openNative } from './native.ts'
 import { createNetwork, type Network, nobody } from './network.ts'
-import type { Plan, Rewound } from './plan.ts'
+import type { Plan, Rewound, Step } from './plan.ts'
 import { createPoints } from './points.ts'
 import { openPglite } from './postgres.ts'
 import { takeReality } from './reality.ts'
 import { createSimulatedServer, type SimulatedServer } from './server.ts'
+import { createSignedIn, type SignedIn } from './signed-in.ts'
 import { carryOut } from './steps.ts'
 import { createTime, type Time } from './time.ts'
 import { people } from './workloads/small.ts'
@@ -92,6 +93,7 @@ export interface World {
   /** Nobody's own: the database as psql has it, without anything in between. */
   readonly psql: SimulatedDatabase
   readonly wakes: Set<() => void>
+  readonly signedIn: SignedIn
   /** The moment that a restore goes back to. */
   readonly images: { readonly atMs: number; readonly image: unknown }[]
   readonly troubles: unknown[]
@@ -184,12 +186,17 @@ async function createWorld(
   const found = (checker: Checker, text: string) => void findings.push({ checker, text, atMs: Math.round(time.now() - startMs) })
   const shared: DatabaseWorld = { time, points, trouble, wakes }
   const common = { ...shared, postgres, workload, seed: plan.seed, network: () => network, onTrouble: (error: unknown) => void troubles.push(error) }
-  const servers = Array.from({ length: plan.servers }, (_, i) => createSimulatedServer({ ...common, isShort: plan.isShort }, `server ${i}`))
+  const signedIn = createSignedIn(time.now, plan.steps.every(isOfDevices))
+  const servers = Array.from({ length: plan.servers }, (_, i) => createSimulatedServer({ ...common, signedIn, isShort: plan.isShort }, `server ${i}`))
   const devices = plan.devices.map((person, i) => createSimulatedDevice({ ...common, found }, `device ${i}`, person, plan.delayMs, plan.tabs?.[i]))
   const network = createNetwork({
     time,
     points,
     hosts: servers.map(({ host }) => host),
+    onSend: (person, frame) => {
+      const wrong = signedIn.judge(person, frame)
+      if (wrong) found('a session that has ended is over', wrong)
+    },
     onFrame: (owner, way, frame, mishap) => {
       onFrame(owner.name, way, frame)
       devices.find(({ name }) => name === owner.name)?.onFrame(way, frame, mishap)
@@ -212,6 +219,7 @@ async function createWorld(
     servers,
     psql,
     wakes,
+    signedIn,
     images: [],
     troubles,
     findings,
@@ -258,6 +266,7 @@ async function make(workload: Workload, psql: Database, time: Time): Promise<voi
 async function live(world: World): Promise<number> {
   const { plan, time, trouble, servers, devices, network } = world
   const beganMs = time.now()
+  for (const step of plan.steps) if (step.type === 'session' && !step.isTold) world.signedIn.end(plan.devices[step.device] ?? '', beganMs + step.atMs, true)
   for (const { start } of servers) start()
   for (const [i, device] of devices.entries()) time.timer(nobody, 100 + i * 37, device.start)
   for (const step of plan.steps) time.timer(nobody, step.atMs, () => carryOut(world, step))
@@ -279,6 +288,11 @@ async function live(world: World): Promise<number> {
   await time.advance(time.now() + 3_000)
   return convergedMs
 }
+
+/** Nothing is in the way of servers and their database. */
+const isOfDevices = (step: Step) =>
+  ['session', 'act', 'use', 'offline', 'cut', 'silence', 'frame', 'slow', 'kill-device', 'reopen', 'freeze', 'clock', 'full', 'tab'].includes(step.type) ||
+  (step.type === 'foreign' && step.holdMs === 0)
 
 /** Those that are dead without a word are there still. Asked of a server that answers soon. */
 async function countConnections({ network, findings, time, beganMs }: World, server: SimulatedServer): Promise<void> {
