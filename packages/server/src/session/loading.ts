@@ -31,6 +31,8 @@ export interface Loads {
   /** A batch, in order: kept for the loads under way. */
   keep(batch: Batch<GrantsAlong>): void
   areUnderWay(): boolean
+  /** Whether the device is to hold the stream, and its rows are being loaded. */
+  isComing(stream: StreamKey): boolean
 }
 
 /** What a greeting found, in one snapshot. */
@@ -83,6 +85,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
   const encoders = encodersOf(schema)
   const app = { schema, encoders, onWithheld: deps.onWithheld }
   const underWay = new Set<Load>()
+  let inLine: readonly (readonly StreamKey[])[] = []
   const fetch = createFetch(deps, grantedIn)
   let loads = 0
 
@@ -191,10 +194,12 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
 
   async function joinAll({ groups, continued, total }: Greeted): Promise<void> {
     for (const [i, group] of groups.entries()) {
+      inLine = groups.slice(i)
       const goesOn = i === 0 ? continued : null
       const streams = goesOn ? group : group.filter((stream) => !holding.held.has(stream) && holding.granted.has(streamScope(stream)))
       await load(streams, { total, continued: goesOn, more: i < groups.length - 1 })
     }
+    inLine = []
   }
 
   async function hold(scopes: readonly ScopeKey[]): Promise<readonly ScopeKey[]> {
@@ -241,7 +246,6 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
   function reveal(load: Load, found: Revealed): void {
     underWay.delete(load)
     // A scope may have been released while it was loaded.
-    const isUsed = (stream: StreamKey) => streamLoad(stream) === 'eager' || holding.asked.has(streamScope(stream))
     const used: Held = new Map([...found.wanted].filter(([stream]) => isUsed(stream)))
     const few = holding.listen(used)
     const wanted = new Set([...used.keys()].filter((stream) => holding.granted.has(streamScope(stream))))
@@ -270,7 +274,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       joined: [...[...wanted].filter((stream) => !found.before.has(stream)), ...again.filter((stream) => found.before.has(stream))],
       grants: holding.rolesSince(found.tag),
       more: found.more,
-      outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))],
+      outcomes: [...found.outcomes, ...since.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome)), ...holding.arrived()],
     }
     const frame = checkpointFrame(head, tablesText(changes, cleared, holding.held))
     if (frame.length > wire.downBytesMax) throw changedAsAWhole()
@@ -278,6 +282,9 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
     // Roles that came while it was loaded show more than was loaded.
     join(few).catch(deps.onFailure)
   }
+
+  const isUsed = (stream: StreamKey) => streamLoad(stream) === 'eager' || holding.asked.has(streamScope(stream))
+  const isWanted = (stream: StreamKey) => !holding.held.has(stream) && isUsed(stream) && holding.granted.has(streamScope(stream))
 
   function begin(streams: readonly StreamKey[], total: number | null): Load {
     const load: Load = { number: ++loads, streams, held: null, total, batches: [], place: loadStart, at: null, missed: [], cursor: null, isContinued: false }
@@ -317,6 +324,7 @@ export function createLoads(deps: SubscriberDeps, holding: Holding): Loads {
       for (const load of underWay) load.batches.push(batch)
     },
     areUnderWay: () => underWay.size > 0,
+    isComing: (stream) => isWanted(stream) && [...inLine, ...[...underWay].map(({ streams }) => streams)].some((streams) => streams.includes(stream)),
   }
 }
 

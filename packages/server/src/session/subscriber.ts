@@ -1,6 +1,6 @@
 // What one device holds, and how it stays level: loads at a snapshot of their own, and from there on the batches of the feed.
 // Invariant: at every checkpoint the device is at one snapshot of the database for everything it holds.
-import { type DeviceId, HeadwaterError, type Hello, type Roles, type ScopeKey, type UserId, limits as wire } from '@headwater/protocol'
+import { type DeviceId, HeadwaterError, type Hello, type Outcome, type Roles, type ScopeKey, type UserId, limits as wire } from '@headwater/protocol'
 import type { Schema } from '@headwater/schema'
 import type { Large } from '../feed/batch.ts'
 import type { ColumnSet, ColumnSets, Held } from '../feed/columns.ts'
@@ -16,6 +16,7 @@ import type { Clock, Database } from '../ports.ts'
 import { type Granted, type GrantReader, type Regrants, regranted } from '../scopes/grants.ts'
 import type { Hub } from '../scopes/hub.ts'
 import { tablesOf } from '../scopes/load.ts'
+import { createAwaiting } from './awaiting.ts'
 import { checkpointFrame, noTables, type Shared } from './frame.ts'
 import { createLoads } from './loading.ts'
 import { changedRoles, checkFew, heldOf, rolesOf, tagOf, tagOfFew } from './roles.ts'
@@ -116,6 +117,8 @@ export interface Holding {
   listen(streams: Held): readonly StreamKey[]
   /** What is to be told of roles, for a checkpoint; `tag` names those that the device knows, undefined: all that it was told before. */
   rolesSince(tag: string | null | undefined): Roles | null
+  /** Outcomes of mutations that waited for rows which have come, in order: for the checkpoint that shows them. */
+  arrived(): readonly Outcome[]
   /** Sends without waiting. */
   transmit(frame: string | Buffer): void
 }
@@ -164,9 +167,11 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     cursor: '',
     listen,
     rolesSince,
+    arrived: () => awaiting.arrived(),
     transmit,
   }
   const loads = createLoads(deps, holding)
+  const awaiting = createAwaiting({ isHeld: (stream) => held.has(stream), isComing: loads.isComing })
   const verifying = createVerifying(deps, holding, loads, deps.checksumKey)
 
   function listen(streams: Held): readonly StreamKey[] {
@@ -222,19 +227,16 @@ export function createSubscriber(deps: SubscriberDeps, device: DeviceId, user: U
     loads.keep(batch)
     verifying.keep(batch)
     if (!holding.isAttached) return
-    const isOwn = left.length > 0 || roles.size > 0 || outcomes.length > 0
+    const told = awaiting.confirmed(batch.changes, outcomes)
+    const isOwn = left.length > 0 || roles.size > 0 || told.length > 0
     if (!isOwn && shared.isEmpty()) return
     holding.cursor = batch.cursor
-    const frame = isOwn ? ownFrame(batch, shared, outcomes) : shared.frame()
+    const own = { cursor: batch.cursor, left, grants: isOwn ? rolesSince(undefined) : null, outcomes: told }
+    const frame = isOwn ? checkpointFrame(own, shared.tables()) : shared.frame()
+    left = []
     // No device would take it, now or after a greeting that told it the same.
     if (frame.length > wire.downBytesMax) return deps.onFailure(tooMuch())
     transmit(frame)
-  }
-
-  function ownFrame({ cursor }: Batch<GrantsAlong>, shared: Shared, outcomes: readonly OutcomeOf[]): string {
-    const own = { cursor, left, grants: rolesSince(undefined), outcomes: outcomes.map(({ outcome }) => outcome) }
-    left = []
-    return checkpointFrame(own, shared.tables())
   }
 
   const subscriber: Subscriber = {
