@@ -58,6 +58,26 @@ test('W1: what tabs make offline is in all of them, and reaches the server once 
   expect(await Promise.all(made.map((one) => one.confirmed))).toEqual(made.map(() => ({ type: 'applied' })))
 })
 
+test.each([{}, { rows: packedRows() }])('R4: a tab that is opened while the rows of a load come has all of them when it is shown', async (options) => {
+  const { clock, peer, network, open } = createTabs()
+  for (const id of ['p1', 'p2']) peer.put('projects', project(id))
+  const late: string[] = []
+  network.tamper = (frame) => {
+    if (frame.startsWith('{"type":"checkpoint"') && !frame.includes('"loads":[]')) late.push(frame)
+    return late.length > 0 ? [] : [frame]
+  }
+  const one = open('ada', options)
+  await clock.advance(100)
+  const two = open('ada', options)
+  await clock.advance(100)
+  expect([one, two].map(({ client }) => titles(client))).toEqual([[], []])
+  network.tamper = (frame) => [...late.splice(0), frame]
+  peer.put('projects', project('p3'))
+  await clock.advance(1_000)
+  expect(late).toEqual([])
+  for (const { client } of [one, two]) expect(titles(client)).toEqual(['p1', 'p2', 'p3'])
+})
+
 test('F8: when the tab that leads dies, another leads at once, and what was made goes on', async () => {
   const { all, clock, peer } = await opened(3)
   const [one, two, three] = all

@@ -58,8 +58,9 @@ export function restore(records: readonly DiskRecord[], store: Store, heard: Hea
     }
   }
   isWhole &&= heard.isContiguous()
-  store.dropLoads(isWhole)
+  // Otherwise pieces of a load stay: another tab may be talking to the server that sends the rest. The next welcome drops them.
   if (!isWhole) {
+    store.dropLoads()
     report(new HeadwaterError('corrupt', 'This store is damaged.'))
     store.restore(store.nothing())
   } else if (!isLevel) store.forgetCursor()
