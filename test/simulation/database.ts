@@ -66,10 +66,30 @@ export interface SimulatedDatabase extends Database {
 
 export class Dead extends Error {}
 
-/** A process's way to the database and back. Nobody hears what becomes of it when the process is dead. */
+/** A process's way to the database and back, and what is to go wrong on it. Nobody hears what becomes of it when the process is dead. */
 export function createWay({ time, points, trouble }: DatabaseWorld, owner: Owner, random: Random, isClosed: () => boolean) {
   const never = () => new Promise<never>(() => {})
+  const mishaps: Mishap[] = []
+  let isLosing = false
+  const planned: Pick<SimulatedDatabase, 'place' | 'mishaps' | 'loseInTheMiddle' | 'calm'> = {
+    place: { text: 'postgres://simulation/app', node: null },
+    mishaps,
+    loseInTheMiddle: () => {
+      isLosing = true
+    },
+    calm: () => {
+      isLosing = false
+      mishaps.length = 0
+    },
+  }
   return {
+    planned,
+    /** Whether connections are to be lost in the middle of what begins now: once. */
+    isToLose: () => {
+      const was = isLosing
+      isLosing = false
+      return was
+    },
     travel: async (point: string): Promise<void> => {
       if (points.pass(owner, point)) return never()
       await time.pause(owner, delayOf(random, 0.05, 2) + trouble.slowMs + (point.startsWith('tail') ? trouble.lagMs : 0))
@@ -96,13 +116,11 @@ export type Turn = <T>(body: (session: Session) => Promise<T>) => Promise<T>
 /** A server's own sessions: they end with it. */
 export function openInTurns(world: DatabaseWorld, turn: Turn, owner: Owner, random: Random): SimulatedDatabase {
   const { time, points, trouble } = world
-  const mishaps: Mishap[] = []
   const tails = new Set<(error: unknown) => void>()
   let check: ((query: Query) => Promise<void>) | null = null
   let isChecked = true
   let isClosed = false
-  let isLosing = false
-  const { travel, arrive } = createWay(world, owner, random, () => isClosed)
+  const { travel, arrive, planned, isToLose } = createWay(world, owner, random, () => isClosed)
 
   /** A new session is judged before anybody gets it. */
   async function pass(session: Session): Promise<void> {
@@ -113,7 +131,7 @@ export function openInTurns(world: DatabaseWorld, turn: Turn, owner: Owner, rand
 
   async function call<T>(point: string, isWriting: boolean, body: (session: Session, mishap: Mishap | undefined) => Promise<T>): Promise<T> {
     await travel(point)
-    const mishap = isWriting ? mishaps.shift() : undefined
+    const mishap = isWriting ? planned.mishaps.shift() : undefined
     const answer = turn(async (session) => {
       if (owner.isDead) throw new Dead()
       await pass(session)
@@ -136,7 +154,7 @@ export function openInTurns(world: DatabaseWorld, turn: Turn, owner: Owner, rand
   }
 
   function loseAll(): void {
-    isLosing = false
+    isToLose()
     lost()
     for (const run of [...tails]) run(connectionFailure('it was cut'))
   }
@@ -179,7 +197,7 @@ export function openInTurns(world: DatabaseWorld, turn: Turn, owner: Owner, rand
     const tailCall = async <T>(point: string, body: (session: Session) => Promise<T>): Promise<T> => {
       if (failure) throw failure
       await travel(point)
-      if (isLosing) loseAll()
+      if (isToLose()) loseAll()
       const value = await arrive(turn(body), point)
       if (failure) throw failure
       return value
@@ -202,17 +220,9 @@ export function openInTurns(world: DatabaseWorld, turn: Turn, owner: Owner, rand
   }
 
   return {
+    ...planned,
     kind: 'embedded',
-    place: { text: 'postgres://simulation/app', node: null },
-    mishaps,
     lose: loseAll,
-    loseInTheMiddle: () => {
-      isLosing = true
-    },
-    calm: () => {
-      isLosing = false
-      mishaps.length = 0
-    },
     die: () => {},
     guard: (next) => {
       check = next

@@ -32,17 +32,15 @@ export async function openInSessions(world: DatabaseWorld, owner: Owner, random:
   const application = `${owner.name} ${++opened}`
   const proxy = await openProxy(server.port)
   const real = await openPostgres(server.addressOf(proxy.port, application))
-  const mishaps: Mishap[] = []
   let isClosed = false
-  let isLosing = false
-  const { travel, arrive } = createWay(world, owner, random, () => isClosed)
+  const { travel, arrive, planned, isToLose } = createWay(world, owner, random, () => isClosed)
   /** The process may be dead: its transaction still has to end. */
   const steady: Owner = { name: owner.name, isDead: false, isFrozen: false }
   const between = () => time.pause(steady, owner === nobody ? random.int(psqlMsMax) : delayOf(random, 0.05, serverMsMax))
 
   async function call<T>(point: string, isWriting: boolean, body: (mishap: Mishap | undefined) => Promise<T>): Promise<T> {
     await travel(point)
-    const mishap = isWriting ? mishaps.shift() : undefined
+    const mishap = isWriting ? planned.mishaps.shift() : undefined
     return arrive(
       asked.real(() => {
         if (owner.isDead) throw new Dead()
@@ -92,8 +90,7 @@ export async function openInSessions(world: DatabaseWorld, owner: Owner, random:
     const tailCall = async <T>(point: string, body: () => Promise<T>): Promise<T> => {
       await travel(point)
       const answer = asked.real(body)
-      if (isLosing) {
-        isLosing = false
+      if (isToLose()) {
         answer.catch(() => {})
         // The statement is on its way, or at work.
         await asked.real(() => realPause(random.int(2)))
@@ -112,16 +109,11 @@ export async function openInSessions(world: DatabaseWorld, owner: Owner, random:
   }
 
   return {
+    ...planned,
     kind: 'postgres',
-    place: { text: 'postgres://simulation/app', node: null },
-    mishaps,
     lose: loseAll,
-    loseInTheMiddle: () => {
-      isLosing = true
-    },
     calm: () => {
-      isLosing = false
-      mishaps.length = 0
+      planned.calm()
       proxy.onUp = proxy.onSent = () => false
     },
     die: () => {

@@ -36,9 +36,7 @@ async function readNear(transaction: Transaction, since: Snapshot, streams: Read
   const found = await transaction.query(
     `with near as materialized (select * from ${newRowsSql(since, limits.stepRowsFirst + 1)} n)
       select c.floor, c.count, ${logColumns} from (select (select floor::text from headwater.identity) as floor, (select count(*)::int from near) as count) c
-      left join near l on c.count <= ${limits.stepRowsFirst} and (l.op in ('t', 'b') or (l.table_name, l.key) in (
-        select moved.table_name, moved.key from near moved cross join lateral unnest(moved.scopes_before || moved.scopes_after) as named(scope) where ${isAsked('named.scope')}))
-      order by l.seq`,
+      left join near l on c.count <= ${limits.stepRowsFirst} and (l.op in ('t', 'b') or ${isOfAsked('near')}) order by l.seq`,
     [since.text, scopesText(streams)],
   )
   unlessPruned(found[0], since)
@@ -146,6 +144,11 @@ const scopesText = (streams: Iterable<StreamKey>) => JSON.stringify([...new Set(
 
 const isAsked = (scope: string) => `${scope} in (select asked.scope from json_array_elements_text($2::text::json) as asked(scope))`
 
+/** Of a row that is or was in one of the scopes, by what these rows of the log, or those of them, say of it. */
+const isOfAsked = (log: string, those = 'true') => `(l.table_name, l.key) in (
+        select moved.table_name, moved.key from ${log} moved cross join lateral unnest(moved.scopes_before || moved.scopes_after) as named(scope)
+          where ${those} and ${isAsked('named.scope')})`
+
 const weighSql = `select l.table_name, named.scope, count(*)::text as rows, sum(${rowBytes})::text as bytes, bool_or(l.by_key) as by_key
   from headwater.log l cross join lateral unnest(l.scopes_before || l.scopes_after) as named(scope)
   where ${newSince('$1::text')} and ${isAsked('named.scope')} group by l.table_name, named.scope`
@@ -163,9 +166,7 @@ const weighTableSql = ({ definition, table }: Encoder) => `select named.scope, '
 async function rowsOf(transaction: Transaction, since: Snapshot, streams: readonly StreamKey[], ops: string): Promise<readonly LogRow[]> {
   const rows = await transaction.query(
     `select ${logColumns} from (
-      select l.* from headwater.log l where ${newSince('$1::text')} and (l.table_name, l.key) in (
-        select moved.table_name, moved.key from headwater.log moved cross join lateral unnest(moved.scopes_before || moved.scopes_after) as named(scope)
-          where ${newSince('$1::text', 'moved')} and ${isAsked('named.scope')})
+      select l.* from headwater.log l where ${newSince('$1::text')} and ${isOfAsked('headwater.log', newSince('$1::text', 'moved'))}
       union all select l.* from headwater.log l where ${newSince('$1::text')} and (l.table_name is null or l.key is null) and position(l.op::text in $3) > 0
     ) l order by l.seq`,
     [since.text, scopesText(streams), ops],
