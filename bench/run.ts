@@ -2,7 +2,7 @@
 // npm run bench -- first-load memory: these alone. --json: one line of JSON instead of the table. Exits 1 beyond a goal or when a
 // benchmark fails, 2 if it was called wrongly.
 import { fork } from 'node:child_process'
-import { parseArgs } from 'node:util'
+import { oneOf, readOptions } from '../test/harness/options.ts'
 import { buildAll } from './build.ts'
 import type { Figure } from './figure.ts'
 import { judge, readGoals } from './goals.ts'
@@ -15,13 +15,18 @@ const minutesMax = Number(process.env.HEADWATER_BENCH_MINUTES ?? 3)
 async function main(): Promise<number> {
   const goals = readGoals()
   const names = [...new Set(Object.values(goals).map(({ benchmark }) => benchmark))]
-  const asked = argumentsOf(names)
-  if (asked === null) return 2
+  const { values, rest } = readOptions({
+    name: 'npm run bench',
+    does: 'the benchmarks, each in a process of its own, compared with goals.json',
+    options: { json: { says: 'one line of JSON instead of the table' } },
+    rest: oneOf(names),
+  })
+  const asked = rest.length > 0 ? names.filter((name) => rest.includes(name)) : names
   const built = await buildAll()
   const figures: Figure[] = []
   const failures: string[] = []
   try {
-    for (const name of asked.names) {
+    for (const name of asked) {
       const start = performance.now()
       const answer = await runOne(built.child, name)
       if (answer === null) failures.push(name)
@@ -34,23 +39,10 @@ async function main(): Promise<number> {
   const judged = judge(
     figures,
     goals,
-    asked.names.filter((name) => !failures.includes(name)),
+    asked.filter((name) => !failures.includes(name)),
   )
-  process.stdout.write(asked.isJson ? `${JSON.stringify({ figures: judged, failures })}\n` : `\n${tableOf(judged)}\n`)
+  process.stdout.write(values.json ? `${JSON.stringify({ figures: judged, failures })}\n` : `\n${tableOf(judged)}\n`)
   return failures.length > 0 || judged.some(({ isMissed }) => isMissed) ? 1 : 0
-}
-
-/** null: called wrongly, which was said. */
-function argumentsOf(names: readonly string[]): { readonly names: readonly string[]; readonly isJson: boolean } | null {
-  try {
-    const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
-    const unknown = positionals.find((name) => !names.includes(name))
-    if (unknown === undefined) return { names: positionals.length > 0 ? names.filter((name) => positionals.includes(name)) : names, isJson: values.json }
-    process.stderr.write(`There is no benchmark ${unknown}. There are: ${names.join(', ')}.\n`)
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nUsage: npm run bench -- [--json] [${names.join('] [')}]\n`)
-  }
-  return null
 }
 
 /** null: it failed, and has said why on its own. What it prints goes to the error stream, so that the output is the result alone. */

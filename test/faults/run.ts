@@ -1,18 +1,19 @@
 // `npm run faults -- --cycles 500 [--kind server|postgres|embedded|browser] [--seed 7]`: kill -9 under load, so often. Exit code 1: something was lost, doubled or out of order.
-import { parseArgs } from 'node:util'
 import { chanceOf } from '../harness/chance.ts'
+import { readOptions, someOf, whole } from '../harness/options.ts'
 import { startBrowserCycles } from './browser.ts'
 import { buildServer, type Program } from './child.ts'
 import { type Cycles, startCycles } from './cycle.ts'
 import { kinds, openVictim } from './kinds.ts'
 
-const { values } = parseArgs({
-  options: { cycles: { type: 'string', default: '20' }, kind: { type: 'string' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) } },
-})
 const all = [...kinds, 'browser'] as const
-const chosen = all.filter((kind) => values.kind === undefined || values.kind.split(',').includes(kind))
-const count = Number(values.cycles)
-if (chosen.length === 0 || !Number.isInteger(count) || count < 1) throw new Error(`Say --cycles N, and --kind out of ${all.join(', ')}.`)
+const options = {
+  cycles: { takes: whole(1), says: 'so many of each kind', default: 20 },
+  kind: { takes: someOf(all), says: 'what is killed', default: all },
+  seed: { takes: whole(0), says: 'what chance follows from; without, what time it is' },
+}
+const { values } = readOptions({ name: 'npm run faults', does: 'kill -9 under load, and what was acknowledged has to be there once and in order', options })
+const { cycles: count, seed = Date.now() % 1_000_000 } = values
 
 async function open(kind: (typeof all)[number], program: Program, chance: () => number): Promise<Cycles> {
   if (kind === 'browser') return startBrowserCycles(chance)
@@ -27,11 +28,11 @@ async function open(kind: (typeof all)[number], program: Program, chance: () => 
   }
 }
 
-process.stdout.write(`seed ${values.seed}\n`)
+process.stdout.write(`seed ${seed}\n`)
 const program = await buildServer()
 let wrongs = 0
-for (const kind of chosen) {
-  const cycles = await open(kind, program, chanceOf(Number(values.seed)))
+for (const kind of values.kind) {
+  const cycles = await open(kind, program, chanceOf(seed))
   const beganAt = performance.now()
   let done = 0
   try {

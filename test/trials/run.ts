@@ -1,25 +1,23 @@
 // `npm run trials -- --count 100 [--kind fork] [--seed 7] [--from 45]`: what happens to databases, so often, and whether it was found. Exit code 1: not every time.
-import { parseArgs } from 'node:util'
 import { chanceOf } from '../harness/chance.ts'
+import { readOptions, someOf, whole } from '../harness/options.ts'
 import { openGround } from './cluster.ts'
 import { kinds, wrongOf } from './kinds.ts'
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '3' },
-    kind: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    /** The first of them: what went wrong once is tried again by its number. */
-    from: { type: 'string', default: '0' },
-  },
-})
-const chosen = kinds.filter(({ name }) => values.kind === undefined || values.kind.split(',').includes(name))
-if (chosen.length === 0) throw new Error(`There is no kind ${values.kind}: ${kinds.map(({ name }) => name).join(', ')}.`)
+const names = kinds.map(({ name }) => name)
+const options = {
+  count: { takes: whole(1), says: 'so many of each kind', default: 3 },
+  kind: { takes: someOf(names), says: 'what happens to a database', default: names },
+  seed: { takes: whole(0), says: 'what chance follows from; without, what time it is' },
+  from: { takes: whole(0), says: 'the first of them: what went wrong once is tried again by its number', default: 0 },
+}
+const { values } = readOptions({ name: 'npm run trials', does: 'databases are forked, restored, failed over and exchanged, and it has to be noticed', options })
+const chosen = kinds.filter(({ name }) => values.kind.includes(name))
+const { from, seed = Date.now() % 1_000_000 } = values
 
-const from = Number(values.from)
 const rows: string[][] = [['kind', 'trials', 'held', 'served', 'lost and offered again', 'wrong', 'ms each']]
 let wrongs = 0
-process.stdout.write(`seed ${values.seed}\n`)
+process.stdout.write(`seed ${seed}\n`)
 for (const kind of chosen) {
   const totals = { trials: 0, held: 0, served: 0, back: 0, wrong: 0 }
   const beganAt = performance.now()
@@ -27,9 +25,9 @@ for (const kind of chosen) {
     process.stdout.write(`${kind.name}: not tried: ${error instanceof Error ? error.message : String(error)}\n`)
     return null
   })
-  for (let n = from; ground !== null && n < from + Number(values.count); n++) {
+  for (let n = from; ground !== null && n < from + values.count; n++) {
     // Neighbouring seeds begin alike: the first numbers are thrown away.
-    const chance = chanceOf(Number(values.seed) * 1_000_003 + n * 7_919)
+    const chance = chanceOf(seed * 1_000_003 + n * 7_919)
     for (let skipped = 0; skipped < 5; skipped++) chance()
     totals.trials++
     try {

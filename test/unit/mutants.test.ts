@@ -1,24 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { mutants } from '../simulation/options.ts'
 import { faultNames } from '../simulation/plan.ts'
 import { workloadNames } from '../simulation/workloads/workloads.ts'
 
-interface Patch {
-  readonly find: string
-  readonly replace: string
-}
-interface Mutant extends Patch {
-  readonly name: string
-  readonly file: string
-  readonly found?: string
-  readonly also?: readonly Patch[]
-  readonly only?: { readonly workload?: string; readonly faults?: readonly string[]; readonly database?: 'native' }
-}
-
 const root = join(import.meta.dirname, '../..')
-// It is written by hand, in this form: what it lacks fails here.
-const mutants = JSON.parse(readFileSync(join(root, 'test/simulation/mutants.json'), 'utf8')) as readonly Mutant[]
 
 test('every planted bug has a name of its own and fits into the code as it is', () => {
   expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
