@@ -42,7 +42,7 @@ async function runSeeds(): Promise<number> {
   const file = await bundle('run', mutant)
   // Where a planted bug can show; what was asked for goes before it.
   const said = { ...mutant?.only, ...asked, with: undefined }
-  if (values.seed) return (await run(file, said, { stdout: 'inherit' })).code
+  if (values.seed || values.plan) return (await run(file, said, { stdout: 'inherit' })).code
   const { from, every, workers, minutes = Number.POSITIVE_INFINITY } = values
   const seedsMax = values.seeds ?? (values.minutes ? Number.POSITIVE_INFINITY : 20)
   const beganAt = Date.now()

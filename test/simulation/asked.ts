@@ -12,12 +12,21 @@ export interface Asked {
   count(): number
 }
 
-/** So often nobody was seen at work, before what is asked is taken to wait: an answer may be on its way, or a connection. */
+/** So often nobody was seen at work, before what is asked is taken to wait: an answer may be on its way. */
 const looksMin = 3
+/** The same where more is asked than waits for locks: a connection is being made, or an answer is late. Of a machine with much else to do that takes its time; what waits for a session waits for somebody's lock all the same. */
+const looksMax = 300
 const lookMs = 3
 
-/** `isAtWork`: whether the database does something, or may be about to. */
-export function createAsked(isAtWork: () => Promise<boolean>): Asked {
+export interface Look {
+  /** How many do something, or may be about to. */
+  readonly busy: number
+  /** How many wait for a lock. */
+  readonly waiting: number
+}
+
+/** `look`: at the sessions of the database. */
+export function createAsked(look: () => Promise<Look>): Asked {
   let [begun, done, underWay, sure] = [0, 0, 0, 0]
   let seen = ''
   let news = () => {}
@@ -58,8 +67,9 @@ export function createAsked(isAtWork: () => Promise<boolean>): Asked {
         if (underWay === 0 || (sure === 0 && now() === seen)) return
         const before = now()
         await somethingNew()
-        if (now() !== before || sure > 0 || (await isAtWork()) || now() !== before) looks = 0
-        else if (++looks >= looksMin) {
+        const { busy, waiting } = now() === before ? await look() : { busy: 1, waiting: 0 }
+        if (now() !== before || sure > 0 || busy > 0) looks = 0
+        else if (++looks >= (underWay > waiting ? looksMax : looksMin)) {
           seen = before
           return
         }

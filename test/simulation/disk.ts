@@ -90,8 +90,11 @@ export function createDisk(time: Time, points: Points, isShared: boolean): Simul
     crash: (part, owner) => {
       // Of tabs, all that any of them has on its way lands, or nothing of this one's: each is legal.
       if (isShared && part >= 0.5) medium.flush(name)
-      medium.crash(name, isShared ? 0 : Math.round(part * medium.waiting(name)), isShared ? opened.get(owner) : undefined)
+      const mine = opened.get(owner)
       opened.delete(owner)
+      // A tab that had not opened it has nothing on its way, and the others have it open still.
+      if (!isShared) medium.crash(name, Math.round(part * medium.waiting(name)))
+      else if (mine) medium.crash(name, 0, mine)
     },
     setFull: (next) => {
       isFull = next

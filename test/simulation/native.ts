@@ -2,7 +2,7 @@
 // Time stands still while it works. It goes on while all that was asked waits for locks: whoever has them waits for time to go on.
 import { openPostgres } from '../../packages/server/src/database/postgres.ts'
 import { startNative } from '../harness/native.ts'
-import { createAsked } from './asked.ts'
+import { createAsked, type Look } from './asked.ts'
 import type { Postgres } from './database.ts'
 import { openInSessions } from './sessions.ts'
 
@@ -22,7 +22,7 @@ export async function openNative(url?: string): Promise<Postgres<Template>> {
   const admin = await openPostgres(server.href, { sessionsMax: 3 })
   const name = `simulation_${process.pid}`
   const made = new Set<string>()
-  const asked = createAsked(isAtWork)
+  const asked = createAsked(look)
   let looking = await openPostgres(addressOf(name))
 
   function addressOf(database: string, port = server.port): string {
@@ -32,15 +32,19 @@ export async function openNative(url?: string): Promise<Postgres<Template>> {
     return address.href
   }
 
-  /** What was asked and is not answered is worked on, or will be, whatever the time is. */
-  async function isAtWork(): Promise<boolean> {
+  /** Who waits for a lock for longer than it takes to find a deadlock waits for somebody; everybody else who has something to do is at work, whatever the time is. */
+  async function look(): Promise<Look> {
     const [row] = await admin.query(
-      `select count(*)::int as count from pg_stat_activity a where a.datname is not distinct from $1 and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
-         and (a.state is null or a.state = 'starting' or a.state = 'active' and a.wait_event_type is distinct from 'Client'
-           and not exists (select from pg_locks l where l.pid = a.pid and not l.granted and clock_timestamp() - l.waitstart > interval '${4 * deadlockMs} ms'))`,
+      `select count(*) filter (where not waits)::int as busy, count(*) filter (where waits)::int as waiting
+       from (
+         select a.state is not null and a.state = 'active'
+           and exists (select from pg_locks l where l.pid = a.pid and not l.granted and clock_timestamp() - l.waitstart > interval '${4 * deadlockMs} ms') as waits
+         from pg_stat_activity a where a.datname is not distinct from $1 and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
+           and (a.state is null or a.state = 'starting' or a.state = 'active' and a.wait_event_type is distinct from 'Client')
+       ) s`,
       [name],
     )
-    return Number(row?.count) > 0
+    return { busy: Number(row?.busy), waiting: Number(row?.waiting) }
   }
 
   /** Nobody may have a database open that is copied or takes another one's place. */

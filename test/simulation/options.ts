@@ -1,5 +1,6 @@
 // What `npm run simulate` can be told: read by scripts/simulate.ts, which starts the processes, and by run.ts, which each of them runs.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { amount, type Command, matching, oneOf, seeds, someOf, whole } from '../harness/options.ts'
 import { faultNames } from './plan.ts'
 import { workloadNames } from './workloads/workloads.ts'
@@ -30,6 +31,10 @@ export interface Told {
   readonly over?: true
 }
 
+/** What was found once, as small as it gets. */
+export const seedsFolder = 'test/simulation/seeds'
+const plans = readdirSync(seedsFolder).map((file) => basename(file, '.json'))
+
 /** The command runs in the root of the repository. It is written by hand, in this form: test/unit/mutants.test.ts. */
 export const mutants = JSON.parse(readFileSync('test/simulation/mutants.json', 'utf8')) as readonly Mutant[]
 
@@ -49,6 +54,7 @@ const options = {
     needs: 'shrink',
   },
   kept: { says: 'replays what is kept there, before everything else' },
+  plan: { takes: oneOf(plans), says: 'replays this one of them alone, with its plan in words' },
   workload: { takes: oneOf(workloadNames), says: 'this app in every seed' },
   faults: { takes: someOf(faultNames, { mayBeNone: true }), says: 'exactly these faults in every seed' },
   partitions: { says: 'small plans, in which networks alone fail' },

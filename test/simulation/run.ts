@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readOptions } from '../harness/options.ts'
 import { describe } from './describe.ts'
-import { command, type Told } from './options.ts'
+import { command, seedsFolder, type Told } from './options.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { realMs } from './reality.ts'
 import { shrink } from './shrink.ts'
@@ -11,8 +11,6 @@ import { type Ground, openGround, type Report, runPlan } from './world.ts'
 
 const { values } = readOptions(command)
 
-/** The command runs in the root of the repository. */
-const seedsFolder = 'test/simulation/seeds'
 let kept = 0
 const totals = { seeds: 0, events: 0, mutations: 0, findings: 0, twice: 0, transactions: 0, outOfOrder: 0 }
 const seen = new Set<string>()
@@ -21,9 +19,9 @@ const beganAt = realMs()
 const isNative = values.database === 'native'
 const ground = await openGround(isNative ? { native: process.env.HEADWATER_NATIVE_URL ?? true } : {})
 const { minutes: minutesMax = Number.POSITIVE_INFINITY } = values
-const seedsMax = values.seed?.length ?? values.seeds ?? (values.minutes ? Number.POSITIVE_INFINITY : 20)
+const seedsMax = values.seed?.length ?? values.seeds ?? (values.plan ? 0 : values.minutes ? Number.POSITIVE_INFINITY : 20)
 const isOver = () => (values.first && totals.findings > 0) || realMs() - beganAt > minutesMax * 60_000 || totals.seeds - kept >= seedsMax
-if (values.kept) await replayKept(ground)
+if (values.kept || values.plan) await replayKept(ground)
 kept = totals.seeds
 for (let i = 0; !isOver(); i++) await tryOne(ground, values.seed?.[i] ?? values.from + i * values.every)
 const seconds = (realMs() - beganAt) / 1_000
@@ -71,12 +69,15 @@ async function keepPlan(name: string, plan: Plan): Promise<void> {
 /** What was found once is found again if it comes back. */
 async function replayKept(on: Ground): Promise<void> {
   for (const name of (await readdir(seedsFolder)).sort()) {
+    if (values.plan !== undefined && name !== `${values.plan}.json`) continue
     // It was written by `keepPlan`.
     const plan = JSON.parse(await readFile(join(seedsFolder, name), 'utf8')) as Plan
     toParent({ begins: { name } })
-    const report = await runPlan(on, plan)
+    if (values.plan) say(describe(plan))
+    const report = await runPlan(on, plan, { isTold: values.trace })
     say(`${name}: ${report.findings.length} findings`)
     count(report)
+    if (values.trace) process.stdout.write(report.lines.join(''))
   }
 }
 

@@ -2,6 +2,7 @@ import { HeadwaterError } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
 import { diskName } from '../src/address.ts'
 import { fileNameOf } from '../src/disk/file.ts'
+import type { Disk } from '../src/ports.ts'
 import { createFixture, type Device } from './fixture.ts'
 import { breathe } from './world.ts'
 
@@ -254,6 +255,32 @@ describe('F7: a disk that fails', () => {
     await second.ready
     expect(titles(second)).toEqual(['p1', 'p2', 'three', 'four', 'five'])
     expect(second.status.get().pending).toBe(1)
+  })
+
+  test('and is opened again without having room is let go of: it is had as soon as there is', async () => {
+    const { disks, device, clock } = createFixture()
+    let isFull = false
+    const openDisk = async (of: string): Promise<Disk> => {
+      const disk = await disks.open(of)
+      const failing = () => Promise.reject(full)
+      return {
+        ...disk,
+        append: (...asked) => (isFull ? failing() : disk.append(...asked)),
+        replace: (...asked) => (isFull ? failing() : disk.replace(...asked)),
+      }
+    }
+    const client = device('ada', '/', { openDisk })
+    await client.ready
+    await clock.advance(100)
+    isFull = true
+    for (const id of ['p1', 'p2', 'p3']) await expect(client.mutate.projects.insert({ id, title: id }).saved).rejects.toBe(full)
+    isFull = false
+    await client.mutate.projects.insert({ id: 'p4', title: 'p4' }).saved
+    expect(client.status.get().problem).toBeNull()
+    await client.close()
+    const second = device()
+    await second.ready
+    expect(titles(second)).toEqual(['p1', 'p2', 'p3', 'p4'])
   })
 
   test('before it is read leaves a device in memory, that says so', async () => {

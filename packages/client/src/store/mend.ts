@@ -17,12 +17,18 @@ export async function mend(failed: Disk, why: HeadwaterError | null, count: numb
   // It is another's now.
   if (why?.code.startsWith('disk-b')) throw why
   const disk = await deps.open()
-  // What another has written meanwhile is not ours to replace.
-  if ((await disk.read()).length > count) throw why
   const write = async (records: readonly DiskRecord[], hasRows: boolean) => {
     await disk.replace(records)
     return { disk, count: records.length, hasRows }
   }
-  // If not everything fits any more, the outbox does.
-  return write(await deps.everything().catch(deps.outbox), true).catch(() => write(deps.outbox(), false))
+  try {
+    // What another has written meanwhile is not ours to replace.
+    if ((await disk.read()).length > count) throw why
+    // If not everything fits any more, the outbox does.
+    return await write(await deps.everything().catch(deps.outbox), true).catch(() => write(deps.outbox(), false))
+  } catch (error) {
+    // The next attempt opens it, which one that is open keeps it from.
+    await disk.close().catch(() => {})
+    throw error
+  }
 }
