@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig, sql } from '@headwater/server'
+import { defineConfig } from '@headwater/server'
 import { access } from './src/access.ts'
 import { mutators } from './src/mutators.ts'
 import { createAnswers } from './src/server/assistant/answers.ts'
+import { grants } from './src/server/grants.ts'
 import { serverMutators } from './src/server/mutators.ts'
 import { createRoutes } from './src/server/routes.ts'
 import { serverSchema } from './src/server/schema.ts'
@@ -22,14 +23,7 @@ export default defineConfig({
   // An answer takes 10 seconds at most; one whose server died says so when its job comes due again.
   jobLimits: { timeoutMs: 15_000 },
   authenticate: (request) => sessions.sessionOf(request.headers),
-  grants: {
-    user: sql`select id as user, id as key, 'owner' as role from users`,
-    project: sql`
-      select owner_id as user, id as key, 'owner' as role from projects
-      union all
-      select user_id as user, project_id as key, role from project_members
-    `,
-  },
+  grants,
   web: here('dist'),
   fetch: createRoutes(sessions, answers).fetch,
   seed,

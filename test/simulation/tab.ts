@@ -150,7 +150,9 @@ export function createTab(deps: TabDeps, { name, person, marker, marks: before }
     }
   }
 
-  function act({ name: called, args }: Act): Made {
+  function act(asked: Act): Made {
+    const { name: called } = asked
+    const args = workload.atHand?.(asked, (of) => client.query[of]?.all() ?? []) ?? asked.args
     const [table = '', verb] = called.split('.')
     const mark = verb ? null : ++marks
     const shownBefore = client.query.marks?.where({ id: marker }).first()

@@ -80,6 +80,9 @@ function differences(what: string, expected: readonly Row[], actual: readonly Ro
   ]
 }
 
+/** Texts that are written once, and ids. A value may hold several. */
+const canaries = /§\d+§|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+
 /** S1: of all texts and ids that were ever written, a person was sent only those that some moment of the past shows them, or that they wrote. */
 export function judgeFrames(
   { schema }: Pick<GeneratedApp, 'schema'>,
@@ -89,13 +92,21 @@ export function judgeFrames(
 ): readonly string[] {
   const may = new Set<string>()
   const all = new Set<string>()
+  // What a value was looked through for once is known of it.
+  const known = new Map<string, readonly string[]>()
+  const add = (to: Set<string>, value: unknown) => {
+    const text = String(value)
+    const found = known.get(text) ?? text.match(canaries) ?? []
+    known.set(text, found)
+    for (const one of found) to.add(one)
+  }
   past.states.forEach((state, place) => {
     const mine = holdings[place]?.get(device.person) ?? nobodysScopes
-    for (const row of rowsShown(schema, state, mine)) for (const value of Object.values(row)) may.add(String(value))
-    for (const scope of mine.keys()) may.add(scope.slice(scope.indexOf(':') + 1))
-    for (const rows of state.values()) for (const row of rows.values()) for (const value of Object.values(row)) all.add(String(value))
+    for (const row of rowsShown(schema, state, mine)) for (const value of Object.values(row)) add(may, value)
+    for (const scope of mine.keys()) add(may, scope)
+    for (const rows of state.values()) for (const row of rows.values()) for (const value of Object.values(row)) add(all, value)
   })
   const told = device.frames.filter((frame) => !frame.startsWith('{"type":"denied"')).join('\n')
-  const seen = new Set(told.match(/§\d+§|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g))
+  const seen = new Set(told.match(canaries))
   return [...seen].filter((value) => all.has(value) && !may.has(value)).map((value) => `${device.person} was sent ${value}: …${around(told, value)}…`)
 }

@@ -51,9 +51,15 @@ export function rowsHeld(
       if (row[snakeCase(column)] === null || !(load === 'eager' ? granted : held).has(scope)) continue
       for (const name of columnsShown(table, membership, roles.get(scope) ?? new Set())) seen.add(name)
     }
-    if (seen.size > 0) found.set(key, Object.fromEntries([...seen].map((name) => [name, row[snakeCase(name)]])))
+    if (seen.size > 0) found.set(key, Object.fromEntries([...seen].map((name) => [name, asShown(row[snakeCase(name)])])))
   }
   return found
+}
+
+/** PostgreSQL's JSON writes times to the digit that is not 0, and devices show them to the microsecond. */
+function asShown(value: unknown): unknown {
+  const [, seconds, parts = ''] = (typeof value === 'string' && /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?\+00:00$/.exec(value)) || []
+  return seconds ? `${seconds}.${parts.padEnd(6, '0')}Z` : value
 }
 
 function columnsShown(table: TableDefinition, { column, columns }: Membership, roles: ReadonlySet<string>): readonly string[] {

@@ -21,6 +21,10 @@ export async function recordPast(database: Database, schema: Schema): Promise<vo
     create table past.writes (seq bigserial primary key, xid xid8 not null default pg_current_xact_id(), name text not null, key text, row jsonb,
       snapshot pg_snapshot not null default pg_current_snapshot());
     create table past.commits (place bigserial primary key, xid xid8 not null unique);
+    -- A row has an id, or says who is in what.
+    create function past.key_of(of jsonb) returns text language sql immutable as $$
+      select coalesce(of ->> 'id', concat(coalesce(of ->> 'team_id', of ->> 'project_id'), ' ', of ->> 'user_id'))
+    $$;
     create function past.write() returns trigger language plpgsql as $$
     begin
       if tg_op = 'TRUNCATE' then
@@ -28,10 +32,10 @@ export async function recordPast(database: Database, schema: Schema): Promise<vo
         return null;
       end if;
       if tg_op <> 'INSERT' then
-        insert into past.writes (name, key) values (tg_table_name, coalesce(to_jsonb(old) ->> 'id', concat(to_jsonb(old) ->> 'team_id', ' ', to_jsonb(old) ->> 'user_id')));
+        insert into past.writes (name, key) values (tg_table_name, past.key_of(to_jsonb(old)));
       end if;
       if tg_op <> 'DELETE' then
-        insert into past.writes (name, key, row) values (tg_table_name, coalesce(to_jsonb(new) ->> 'id', concat(to_jsonb(new) ->> 'team_id', ' ', to_jsonb(new) ->> 'user_id')), to_jsonb(new));
+        insert into past.writes (name, key, row) values (tg_table_name, past.key_of(to_jsonb(new)), to_jsonb(new));
       end if;
       return null;
     end $$;

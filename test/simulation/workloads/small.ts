@@ -43,6 +43,7 @@ export function transfers(): Workload {
       text: `insert into accounts (id, bank, balance) values ($1::text::uuid, 'one', $2::int)`,
       parameters: [id, sum / accountIds.length],
     })),
+    refuses: ['funds'],
     act: (random) => {
       const [from, to] = two(random)
       return { name: 'transfer', args: { from, to, amount: 1 + random.int(40) } }
@@ -162,6 +163,7 @@ export function longText(): Workload {
     isFixed: true,
     access: holdersMayWrite(schema),
     rows: [],
+    refuses: ['long'],
     act: (random) => {
       const id = random.pick(textIds)
       return { name: 'append', args: { id, more: `§${++notes}§ `, times: random.is(0.2) ? 2_000 : 10 } }

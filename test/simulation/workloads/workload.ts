@@ -29,6 +29,10 @@ export interface Workload {
   readonly rows: readonly Foreign[]
   /** What a person does next. */
   act(random: Random, person: string): Act
+  /** The same with what they have before them when they do it; none: that is of no matter. `rows`: what the device shows. */
+  atHand?(act: Act, rows: (table: string) => readonly Readonly<Record<string, unknown>>[]): Act['args']
+  /** By what its mutators refuse, beside what the server does by rules and constraints. */
+  readonly refuses?: readonly string[]
   /** What another program does next, in one transaction; none: nobody else writes here. */
   foreign?(random: Random): readonly Foreign[]
   /** Scopes that nobody was ever granted, with rows that change. */

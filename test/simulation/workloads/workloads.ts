@@ -1,5 +1,6 @@
 // Every workload by its name.
 import { revocations } from './campaigns.ts'
+import { codecraft } from './codecraft.ts'
 import { random } from './random.ts'
 import { counter, longText, set, transfers } from './small.ts'
 import type { Workload } from './workload.ts'
@@ -10,6 +11,7 @@ const made: Readonly<Record<string, (seed: number) => Workload>> = {
   set,
   'long text': longText,
   revocations,
+  codecraft,
   random,
 }
 

@@ -83,7 +83,8 @@ export function createHearing(deps: HearingDeps): Hearing {
     const restored = restore(records, next, heard, report, rows)
     const mine = outbox.identity()
     const { device } = heard.identity()
-    if (device !== mine.device && !isNew) throw forgotten()
+    // In a log that knows this device it has become another one; otherwise it is of somebody who has signed in after this person had signed out.
+    if (!isNew && !records.some((record) => record.includes(mine.device))) throw forgotten()
     // Nobody has begun the log yet.
     const whole = device ? heard.whole() : { ...heard.whole(), identity: mine }
     lacks = restored.isWhole && next.cursor() === null && store.cursor() !== null
