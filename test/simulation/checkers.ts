@@ -31,6 +31,7 @@ export const checkers = [
   'a device stays itself',
   'one connection per device',
   'a session that has ended is over',
+  'nothing of another person',
   'live query equals recomputation',
   'convergence',
   'no memory growth',
@@ -59,6 +60,7 @@ export async function judge(world: World, convergedMs: number): Promise<readonly
     ...judgeOnce(world, left),
     ...judgeOrder(world, left),
     ...(world.rewound ? [] : judgePast(world, left)),
+    ...judgePeople(world, left),
     ...judgeNames(world),
     ...judgeApp(world, left),
     ...judgeGrowth(world),
@@ -205,6 +207,17 @@ function judgePast({ devices, workload, plan }: World, { past, holdings }: Left)
       ...frames,
       ...(back < 0 ? [] : [['never back in time', `${device.name}: from ${places[back - 1]} to ${places[back]}`] as const]),
     ]
+  })
+}
+
+/** S7, W9: whoever else is on the same machine, a person is shown what they may see and what they have typed, and sends what they have made. */
+function judgePeople({ devices, workload, rewound }: World, { past, holdings }: Left): Found {
+  return devices.flatMap(({ name, person, sent, screens, typed }) => {
+    const own = new Set(devices.flatMap((other) => (other.person === person ? other.made.map(({ id }) => String(id)) : [])))
+    const foreign = [...sent].filter((id) => !own.has(id)).map((id) => `${name} has sent ${id}, which ${person} has not made`)
+    // What was lost with the past is known to no oracle.
+    const wrong = rewound || screens.length === 0 ? [] : judgeFrames(workload, past, holdings, { person, frames: [...screens] }, typed)
+    return [...foreign, ...wrong].map((text) => ['nothing of another person', text] as const)
   })
 }
 

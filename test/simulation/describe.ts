@@ -2,8 +2,13 @@
 import type { Plan, Step } from './plan.ts'
 
 export function describe(plan: Plan): string {
-  const { seed, workload, devices, tabs = [], servers, delayMs, isShort, steps, endMs } = plan
-  const who = devices.map((person, i) => `device ${i} is ${person}'s${(tabs[i] ?? 1) > 1 ? `, with ${tabs[i]} tabs` : ''}`).join(', ')
+  const { seed, workload, devices, tabs = [], on = [], servers, delayMs, isShort, steps, endMs } = plan
+  const who = devices
+    .map(
+      (person, i) =>
+        `device ${i} is ${person}'s${(tabs[i] ?? 1) > 1 ? `, with ${tabs[i]} tabs` : ''}${(on[i] ?? i) === i ? '' : `, on the machine of device ${on[i]}`}`,
+    )
+    .join(', ')
   return [
     `seed ${seed}: ${workload}; ${who}; ${servers} server${servers === 1 ? '' : 's'}${isShort ? ' short of memory' : ''}; frames take ${delayMs.join(' to ')} ms`,
     ...steps.map((step) => `${String(step.atMs).padStart(7)} ms  ${sentence(step)}`),
@@ -33,6 +38,8 @@ function sentence(step: Step): string {
       return `device ${step.device} dies ${step.count === 0 ? 'at once' : `at its ${step.count}th ${step.point || 'call of a port'}`}, ${step.part} of its unflushed writes stay${step.disk === 'kept' ? '' : `, its disk is ${step.disk}`}; back after ${step.downMs} ms`
     case 'reopen':
       return `device ${step.device} ${step.isWiped ? 'signs out' : 'closes'} and opens after ${step.downMs} ms`
+    case 'person':
+      return `device ${step.device}: somebody else signs in in its person’s place, for ${step.forMs} ms`
     case 'freeze':
       return `device ${step.device} is frozen for ${step.forMs} ms`
     case 'tab':
@@ -40,7 +47,9 @@ function sentence(step: Step): string {
     case 'clock':
       return `device ${step.device}: its clock goes by ${step.byMs} ms`
     case 'full':
-      return `device ${step.device}: its disk is full for ${step.forMs} ms`
+      return `device ${step.device}: its disk ${step.isTight ? 'has no room to be written anew' : 'is full'} for ${step.forMs} ms`
+    case 'grasp':
+      return `device ${step.device}: the next scope that it lets go of is used again at once, for ${step.forMs} ms`
     case 'kill-server':
       return `server ${step.server} dies at its ${step.count}th ${step.point || 'call of a port'}; back after ${step.downMs} ms`
     case 'stop-server':

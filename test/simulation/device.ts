@@ -1,9 +1,9 @@
 // A device of the simulation: a process of its own, or a browser with tabs, which dies, starts again and is looked at.
-import { createMemoryTabs } from '@headwater/client/node'
+import { createMemoryTabs, type MemoryTabs } from '@headwater/client/node'
 import { type Moment, rowsOf } from '../harness/generated/device.ts'
 import { randomOf } from './chance.ts'
 import type { Checker } from './checkers.ts'
-import { createDisk } from './disk.ts'
+import { createDisk, type Lacking, type Media } from './disk.ts'
 import type { Line, Network } from './network.ts'
 import type { DiskOf } from './plan.ts'
 import type { Points } from './points.ts'
@@ -25,6 +25,11 @@ export interface SimulatedDevice extends Omit<Traffic, 'settle' | 'forget' | 'wa
   readonly made: readonly Made[]
   /** Of every tab that ever was, where it has several, what it showed. */
   readonly shown: readonly Shown[]
+  /** What somebody else's device is on as well. */
+  readonly machine: Machine
+  /** Where there is somebody else: all that was shown, and all that was typed in. */
+  readonly screens: readonly string[]
+  readonly typed: readonly string[]
   act(act: Act, tab?: number): void
   use(kind: string, key: string, forMs: number, tab?: number): void
   /** Opens all of its tabs that are not open. */
@@ -40,7 +45,7 @@ export interface SimulatedDevice extends Omit<Traffic, 'settle' | 'forget' | 'wa
   close(isWiped: boolean): Promise<void>
   setOnline(isOnline: boolean): void
   setClock(byMs: number): void
-  setFull(isFull: boolean): void
+  setFull(what: Lacking): void
   /** Nothing is at work: what was sent has been taken in. */
   look(): void
   inUse(): ReadonlySet<string>
@@ -49,6 +54,17 @@ export interface SimulatedDevice extends Omit<Traffic, 'settle' | 'forget' | 'wa
 }
 
 export type Shown = Pick<Tab, 'marker' | 'seen'>
+
+/** What all who use one browser have in common: its storage, and the channel between its tabs. */
+export interface Machine {
+  readonly media: Media
+  readonly texts: Map<string, string>
+  readonly together: MemoryTabs
+  /** Several people use it. */
+  readonly isShared: boolean
+}
+
+export const createMachine = (isShared: boolean): Machine => ({ media: new Map(), texts: new Map(), together: createMemoryTabs(), isShared })
 
 interface DeviceDeps {
   readonly time: Time
@@ -60,18 +76,25 @@ interface DeviceDeps {
   readonly onTrouble: (error: unknown) => void
 }
 
-/** `tabsMax`: how many tabs the person has open, if nothing happens to them; 1: a process that is alone with its disk. */
-export function createSimulatedDevice(deps: DeviceDeps, name: string, person: string, delayMs: Line['delayMs'], tabsMax = 1): SimulatedDevice {
+interface Whose {
+  readonly name: string
+  readonly person: string
+  /** How many tabs the person has open, if nothing happens to them; 1: a process that is alone with its disk. */
+  readonly tabsMax: number
+  readonly machine: Machine
+}
+
+export function createSimulatedDevice(deps: DeviceDeps, { name, person, tabsMax, machine }: Whose, delayMs: Line['delayMs']): SimulatedDevice {
   const { time, points, workload, seed, found } = deps
-  const { schema } = workload
-  const disk = createDisk(time, points, tabsMax > 1)
-  const line: Line = { delayMs, isOnline: true, silent: new Set(), bytesPerMs: null, frames: [] }
+  const { texts, together, isShared } = machine
+  const disk = createDisk(time, points, tabsMax > 1, machine.media)
+  const line: Line = { delayMs, isOnline: true, silent: new Set(), bytesPerMs: null, frames: [], grasps: [] }
   const listeners = new Set<() => void>()
   const made: Made[] = []
   const traffic = createTraffic()
-  const texts = new Map<string, string>()
+  const screens: string[] = []
+  const typed: string[] = []
   const older: (readonly string[])[] = []
-  const together = createMemoryTabs()
   const tabs: Tab[] = []
   const shown: Shown[] = []
   const nobodysYet: Owner = { name, isDead: true, isFrozen: false }
@@ -97,7 +120,8 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     const marker = tabsMax > 1 ? `${name} tab ${starts}` : name
     const marks = made.filter((one) => one.marker === marker && one.mark !== null).length
     const openTabs = tabsMax > 1 ? together.open : undefined
-    const given = { ...deps, wires: deps.network(), disk, line, network, texts, openTabs, skewMs: () => skewMs }
+    const onShown = isShared ? (rows: string) => void screens.push(rows) : () => {}
+    const given = { ...deps, wires: deps.network(), disk, line, network, texts, openTabs, onShown, skewMs: () => skewMs }
     const tab = createTab(given, { name, person, marker, marks }, randomOf(seed, `${name} ${starts}`))
     tabs.push(tab)
     if (tabsMax > 1) shown.push(tab)
@@ -121,7 +145,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
   }
 
   function shownBy(opened: Opened): Moment['rows'] {
-    const rows = rowsOf(schema, opened)
+    const rows = rowsOf(workload.schema, opened)
     const isWaiting = opened.status.get().pending > 0
     const wrong = (!isWaiting || workload.isAlways) && workload.wrong?.((table) => rows.get(table) ?? [])
     if (wrong) found('one state per checkpoint', `${name} shows what cannot be: ${wrong}`)
@@ -133,7 +157,7 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     isClosing = false
     if (what === 'kept') return
     forget()
-    texts.clear()
+    for (const of of [...texts.keys()]) if (of.startsWith(disk.name())) texts.delete(of)
     if (what === 'evicted') disk.evict()
     else void disk.putBack(what === 'older' ? (older.at(-1) ?? []) : other)
   }
@@ -143,8 +167,10 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     if (closing.length === 0 || isClosing) return
     isClosing = true
     if (isWiped) forget()
-    const parting = ({ client }: Tab, i: number) => (isWiped && i === 0 ? client.wipe() : client.close()).catch(deps.onTrouble)
-    await Promise.all(closing.map((tab, i) => Promise.race([parting(tab, i), tab.died])))
+    const parting = ({ client }: Tab, i: number) => (isWiped && i === 0 ? client.wipe() : client.close()).then(() => true, deps.onTrouble)
+    const parted = await Promise.all(closing.map((tab, i) => Promise.race([parting(tab, i), tab.died])))
+    const left = [...disk.copy(), ...[...texts.keys()].filter((of) => of.startsWith(disk.name()))]
+    if (isWiped && parted.every((isDone) => isDone) && left.length > 0) found('nothing of another person', `${name} has signed out, and left ${left.join()}`)
     // It may have died meanwhile, and another be there. A process that has ended has no files open, whatever became of the closing of its disk.
     for (const tab of closing) end(tab, 1)
     isClosing = false
@@ -161,9 +187,14 @@ export function createSimulatedDevice(deps: DeviceDeps, name: string, person: st
     ...traffic,
     made,
     shown,
+    machine,
+    screens,
+    typed,
     act: (act, at = 0) => {
       const tab = awake(at)
-      if (tab) made.push(tab.act(act))
+      if (!tab) return
+      made.push(tab.act(act))
+      typed.push(JSON.stringify(act.args))
     },
     use: (kind, key, forMs, at = 0) => awake(at)?.use(kind, key, forMs),
     start,

@@ -1,6 +1,6 @@
 // A device's disk: the memory disk, of which every write takes its time, and of which a death keeps a legal part.
 import type { Disk, OpenDisk } from '@headwater/client'
-import { createMemoryDisks } from '@headwater/client/node'
+import { createMemoryDisks, type MemoryDisks } from '@headwater/client/node'
 import { HeadwaterError } from '@headwater/protocol'
 import type { Random } from '../harness/generated/random.ts'
 import { delayOf } from './chance.ts'
@@ -12,7 +12,10 @@ export interface SimulatedDisk {
   opener(owner: Owner, random: Random): OpenDisk
   /** A process dies: of what it wrote and was not told of, the first part stays. */
   crash(part: number, owner: Owner): void
-  setFull(isFull: boolean): void
+  /** What there is no room for. */
+  setFull(what: Lacking): void
+  /** By which it was opened; '' as long as it was not. */
+  name(): string
   /** The system has taken everything away. */
   evict(): void
   /** What it holds, to be put back later: as a copied profile or a restored machine has it. */
@@ -20,13 +23,24 @@ export interface SimulatedDisk {
   putBack(records: readonly string[]): Promise<void>
 }
 
+/** Anything at all, or to write everything anew while what is there stays until that is done. */
+export type Lacking = 'nothing' | 'all' | 'anew'
+
+/** By name, what lies in one machine's storage: who asks for another's name gets what is there. */
+export type Media = Map<string, MemoryDisks>
+
 /** `isShared`: several processes have it at once, as tabs do. */
-export function createDisk(time: Time, points: Points, isShared: boolean): SimulatedDisk {
-  let medium = createMemoryDisks({ isShared })
+export function createDisk(time: Time, points: Points, isShared: boolean, media: Media): SimulatedDisk {
   const opened = new Map<Owner, Disk>()
-  let isFull = false
-  // There is one name: a device's person and address are the same for as long as it lives.
+  let lacking: Lacking = 'nothing'
+  // There is one name: a person and an address are the same for as long as there is a device of theirs on the machine.
   let name = ''
+  const anew = () => {
+    const made = createMemoryDisks({ isShared })
+    media.set(name, made)
+    return made
+  }
+  const medium = () => media.get(name) ?? anew()
 
   const full = () => new HeadwaterError('disk-full', 'The disk is full.', 'Make room.')
 
@@ -40,13 +54,13 @@ export function createDisk(time: Time, points: Points, isShared: boolean): Simul
     /** What was called lands some time later, and everything before it. */
     function landing<T>(point: string, call: () => Promise<T>): Promise<T> {
       if (points.pass(owner, point)) return new Promise<never>(() => {})
-      const mine = medium
+      const mine = medium()
       mine.hold(name)
       const answer = call()
       time.timer(owner, delayOf(random, 0.2, 30), () => {
         if (points.pass(owner, `${point}.landing`)) return
         // Where there is no room, what is there can be read all the same.
-        mine.breakWith(name, isFull ? full() : null)
+        mine.breakWith(name, lacking === 'all' || (lacking === 'anew' && point === 'disk.replace') ? full() : null)
         mine.flush(name)
         mine.breakWith(name, null)
       })
@@ -79,7 +93,7 @@ export function createDisk(time: Time, points: Points, isShared: boolean): Simul
     return async (asked) => {
       name = asked
       await slow('disk.open')
-      const disk = await medium.open(asked)
+      const disk = await medium().open(asked)
       opened.set(owner, disk)
       return wrapped(disk)
     }
@@ -89,23 +103,21 @@ export function createDisk(time: Time, points: Points, isShared: boolean): Simul
     opener,
     crash: (part, owner) => {
       // Of tabs, all that any of them has on its way lands, or nothing of this one's: each is legal.
-      if (isShared && part >= 0.5) medium.flush(name)
+      if (isShared && part >= 0.5) medium().flush(name)
       const mine = opened.get(owner)
       opened.delete(owner)
       // A tab that had not opened it has nothing on its way, and the others have it open still.
-      if (!isShared) medium.crash(name, Math.round(part * medium.waiting(name)))
-      else if (mine) medium.crash(name, 0, mine)
+      if (!isShared) medium().crash(name, Math.round(part * medium().waiting(name)))
+      else if (mine) medium().crash(name, 0, mine)
     },
-    setFull: (next) => {
-      isFull = next
+    name: () => name,
+    setFull: (what) => {
+      lacking = what
     },
-    evict: () => {
-      medium = createMemoryDisks({ isShared })
-    },
-    copy: () => medium.records(name),
+    evict: () => void anew(),
+    copy: () => medium().records(name),
     putBack: async (records) => {
-      medium = createMemoryDisks({ isShared })
-      const disk = await medium.open(name)
+      const disk = await anew().open(name)
       if (records.length > 0) await disk.append(records, { strict: true })
       await disk.close()
     },

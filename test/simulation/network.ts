@@ -18,6 +18,8 @@ export interface Line {
   readonly silent: Set<Way>
   /** How much the device reads in a millisecond; null: all. */
   bytesPerMs: number | null
+  /** What the device lets go of next is used again at once, for so long. */
+  readonly grasps: number[]
   /** The next frame down or up meets this. */
   readonly frames: { readonly way: Way; readonly mishap: FrameMishap; readonly claimed?: readonly string[] }[]
 }

@@ -14,6 +14,8 @@ export interface Plan {
   readonly devices: readonly string[]
   /** How many tabs each has open; none said: a process that is alone. */
   readonly tabs?: readonly number[]
+  /** On the machine of which device each is; none said: each on its own. Whoever is on another's is somebody else, who signs in there now and then. */
+  readonly on?: readonly number[]
   readonly servers: number
   /** What a frame takes, one way. */
   readonly delayMs: readonly [least: number, most: number]
@@ -46,6 +48,8 @@ type Happening =
       readonly disk: DiskOf
     }
   | { readonly type: 'reopen'; readonly device: number; readonly downMs: number; readonly isWiped: boolean }
+  /** Somebody else signs in in the place of the device's person, who is there again after `forMs`. */
+  | { readonly type: 'person'; readonly device: number; readonly forMs: number }
   | { readonly type: 'freeze'; readonly device: number; readonly tab?: number; readonly forMs: number }
   | {
       readonly type: 'tab'
@@ -57,7 +61,10 @@ type Happening =
       readonly downMs: number
     }
   | { readonly type: 'clock'; readonly device: number; readonly byMs: number }
-  | { readonly type: 'full'; readonly device: number; readonly forMs: number }
+  /** `isTight`: there is room for what is appended, and none to write everything anew. */
+  | { readonly type: 'full'; readonly device: number; readonly forMs: number; readonly isTight?: boolean }
+  /** The next on-demand scope that it lets go of is used again in that moment, by what runs between two of its own steps. */
+  | { readonly type: 'grasp'; readonly device: number; readonly forMs: number }
   | { readonly type: 'kill-server'; readonly server: number; readonly point: string; readonly count: number; readonly downMs: number }
   | { readonly type: 'stop-server'; readonly server: number; readonly downMs: number }
   | { readonly type: 'database'; readonly server: number; readonly mishap: Mishap }
@@ -139,6 +146,7 @@ const faults: Readonly<Record<string, readonly [perSecond: number, draw: (random
   down: [0.1, (random) => ({ type: 'down', forMs: 100 + random.int(5_000) })],
   readOnly: [0.1, (random) => ({ type: 'read-only', forMs: 100 + random.int(4_000) })],
   crawl: [0.1, (random) => ({ type: 'crawl', slowMs: 20 + random.int(300), forMs: 1_000 + random.int(3_000) })],
+  person: [0.2, (random, { device }) => ({ type: 'person', device, forMs: 200 + random.int(4_000) })],
   restore: [
     0.05,
     (random) => ({
@@ -165,8 +173,12 @@ const aimedFaults: typeof faults = {
   lag: [1, (random) => ({ type: 'lag', slowMs: 50 + random.int(400), forMs: 500 + random.int(3_000) })],
   // Between two writes that go together there is no room any more.
   brimful: [4, (random, { device }) => ({ type: 'full', device, forMs: 5 + random.int(60) })],
+  tight: [0.5, (random, { device }) => ({ type: 'full', device, forMs: 500 + random.int(4_000), isTight: true })],
+  grasp: [0.5, (_, { device }) => ({ type: 'grasp', device, forMs: 60_000 })],
   // What a primary that dies has not passed on: the last moments, of which a server may have told or not.
   failover: [0.05, (random) => ({ type: 'restore', backMs: 1 + random.int(80), as: 'failover', forMs: 100 + random.int(2_000), goesOn: random.is(0.5) })],
+  // One store on two devices for all of the time, each of which does something that the other knows nothing of.
+  twins: [0.1, (_, { device }) => ({ type: 'kill-device', device, point: '', count: 0, part: 1, downMs: 0, disk: 'copied' })],
   // So late that neither of the two does anything any more by which the other would notice.
   copied: [0.1, (_, { device, endMs }) => ({ atMs: endMs - 50, type: 'kill-device', device, point: '', count: 0, part: 1, downMs: 0, disk: 'copied' })],
 }
@@ -231,7 +243,7 @@ export function drawPlan(seed: number, only: Aim = {}): Plan {
     steps: steps.sort((one, other) => one.atMs - other.atMs),
     endMs,
   }
-  return withTabs(plan, only.tabs)
+  return withGuests(withTabs(plan, only.tabs), workload)
 }
 
 /** In some seeds devices are browsers with tabs. Drawn apart: everything else is the same without them. */
@@ -257,6 +269,33 @@ function withTabs(plan: Plan, tabsMax?: number): Plan {
     }
   }
   return { ...plan, tabs, steps: steps.sort((one, other) => one.atMs - other.atMs) }
+}
+
+/** Whoever signs in in another's place has a device there, of the same tabs, and does something on it. Drawn apart, as tabs are. */
+function withGuests(plan: Plan, workload: Workload): Plan {
+  const random = randomOf(plan.seed, 'guests')
+  const hosts = [...new Set(plan.steps.flatMap((step) => (step.type === 'person' ? [step.device] : [])))]
+  if (hosts.length === 0) return plan
+  const persons = hosts.map((host) => random.pick(people.filter((person) => person !== plan.devices[host])))
+  const acts = plan.steps.flatMap((step): readonly Step[] => {
+    if (step.type !== 'person') return []
+    const guest = hosts.indexOf(step.device)
+    const act = () => workload.act(random, persons[guest] ?? '')
+    return Array.from({ length: 1 + random.int(4) }, () => ({
+      atMs: step.atMs + random.int(step.forMs),
+      type: 'act',
+      device: plan.devices.length + guest,
+      tab: random.int(12),
+      act: act(),
+    }))
+  })
+  return {
+    ...plan,
+    devices: [...plan.devices, ...persons],
+    on: [...plan.devices.keys(), ...hosts],
+    ...(plan.tabs && { tabs: [...plan.tabs, ...hosts.map((host) => plan.tabs?.[host] ?? 1)] }),
+    steps: [...plan.steps, ...acts].sort((one, other) => one.atMs - other.atMs),
+  }
 }
 
 /** One of them at least. */

@@ -33,14 +33,13 @@ export function carryOut(world: World, step: Step): void {
     case 'frame':
       return void device?.line.frames.push({ ...step, claimed: world.workload.nobodys ?? [] })
     case 'slow':
-      if (device) device.line.bytesPerMs = step.bytesPerMs
-      return after(step.forMs, () => {
-        if (device) device.line.bytesPerMs = null
-      })
+      return device && readSlowly(world, device, step)
     case 'kill-device':
       return killDevice(world, step)
     case 'reopen':
       return void device?.close(step.isWiped).then(() => after(step.downMs, device.start))
+    case 'person':
+      return device && exchange(world, device, step.forMs)
     case 'freeze':
       return device && freeze(world, device.owner(step.tab), step.forMs)
     case 'tab':
@@ -48,8 +47,9 @@ export function carryOut(world: World, step: Step): void {
     case 'clock':
       return device?.setClock(step.byMs)
     case 'full':
-      device?.setFull(true)
-      return after(step.forMs, () => device?.setFull(false))
+      return device && fill(world, device, step)
+    case 'grasp':
+      return void device?.line.grasps.push(step.forMs)
     case 'kill-server':
       if (!server || server.host.owner.isDead) return
       return points.arm(server.host.owner, step.point, step.count, () => {
@@ -92,6 +92,18 @@ function silence({ time }: World, { line }: SimulatedDevice, { ways, forMs }: Ex
   })
 }
 
+function fill({ time }: World, device: SimulatedDevice, { isTight, forMs }: Extract<Step, { type: 'full' }>): void {
+  device.setFull(isTight ? 'anew' : 'all')
+  time.timer(nobody, forMs, () => device.setFull('nothing'))
+}
+
+function readSlowly({ time }: World, { line }: SimulatedDevice, { bytesPerMs, forMs }: Extract<Step, { type: 'slow' }>): void {
+  line.bytesPerMs = bytesPerMs
+  time.timer(nobody, forMs, () => {
+    line.bytesPerMs = null
+  })
+}
+
 /** Of one person, on all devices. Who signs in again looks at the app. */
 function endSessions({ signedIn, devices, time, psql }: World, person: string, { isTold, forMs }: Extract<Step, { type: 'session' }>): void {
   if (isTold) signedIn.end(person, time.now(), false)
@@ -100,6 +112,19 @@ function endSessions({ signedIn, devices, time, psql }: World, person: string, {
     signedIn.begin(person)
     for (const device of devices) if (device.person === person) device.setOnline(device.line.isOnline)
   })
+}
+
+/** Without signing out: what the person has made stays, for when they are there again. When all is calm both are there, each in tabs of their own. */
+function exchange(world: World, device: SimulatedDevice, forMs: number): void {
+  const guest = world.devices.find((other) => other !== device && other.machine === device.machine)
+  const follow = async (first: SimulatedDevice, second: SimulatedDevice) => {
+    if (!world.isCalm) await first.close(false)
+    second.start()
+    if (world.isCalm) first.start()
+  }
+  if (!guest) return
+  void follow(device, guest)
+  world.time.timer(nobody, forMs, () => void follow(guest, device))
 }
 
 function freeze({ time }: World, owner: Owner, forMs: number): void {

@@ -1,5 +1,5 @@
 // One process of a device, the real client on ports of its own: a tab of its browser, or all there is.
-import { type Client, createClient, type Network, type Outcome, type PendingMutation } from '@headwater/client'
+import { type Client, createClient, type Network, type OpenSocket, type Outcome, type PendingMutation } from '@headwater/client'
 import type { MemoryTab } from '@headwater/client/node'
 import type { MutationId } from '@headwater/protocol'
 import type { Mutators, Schema } from '@headwater/schema'
@@ -75,6 +75,8 @@ export interface TabDeps {
   /** undefined: it is alone. */
   readonly openTabs: ((onTask: (run: () => void) => void) => MemoryTab) | undefined
   readonly skewMs: () => number
+  /** Rows, as a live query tells them. */
+  readonly onShown: (rows: string) => void
 }
 
 export interface TabNames {
@@ -121,7 +123,7 @@ export function createTab(deps: TabDeps, { name, person, marker, marks: before }
     ports: {
       clock: { now: () => time.now() + deps.skewMs(), timer: (afterMs, run) => time.timer(owner, afterMs, run) },
       chance: { bytes: (length) => bytesOf(random, length), fraction: () => random.int(1_000_000) / 1_000_000 },
-      openSocket: deps.wires.socketsOf(owner, person, deps.line, random),
+      openSocket: grasping(deps.wires.socketsOf(owner, person, deps.line, random)),
       network: { isOnline: deps.network.isOnline, onChange: (run) => deps.network.onChange(() => owner.isDead || run()) },
       openDisk: deps.disk.opener(owner, random),
       tabs,
@@ -137,6 +139,21 @@ export function createTab(deps: TabDeps, { name, person, marker, marks: before }
   )
   for (const table of Object.keys(schema.definitions)) watch(table)
 
+  /** What is let go of may be used again before anybody has heard of it. */
+  function grasping(open: OpenSocket): OpenSocket {
+    return (url, events) => {
+      const socket = open(url, events)
+      const send = (frame: string) => {
+        socket.send(frame)
+        const forMs = frame.startsWith('{"type":"release"') ? deps.line.grasps.shift() : undefined
+        const [scope = ''] = forMs === undefined ? [] : JSON.parse(frame).scopes
+        const at = String(scope).indexOf(':')
+        if (forMs !== undefined) queueMicrotask(() => use(String(scope).slice(0, at), String(scope).slice(at + 1), forMs))
+      }
+      return { ...socket, send }
+    }
+  }
+
   /** A live query says what the same question answers anew. */
   function watch(table: string): void {
     const [key = 'id'] = schema.definitions[table]?.key ?? []
@@ -145,6 +162,7 @@ export function createTab(deps: TabDeps, { name, person, marker, marks: before }
       live?.subscribe(() => {
         isChanged = true
         const [told, anew] = [JSON.stringify(live.result().rows), JSON.stringify(query?.all())]
+        deps.onShown(told)
         if (told !== anew) found('live query equals recomputation', `${name}, ${table}: ${told} and not ${anew}`)
       })
     }
@@ -185,6 +203,16 @@ export function createTab(deps: TabDeps, { name, person, marker, marks: before }
     return one
   }
 
+  function use(kind: string, key: string, forMs: number): void {
+    const handle = client.scope(kind, key)
+    handle.ready.catch(() => {})
+    uses.set(handle, `${kind}:${key}`)
+    time.timer(owner, forMs, () => {
+      uses.delete(handle)
+      handle.release()
+    })
+  }
+
   return {
     owner,
     client,
@@ -192,15 +220,7 @@ export function createTab(deps: TabDeps, { name, person, marker, marks: before }
     seen,
     act,
     uses,
-    use: (kind, key, forMs) => {
-      const handle = client.scope(kind, key)
-      handle.ready.catch(() => {})
-      uses.set(handle, `${kind}:${key}`)
-      time.timer(owner, forMs, () => {
-        uses.delete(handle)
-        handle.release()
-      })
-    },
+    use,
     look: (states) => {
       const isWaiting = client.status.get().pending > 0
       if (!isReady || !isChanged || (isWaiting && !workload.isAlways) || client.status.get().phase === 'stopped') return

@@ -11,6 +11,8 @@ export interface Traffic {
   readonly frames: readonly string[]
   /** The ids by which it has greeted. */
   readonly ids: ReadonlySet<string>
+  /** By id, mutations that it has sent. */
+  readonly sent: ReadonlySet<string>
   /** By id, mutations of which it was told what became, whichever process had made them. */
   readonly told: ReadonlySet<string>
   onFrame(way: Way, frame: string, mishap: FrameMishap | null): void
@@ -28,7 +30,8 @@ export function createTraffic(): Traffic {
   const frames: string[] = []
   const ids = new Set<string>()
   const told = new Set<string>()
-  const sent = new Map<string, string>()
+  const sent = new Set<string>()
+  const idsByNumber = new Map<string, string>()
   let greetedAs = ''
   let [granted, held]: [Set<string>, Set<string>] = [new Set(), new Set()]
   let heard: Checkpoint[] = []
@@ -55,7 +58,7 @@ export function createTraffic(): Traffic {
     if (message.type === 'checkpoint' && mishap === 'late' && message.loads.length > 0) isMisled = true
     if (message.type !== 'checkpoint') return
     heard.push(message)
-    for (const { number } of message.outcomes) told.add(sent.get(`${greetedAs} ${number}`) ?? '')
+    for (const { number } of message.outcomes) told.add(idsByNumber.get(`${greetedAs} ${number}`) ?? '')
   }
 
   function hearUp(frame: string): void {
@@ -68,7 +71,10 @@ export function createTraffic(): Traffic {
       isMisled = false
       if (message.cursor !== null) remember(message.cursor)
     }
-    if (message.type === 'push') for (const { number, id } of message.mutations) sent.set(`${greetedAs} ${number}`, id)
+    for (const { number, id } of message.type === 'push' ? message.mutations : []) {
+      sent.add(id)
+      idsByNumber.set(`${greetedAs} ${number}`, id)
+    }
     if (message.type !== 'release') return
     for (const scope of message.scopes) held.delete(scope)
     const last = states.at(-1)
@@ -80,6 +86,7 @@ export function createTraffic(): Traffic {
     states,
     frames,
     ids,
+    sent,
     told,
     onFrame: (way, frame, mishap) => {
       if (way === 'down' && (mishap === 'twice' || mishap === 'swapped')) isMisled = true

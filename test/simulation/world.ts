@@ -7,7 +7,7 @@ import { lowerLimits } from '../harness/limits.ts'
 import { randomOf } from './chance.ts'
 import { type Checker, type Finding, judge } from './checkers.ts'
 import type { DatabaseTrouble, DatabaseWorld, Postgres, SimulatedDatabase } from './database.ts'
-import { createSimulatedDevice, type SimulatedDevice } from './device.ts'
+import { createMachine, createSimulatedDevice, type SimulatedDevice } from './device.ts'
 import { openNative } from './native.ts'
 import { createNetwork, type Network, nobody } from './network.ts'
 import type { Plan, Rewound, Step } from './plan.ts'
@@ -105,6 +105,8 @@ export interface World {
   readonly estranged: Set<string>
   /** Until somebody has said what it is. */
   restoring: Promise<void>
+  /** The faults have stopped. */
+  isCalm: boolean
 }
 
 export interface RunOptions {
@@ -188,7 +190,11 @@ async function createWorld(
   const common = { ...shared, postgres, workload, seed: plan.seed, network: () => network, onTrouble: (error: unknown) => void troubles.push(error) }
   const signedIn = createSignedIn(time.now, plan.steps.every(isOfDevices))
   const servers = Array.from({ length: plan.servers }, (_, i) => createSimulatedServer({ ...common, signedIn, isShort: plan.isShort }, `server ${i}`))
-  const devices = plan.devices.map((person, i) => createSimulatedDevice({ ...common, found }, `device ${i}`, person, plan.delayMs, plan.tabs?.[i]))
+  const machines = plan.devices.map((_, i) => createMachine(plan.on?.some((host, guest) => host === i && guest !== i) === true))
+  const devices = plan.devices.map((person, i) => {
+    const machine = machines[plan.on?.[i] ?? i] ?? createMachine(false)
+    return createSimulatedDevice({ ...common, found }, { name: `device ${i}`, person, tabsMax: plan.tabs?.[i] ?? 1, machine }, plan.delayMs)
+  })
   const network = createNetwork({
     time,
     points,
@@ -227,6 +233,7 @@ async function createWorld(
     rewound: null,
     estranged: new Set(),
     restoring: Promise.resolve(),
+    isCalm: false,
   }
 }
 
@@ -268,7 +275,7 @@ async function live(world: World): Promise<number> {
   const beganMs = time.now()
   for (const step of plan.steps) if (step.type === 'session' && !step.isTold) world.signedIn.end(plan.devices[step.device] ?? '', beganMs + step.atMs, true)
   for (const { start } of servers) start()
-  for (const [i, device] of devices.entries()) time.timer(nobody, 100 + i * 37, device.start)
+  for (const [i, device] of devices.entries()) if ((plan.on?.[i] ?? i) === i) time.timer(nobody, 100 + i * 37, device.start)
   for (const step of plan.steps) time.timer(nobody, step.atMs, () => carryOut(world, step))
   for (const step of plan.steps) if (step.type === 'restore') time.timer(nobody, step.atMs - step.backMs, () => void keepImage(world))
   await time.advance(beganMs + plan.endMs)
@@ -277,6 +284,7 @@ async function live(world: World): Promise<number> {
   Object.assign(trouble, { isDown: false, isReadOnly: false, slowMs: 0, lagMs: 0 })
   await world.postgres.setReadOnly(false)
   for (const server of servers) await countConnections(world, server)
+  world.isCalm = true
   calm(world)
   const isLevel = () =>
     network.dead() === 0 &&
@@ -291,7 +299,24 @@ async function live(world: World): Promise<number> {
 
 /** Nothing is in the way of servers and their database. */
 const isOfDevices = (step: Step) =>
-  ['session', 'act', 'use', 'offline', 'cut', 'silence', 'frame', 'slow', 'kill-device', 'reopen', 'freeze', 'clock', 'full', 'tab'].includes(step.type) ||
+  [
+    'session',
+    'act',
+    'use',
+    'offline',
+    'cut',
+    'silence',
+    'frame',
+    'slow',
+    'kill-device',
+    'reopen',
+    'person',
+    'freeze',
+    'clock',
+    'full',
+    'grasp',
+    'tab',
+  ].includes(step.type) ||
   (step.type === 'foreign' && step.holdMs === 0)
 
 /** Those that are dead without a word are there still. Asked of a server that answers soon. */
@@ -326,7 +351,8 @@ function calm({ time, servers, devices, network, points }: World): void {
     Object.assign(line, { bytesPerMs: null, delayMs: [1, 20] })
     line.silent.clear()
     line.frames.length = 0
-    device.setFull(false)
+    line.grasps.length = 0
+    device.setFull('nothing')
     for (const owner of device.owners()) {
       points.disarm(owner)
       time.thaw(owner)

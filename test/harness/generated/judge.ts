@@ -83,12 +83,13 @@ function differences(what: string, expected: readonly Row[], actual: readonly Ro
 /** Texts that are written once, and ids. A value may hold several. */
 const canaries = /§\d+§|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 
-/** S1: of all texts and ids that were ever written, a person was sent only those that some moment of the past shows them, or that they wrote. */
+/** S1: of all texts and ids that were ever written, a person was sent only those that some moment of the past shows them, or that they wrote, `own`. */
 export function judgeFrames(
   { schema }: Pick<GeneratedApp, 'schema'>,
   past: Past,
   holdings: readonly Holdings[],
   device: Pick<WatchedDevice, 'person' | 'frames'>,
+  own: readonly string[] = [],
 ): readonly string[] {
   const may = new Set<string>()
   const all = new Set<string>()
@@ -106,6 +107,7 @@ export function judgeFrames(
     for (const scope of mine.keys()) add(may, scope)
     for (const rows of state.values()) for (const row of rows.values()) for (const value of Object.values(row)) add(all, value)
   })
+  for (const text of own) add(may, text)
   const told = device.frames.filter((frame) => !frame.startsWith('{"type":"denied"')).join('\n')
   const seen = new Set(told.match(canaries))
   return [...seen].filter((value) => all.has(value) && !may.has(value)).map((value) => `${device.person} was sent ${value}: …${around(told, value)}…`)
