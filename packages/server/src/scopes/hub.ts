@@ -26,7 +26,7 @@ export interface Hub<M extends Member> {
   add(member: M): void
   remove(member: M): void
   members(): Iterable<M>
-  /** The member is told of changes in these streams from now on, by these column sets, whatever they were before. */
+  /** The member is told of changes in these streams from now on, by these column sets, whatever they were before. One that was removed is told of nothing. */
   listen(member: M, streams: Held): void
   unlisten(member: M, streams: Iterable<StreamKey>): void
   /** Who is connected, with their devices. */
@@ -53,6 +53,8 @@ export function createHub<M extends Member>(): Hub<M> {
   const byStream = new Map<StreamKey, readonly Listeners<M>[]>()
 
   function listen(member: M, streams: Held): void {
+    // Its connection ended while something was loaded for it, and that is over only now: nobody would ever take it away again.
+    if (!members.has(member)) return
     for (const [stream, set] of streams) {
       if (member.held.get(stream) === set) continue
       unlisten(member, [stream])
