@@ -13,7 +13,7 @@ import { hour, people, roundsPerHour, startRounds } from './round.ts'
 
 const options = {
   hours: {
-    takes: amount,
+    takes: whole(2),
     says: `of 20 people, each hour of them ${hour.mutations} mutations, ${hour.views} views and ${hour.connections} connections`,
     default: 4,
   },
