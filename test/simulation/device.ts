@@ -1,4 +1,5 @@
 // A device of the simulation: a process of its own, or a browser with tabs, which dies, starts again and is looked at.
+import type { Network as Connectivity } from '@headwater/client'
 import { createMemoryTabs, type MemoryTabs } from '@headwater/client/node'
 import { type Moment, rowsOf } from '../harness/generated/device.ts'
 import { randomOf } from './chance.ts'
@@ -96,19 +97,15 @@ export function createSimulatedDevice(deps: DeviceDeps, { name, person, tabsMax,
   const typed: string[] = []
   const older: (readonly string[])[] = []
   const tabs: Tab[] = []
+  // They close, and may die of it.
+  const leaving = new Set<Tab>()
   const shown: Shown[] = []
   const nobodysYet: Owner = { name, isDead: true, isFrozen: false }
   let starts = 0
   let skewMs = 0
   let isClosing = false
 
-  const network = {
-    isOnline: () => line.isOnline,
-    onChange: (run: () => void) => {
-      listeners.add(run)
-      return () => void listeners.delete(run)
-    },
-  }
+  const network = networkOf(line, listeners)
 
   function start(): void {
     if (tabs.length === 0 && !isClosing) older.push(disk.copy())
@@ -153,7 +150,7 @@ export function createSimulatedDevice(deps: DeviceDeps, { name, person, tabsMax,
   }
 
   function kill(part: number, what: DiskOf, other: readonly string[]): void {
-    for (const tab of [...tabs]) end(tab, part)
+    for (const tab of [...tabs, ...leaving]) end(tab, part)
     isClosing = false
     if (what === 'kept') return
     forget()
@@ -201,7 +198,7 @@ export function createSimulatedDevice(deps: DeviceDeps, { name, person, tabsMax,
     copy: disk.copy,
     kill,
     killTab: (owner, how) => {
-      const tab = tabs.find((one) => one.owner === owner)
+      const tab = [...tabs, ...leaving].find((one) => one.owner === owner)
       if (!tab) return
       if (how === 'left') tab.leave()
       end(tab, 0.5)
@@ -210,7 +207,9 @@ export function createSimulatedDevice(deps: DeviceDeps, { name, person, tabsMax,
       const tab = awake(at)
       if (!tab) return
       tabs.splice(tabs.indexOf(tab), 1)
-      await tab.client.close().catch(deps.onTrouble)
+      leaving.add(tab)
+      await Promise.race([tab.client.close().catch(deps.onTrouble), tab.died])
+      leaving.delete(tab)
       end(tab, 1)
     },
     close,
@@ -229,5 +228,15 @@ export function createSimulatedDevice(deps: DeviceDeps, { name, person, tabsMax,
     },
     inUse: () => new Set(tabs.flatMap(({ uses }) => [...uses.values()])),
     records: () => disk.copy().length,
+  }
+}
+
+function networkOf(line: Line, listeners: Set<() => void>): Connectivity {
+  return {
+    isOnline: () => line.isOnline,
+    onChange: (run) => {
+      listeners.add(run)
+      return () => void listeners.delete(run)
+    },
   }
 }
