@@ -68,7 +68,8 @@ describe('the medium', () => {
     await database.close()
   })
 
-  test('before it recovers from a crash, each file is flushed, and hardly any of them twice', async () => {
+  // Which files they are, Linux alone says.
+  test.runIf(process.platform === 'linux')('before it recovers from a crash, each file is flushed, and hardly any of them twice', async () => {
     const database = await openWithTables()
     await add(database, 1)
     const crashed = join(directory, 'crashed')
