@@ -11,6 +11,7 @@ import { durableWriteNode } from './benchmark/durable-write.ts'
 import { fanOut } from './benchmark/fan-out.ts'
 import { firstLoad } from './benchmark/first-load.ts'
 import { flushedCommits } from './benchmark/flushed-commits.ts'
+import { frames } from './benchmark/frames.ts'
 import { grants } from './benchmark/grants.ts'
 import { liveQuery } from './benchmark/live-query.ts'
 import { memory } from './benchmark/memory.ts'
@@ -40,6 +41,7 @@ export const benchmarks: Readonly<Record<string, () => Promise<readonly Figure[]
   'many-scopes': manyScopes,
   'cold-start-node': coldStartNode,
   chromium: coldStartChromium,
+  frames,
   opfs,
   'durable-write-node': durableWriteNode,
   'bulk-insert': bulkInsert,

@@ -7,7 +7,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const programs = ['child-main', 'server-main', 'cold-start-main', 'bare-main', 'holder-main']
-const pages = ['page-main', 'dexie-page', 'opfs-page']
+const pages = ['page-main', 'dexie-page', 'opfs-page', 'frames-page']
 const common: BuildOptions = { bundle: true, format: 'esm', target: 'es2022', conditions: ['@headwater/source'], logLevel: 'warning' }
 
 export interface Built {

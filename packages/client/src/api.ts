@@ -164,6 +164,8 @@ export interface Rows extends Pick<Map<string, AnyRow>, 'get' | 'has' | 'delete'
   set(key: string, row: AnyRow): unknown
   /** With a query, `run` may get no more of a row than the query looks at. With null it gets all of it, and keeps nothing. */
   forEach(run: (row: AnyRow, key: string) => void, asked?: QueryDefinition | null): void
+  /** All rows as they are now, some hundred at a time, each with no more of it than the queries look at; undefined for one that looks at all of it. With null it is all of it, and nothing is kept. */
+  pieces?(asked: readonly (QueryDefinition | undefined)[] | null): Iterable<readonly AnyRow[]>
 }
 
 /** Where confirmed rows lie: `packedRows()`. */

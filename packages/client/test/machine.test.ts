@@ -89,7 +89,7 @@ const table: Record<Phase, Record<EventType, Outcome | null>> = {
     refused: ['stopped', 'close', 'complain'],
   },
   levelling: welcomed('levelling'),
-  live: welcomed('live'),
+  live: { ...welcomed('live'), wanted: ['live', 'recover', 'talk'] },
 }
 
 function welcomed(phase: Phase): Record<EventType, Outcome | null> {

@@ -17,31 +17,13 @@ export type DatabaseId = Brand<'DatabaseId'>
 /** Which unbroken past of that database. */
 export type HistoryId = Brand<'HistoryId'>
 
-// Functions, and not arrows: of these a bundler leaves nothing.
-export function deviceId(text: string) {
-  // A brand exists for the compiler alone.
-  return text as DeviceId
-}
-export function userId(text: string) {
-  // A brand exists for the compiler alone.
-  return text as UserId
-}
-export function cursor(text: string) {
-  // A brand exists for the compiler alone.
-  return text as Cursor
-}
-export function mutationId(text: string) {
-  // A brand exists for the compiler alone.
-  return text as MutationId
-}
-export function databaseId(text: string) {
-  // A brand exists for the compiler alone.
-  return text as DatabaseId
-}
-export function historyId(text: string) {
-  // A brand exists for the compiler alone.
-  return text as HistoryId
-}
+// A brand exists for the compiler alone.
+export const deviceId = (text: string) => text as DeviceId
+export const userId = (text: string) => text as UserId
+export const cursor = (text: string) => text as Cursor
+export const mutationId = (text: string) => text as MutationId
+export const databaseId = (text: string) => text as DatabaseId
+export const historyId = (text: string) => text as HistoryId
 
 // As above: the brand is given where the text is made.
 export const scopeKey = (kind: string, key: string) => `${kind}:${key}` as ScopeKey

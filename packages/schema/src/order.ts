@@ -44,17 +44,12 @@ export function compareText(a: string, b: string): number {
   return larger.length <= quickLengthMax && !fromSurrogatesOn.test(larger) ? order : compareUnits(a, b)
 }
 
+/** From the first unit on by which they differ: behind equal halves of two characters the other halves tell. */
 function compareUnits(a: string, b: string): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x !== y) return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1
-  }
-  return a.length - b.length
+  let at = 0
+  while (a.charCodeAt(at) === b.charCodeAt(at)) at++
+  return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1)
 }
-
-const isSurrogate = (unit: number) => unit >= 0xd800 && unit <= 0xdfff
 
 export function compareScalars(a: unknown, b: unknown): number {
   // Callers hand over two numbers, two bigints, two booleans or two texts.

@@ -180,7 +180,7 @@ function equality(column: ColumnDefinition, operand: unknown): (value: unknown) 
 /** As `jsonb` compares: members in any order. */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false
+  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b || Array.isArray(a) !== Array.isArray(b)) return false
   const keys = Object.keys(a)
   // Both were just seen to be objects or arrays.
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]

@@ -20,8 +20,7 @@ export function encodeValue(column: ColumnDefinition, value: unknown, name: stri
 export function decodeValue(column: ColumnDefinition, encoded: Json | undefined): unknown {
   if (encoded === null || encoded === undefined) return null
   const decode = column.form?.decode
-  if (decode === undefined) return encoded
-  const value = decode(encoded, column)
+  const value = decode ? decode(encoded, column) : encoded
   if (value === undefined) throw new HeadwaterError('corrupt', `Not of type ${column.type}.`)
   return value
 }

@@ -127,7 +127,7 @@ export async function openIndexedDbDisk(name: string): Promise<Disk> {
     news: () => unlessFailed(() => write(false, anything, 0, () => {})),
     append: (records, { strict, mayFollow = anything }) =>
       unlessFailed(() =>
-        write(strict, mayFollow, records.length, (store, at) => add(store, records, at)).catch((error) => {
+        write(strict, mayFollow, records.length, (store, at) => add(store, records.values(), at)).catch((error) => {
           const failed = failureOf(error)
           if (failed.code !== behindCode) failure = failed
           throw failed
@@ -174,11 +174,13 @@ const attempt = (database: IDBDatabase | null, work: Work, durability?: IDBTrans
 function exchange(store: IDBObjectStore, records: readonly DiskRecord[], last: number): void {
   store.clear()
   store.add(null, last)
-  add(store, records, -records.length)
+  add(store, records.values(), -records.length)
 }
 
-function add(store: IDBObjectStore, records: readonly DiskRecord[], from: number): void {
-  for (const record of records) store.add([sumOf(record), record], from++)
+/** One after the other: all of a store in one task would stop the page for half a second. */
+function add(store: IDBObjectStore, records: Iterator<DiskRecord, undefined>, key: number): void {
+  const { done, value } = records.next()
+  if (!done) store.add([sumOf(value), value], key).onsuccess = () => add(store, records, key + 1)
 }
 
 /** A record with its sum. */

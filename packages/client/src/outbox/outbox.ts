@@ -95,6 +95,9 @@ export interface OutboxDeps {
   readonly onWritten: () => void
 }
 
+/** Of loads: so many take a few milliseconds. */
+const rowsAtOnceMax = 1_000
+
 export function createOutbox(deps: OutboxDeps): Outbox {
   const { store, heard } = deps
   let waiting: readonly PendingMutation[] | null = null
@@ -180,7 +183,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         const delta = change()
         const before = line.entries()
         const known = new Map(before.map((entry) => [entry.mutation.id, entry]))
-        const made = [...heard.made].map(([id, mutation]) => adopt(known.get(id), mutation))
+        const made = [...heard.made.values()].map((mutation) => adopt(known.get(mutation.id), mutation))
         gone = before.filter((entry) => entry.isWritten && !heard.made.has(entry.mutation.id))
         return { delta, entries: [...made, ...before.filter((entry) => !entry.isWritten && !heard.made.has(entry.mutation.id))] }
       },
@@ -272,13 +275,21 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       line.open([...heard.made.values()].map((one) => createEntry(one, true, owner)))
       changed()
     },
-    receive: (checkpoint, loads, persist) => {
+    receive: async (checkpoint, loads, persist) => {
+      // Many rows are made ready in turns; where what does that cannot be had, in one.
+      const ready =
+        loads.flatMap(({ rows }) => rows).length > rowsAtOnceMax
+          ? await deps
+              .later()
+              .then(({ inTurns }) => inTurns(deps, checkpoint, loads))
+              .catch(() => {})
+          : null
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
       const isRefused = ({ number }: Made) => outcomes.get(number)?.type === 'refused'
       let before: readonly { readonly mutation: Made; readonly wrote: Layer }[] = []
-      return follow(
+      await follow(
         () => {
-          const delta = store.prepare(checkpoint, loads)
+          const delta = ready?.delta(line.entries().length) ?? store.prepare(checkpoint, loads)
           receiving++
           before = line
             .entries()
@@ -297,6 +308,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         },
         outcomes,
       )
+      await ready?.settle()
     },
     drop: () => void follow(store.nothing),
     fork: async (...asked) => decide((await deps.later()).forkOf(heard, deps.mutators, ...asked)),

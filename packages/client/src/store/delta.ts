@@ -3,14 +3,15 @@
 import type { Checkpoint, Cursor, Load } from '@headwater/protocol'
 import type { TableDefinition } from '@headwater/schema'
 import type { Rows } from '../api.ts'
-import { type Layer, over, rowsIn, setIn, type View } from './layer.ts'
+import { type Layer, over, setIn, type View, within } from './layer.ts'
+import type { Active } from './live.ts'
 import { keyOfRow, keyOfTuple, type Places, type Row, type Tuple } from './row.ts'
 import { changed, concerns, narrowed, remaining, type Scopes } from './scopes.ts'
 
 export interface StoredTable {
   readonly name: string
   readonly definition: TableDefinition
-  /** Confirmed rows by key. */
+  /** Confirmed rows by key. Of a large checkpoint some are put here behind it: where all must be, `settle` is called before. */
   readonly rows: Rows
 }
 
@@ -19,6 +20,10 @@ export interface Delta {
   readonly layer: Layer
   readonly scopes: Scopes
   readonly cursor: Cursor | null
+  /** Rows that a table takes as they lie, where it has none. */
+  readonly taken?: ReadonlyMap<string, Rows>
+  /** Of one that was made ready in turns: has live queries come to what it gives, and answers them. Its rows lie above the others until they are put in their place. */
+  readonly renew?: () => readonly Active[]
 }
 
 export interface Base {
@@ -29,8 +34,8 @@ export interface Base {
   readonly decode: (table: string, tuples: readonly Tuple[], places: Places) => readonly Row[]
 }
 
-export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Load[]): Delta {
-  const layer: Layer = new Map()
+/** `layer`: what is known of it already. */
+export function deltaOf(base: Base, checkpoint: Checkpoint, loads: readonly Load[], layer: Layer = new Map()): Delta {
   const kept = remaining(base.scopes, checkpoint)
   const joined = changed(kept, checkpoint.joined, 'add')
   const more = checkpoint.more ?? joined.more
@@ -69,7 +74,7 @@ export function clear({ name, rows }: StoredTable, layer: Layer): void {
 function leave(base: Base, checkpoint: Checkpoint, scopes: Scopes, layer: Layer): void {
   for (const { name, definition, rows } of base.tables.values()) {
     if (!concerns(definition, checkpoint)) continue
-    const next = rowsIn(layer, name)
+    const next = within(layer, name)
     rows.forEach((row, key) => {
       const kept = narrowed(definition, row, scopes)
       if (kept !== row) next.set(key, kept)

@@ -4,7 +4,9 @@ import { HeadwaterError } from '@headwater/protocol'
 import { development } from '@headwater/protocol/development'
 import { columnOf, compareRows, compareText, compareValues, type QueryDefinition, type TableDefinition } from '@headwater/schema'
 import type { Aggregate, AggregateKind } from '../api.ts'
+import type { Batch } from './change.ts'
 import { counters } from './counters.ts'
+import type { Filling } from './filling.ts'
 import type { Plan, Sources } from './plan.ts'
 import { areEqual, type Row } from './row.ts'
 import { eachCandidate, questionOf } from './select.ts'
@@ -24,7 +26,7 @@ export const max = <const C extends string>(column: C) => make('max', column)
 /** The mean of a column of integers or floats. null: there is no value. */
 export const avg = <const C extends string>(column: C) => make('avg', column)
 
-interface Asked {
+export interface Aggregated {
   readonly parts: Readonly<Record<string, Aggregate>>
   readonly by: readonly string[]
 }
@@ -52,28 +54,30 @@ function open(definition: QueryDefinition, { view, tableOf }: Sources): Window {
   const table = tableOf(definition.table)
   const question = questionOf(table, { ...definition, orderBy: [] })
   // `aggregate` made it, of what is in this file.
-  const { parts, by } = definition.plan as unknown as Asked
+  const { parts, by } = definition.plan as unknown as Aggregated
   const compare = groupOrder(table, definition, by)
   const makers = Object.entries(parts).map(([name, part]) => cellOf(table, name, part))
   const needsRows = makers.some(({ isExact }) => !isExact)
   let groups = new Map<unknown, Group>()
+  // What was handed out before it started anew, and is again where a group comes to the same.
+  let former: ReadonlyMap<unknown, Row | null> = new Map()
   let ordered: Group[] = []
 
   const placeOf = (group: Group) => positionOf(ordered, (one) => compare(one.shared, group.shared) < 0)
 
-  function groupOf(row: Row): Group {
+  function groupOf(row: Row, among: Map<unknown, Group>): Group {
     const key = by.length === 1 ? row[by[0] ?? ''] : JSON.stringify(by.map((column) => wordOf(row[column])))
-    const known = groups.get(key)
+    const known = among.get(key)
     if (known) return known
     const shared = Object.fromEntries(by.flatMap((column) => (column in row ? [[column, row[column]]] : [])))
-    const group = { key, shared, rows: needsRows ? new Set<Row>() : null, count: 0, cells: makers.map(({ make }) => make()), out: null }
-    groups.set(key, group)
+    const group = { key, shared, rows: needsRows ? new Set<Row>() : null, count: 0, cells: makers.map(({ make }) => make()), out: former.get(key) ?? null }
+    among.set(key, group)
     return group
   }
 
-  function change(row: Row | null, sign: 1 | -1): Group | null {
+  function change(row: Row | null, sign: 1 | -1, among = groups): Group | null {
     if (row === null || !question.matches(row)) return null
-    const group = groupOf(row)
+    const group = groupOf(row, among)
     group.count += sign
     group.rows?.[sign > 0 ? 'add' : 'delete'](row)
     for (let i = 0; i < makers.length; i++) {
@@ -94,20 +98,33 @@ function open(definition: QueryDefinition, { view, tableOf }: Sources): Window {
     return true
   }
 
-  function fill(): void {
-    const before = groups
-    groups = new Map()
+  function filling(): Filling {
+    const next = new Map<unknown, Group>()
     // Without columns to group by there is one group, of no rows as well.
-    if (by.length === 0) groupOf({})
-    eachCandidate(view, question, (row) => {
-      development(() => counters.setUp++)
-      change(row, 1)
-    })
-    ordered = [...groups.values()].sort((a, b) => compare(a.shared, b.shared))
-    for (const group of ordered) {
-      group.out = before.get(group.key)?.out ?? null
-      hand(group)
+    if (by.length === 0) groupOf({}, next)
+    return {
+      // Rows that are kept are kept whole: a part of one is another object.
+      asked: needsRows ? undefined : definition,
+      add: (row) => {
+        development(() => counters.setUp++)
+        change(row, 1, next)
+      },
+      gather: () => {},
+      end: (above) => {
+        former = new Map([...groups.values()].map(({ key, out }) => [key, out]))
+        groups = next
+        ordered = [...next.values()].sort((a, b) => compare(a.shared, b.shared))
+        for (const group of ordered) group.out = former.get(group.key) ?? null
+        apply(above)
+        for (const group of ordered) hand(group)
+      },
     }
+  }
+
+  function fill(): void {
+    const { asked, add, end } = filling()
+    eachCandidate(view, question, add, asked)
+    end(new Map())
   }
 
   /** A group of no rows goes, unless it is the only one there ever is. */
@@ -123,21 +140,20 @@ function open(definition: QueryDefinition, { view, tableOf }: Sources): Window {
     return hand(group) || !isKnown
   }
 
+  function apply(batch: Batch): boolean {
+    const touched = new Set<Group | null>()
+    for (const { before, after } of batch.get(question.table) ?? []) {
+      development(() => counters.visited++)
+      touched.add(change(before, -1)).add(change(after, 1))
+    }
+    return [...touched].map((group) => group !== null && settle(group)).includes(true)
+  }
+
   return {
     follows: [question],
     fill,
-    apply: (batch) => {
-      if (batch === null) {
-        fill()
-        return true
-      }
-      const touched = new Set<Group | null>()
-      for (const { before, after } of batch.get(question.table) ?? []) {
-        development(() => counters.visited++)
-        touched.add(change(before, -1)).add(change(after, 1))
-      }
-      return [...touched].map((group) => group !== null && settle(group)).includes(true)
-    },
+    filling,
+    apply,
     shown: () => ordered.slice(0, question.limit).flatMap(({ out }) => (out ? [out] : [])),
   }
 }

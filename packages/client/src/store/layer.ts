@@ -37,28 +37,23 @@ export function over(below: View, layer: () => Layer, reads?: string[]): View {
 }
 
 export function setIn(layer: Layer, table: string, key: string, row: Row | null): void {
-  rowsIn(layer, table).set(key, row)
+  within(layer, table).set(key, row)
 }
 
-export function rowsIn(layer: Layer, table: string): Map<string, Row | null> {
-  let rows = layer.get(table)
-  if (rows === undefined) {
-    rows = new Map()
-    layer.set(table, rows)
-  }
-  return rows
+/** The map in there, which is made if there is none. */
+export function within<K, L, V>(maps: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const map = maps.get(key) ?? new Map<L, V>()
+  maps.set(key, map)
+  return map
 }
 
-export function merge(into: Layer, layer: Layer): void {
-  for (const [table, rows] of layer) {
-    const to = rowsIn(into, table)
-    for (const [key, row] of rows) to.set(key, row)
-  }
+/** Answers the first, which has the rows of the other now. */
+export function merge(into: Layer, layer: Layer): Layer {
+  for (const [table, rows] of layer) for (const [key, row] of rows) setIn(into, table, key, row)
+  return into
 }
 
 const rowName = (table: string, key: string): string => `${table} ${key}`
 
 /** A name for each row that the layer has something to say of. */
 export const rowNames = (layer: Layer): readonly string[] => [...layer].flatMap(([table, rows]) => [...rows.keys()].map((key) => rowName(table, key)))
-
-export const copyOf = (layer: Layer): Layer => new Map([...layer].map(([table, rows]) => [table, new Map(rows)]))

@@ -13,12 +13,16 @@ import { createSubscribers } from './subscribers.ts'
 import { createWindow, type Window } from './window.ts'
 
 export interface LiveQueries {
+  /** Those that somebody follows. */
+  readonly active: ReadonlySet<Active>
   /** The answer as of now. */
   ask(definition: QueryDefinition): readonly Row[]
   /** Equal definitions share one. */
   live(definition: QueryDefinition): LiveQuery<Row>
-  /** Follows a batch that the view already shows, then runs subscribers. null: the view has changed without a batch, and every query is answered from nothing. */
-  follow(batch: Batch | null): void
+  /** Follows a batch that the view already shows, and whatever the windows of `renewed` have come to, then runs subscribers. */
+  follow(batch: Batch, renewed?: Iterable<Active>): void
+  /** The view has changed without a batch: every query is answered from nothing. */
+  startAnew(): void
   /** Runs the subscribers of queries whose state is not what it was. */
   followStates(): void
 }
@@ -31,9 +35,10 @@ export interface LiveDeps {
   readonly report: (error: unknown) => void
 }
 
-interface Active extends Following {
-  /** True if the result changed. */
-  follow(batch: Batch | null): boolean
+export interface Active extends Following {
+  readonly window: Window
+  /** `isChanged`: what its window shows may be another. True if the result is. */
+  update(isChanged: boolean): boolean
   notify(): void
 }
 
@@ -69,7 +74,6 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     const window = open(definition)
     const subscribers = createSubscribers(deps.report, rest)
     let result: Result<Row> = { rows: [], state: 'loading' }
-    /** True if the result is another now. */
     function update(isChanged: boolean): boolean {
       const rows = isChanged ? keep(result.rows, window.shown()) : result.rows
       const [own = 'complete', ...others] = window.follows.map(({ table }) => stateOf(table))
@@ -81,7 +85,8 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     }
     const self: Active = {
       follows: window.follows,
-      follow: (batch) => update(window.apply(batch)),
+      window,
+      update,
       notify: subscribers.run,
     }
     function rest(): void {
@@ -116,7 +121,16 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
     return query
   }
 
+  function follow(batch: Batch, renewed: Iterable<Active> = []): void {
+    states.clear()
+    const changed = new Set(renewed)
+    const concerned = routes.concerned(batch)
+    for (const [query, own] of concerned) if (!changed.has(query) && query.window.apply(own)) changed.add(query)
+    notify([...new Set([...changed, ...concerned.keys()])].filter((query) => query.update(changed.has(query))))
+  }
+
   return {
+    active,
     ask: (definition) => {
       const window = open(definition)
       window.fill()
@@ -130,14 +144,14 @@ export function createLiveQueries(deps: LiveDeps): LiveQueries {
       shared.set(text, query)
       return query
     },
-    follow: (batch) => {
-      states.clear()
-      const concerned: Iterable<readonly [Active, Batch | null]> = batch ? routes.concerned(batch) : [...active].map((query) => [query, null])
-      notify([...concerned].flatMap(([query, own]) => (query.follow(own) ? [query] : [])))
+    follow,
+    startAnew: () => {
+      for (const { window } of active) window.fill()
+      follow(new Map(), active)
     },
     followStates: () => {
       states.clear()
-      notify([...active].filter((query) => query.follow(new Map())))
+      notify([...active].filter((query) => query.update(false)))
     },
   }
 }

@@ -1,5 +1,5 @@
 // Invariant: what is looked up is what a pass over all confirmed rows would find.
-import type { Among, View } from './layer.ts'
+import { type Among, type View, within } from './layer.ts'
 import type { Row } from './row.ts'
 
 /** Which confirmed rows have a value in a column: one map per column, built when first needed and kept up from then on. */
@@ -16,13 +16,13 @@ export function createLookups(view: Pick<View, 'get' | 'each'>): Lookups {
   const byTable = new Map<string, Map<string, Map<unknown, Keys>>>()
 
   function of(table: string, column: string): Map<unknown, Keys> {
-    const columns = byTable.get(table) ?? new Map<string, Map<unknown, Keys>>()
+    const columns = within(byTable, table)
     const known = columns.get(column)
     if (known) return known
     const keys = new Map<unknown, Keys>()
     view.each(table, (row, key) => add(keys, row[column], key))
     // Of no rows it is not kept: a load may put rows there by another way.
-    if (keys.size > 0) byTable.set(table, columns.set(column, keys))
+    if (keys.size > 0) columns.set(column, keys)
     return keys
   }
 

@@ -3,7 +3,9 @@
 import { assert, type Json } from '@headwater/protocol'
 import { decodeValue, fullOrder, isPlain, type Predicate, type QueryDefinition, type TableDefinition } from '@headwater/schema'
 import type { Rows } from '../api.ts'
-import { keyOfRow, type Row } from './row.ts'
+import type { Aggregated } from './group.ts'
+import { inPieces } from './pieces.ts'
+import { keyOfRow, type Row, whole } from './row.ts'
 
 /** Rows of one table that have the same columns, as they lie on the disk: of each column the values as JSON, so that one is read without the others. */
 export interface Page {
@@ -66,6 +68,12 @@ export function createPackedRows(definition: TableDefinition, report: (error: un
     state.pages[at] = null
   }
 
+  /** What makes a row of a part of it that has its key. No column has the name that parts have it by. */
+  const wholeOf = (at: number) => (part: Row) => {
+    unpack(at)
+    return madeOf(keyOfRow(definition, part)) ?? part
+  }
+
   function made(run: (row: Row, key: string) => void): void {
     state.byKey.forEach((row, key) => {
       if (typeof row !== 'number') run(row, key)
@@ -104,18 +112,36 @@ export function createPackedRows(definition: TableDefinition, report: (error: un
       get('')
       return state.byKey.keys()
     },
+    pieces: (asked) => {
+      const columns = asked?.map((one) => one && columnsAsked(definition, one))
+      const isWhole = columns?.includes(undefined)
+      const part = isWhole ? [] : (columns?.flatMap((one) => one ?? []) ?? null)
+      const there: Row[] = []
+      made((row) => there.push(row))
+      // A page whose rows are made from now on is read here all the same.
+      const pages = [...state.pages]
+      return (function* () {
+        yield* inPieces(there)
+        for (const [at, page] of pages.entries()) {
+          const piece: Row[] = []
+          const wholeOne = wholeOf(at)
+          const add = (row: Record<string, unknown>) => {
+            if (part) row[''] = wholeOne
+            piece.push(row)
+          }
+          if (page) readPage(definition, page, part, report, add)
+          yield isWhole ? piece.map(whole) : piece
+        }
+      })()
+    },
     forEach: (run, asked) => {
       const columns = asked && columnsAsked(definition, asked)
       for (const at of state.pages.keys()) {
-        const whole = (part: Row) => {
-          unpack(at)
-          return madeOf(keyOfRow(definition, part)) ?? part
-        }
+        const wholeOne = wholeOf(at)
         if (columns === undefined) unpack(at)
         else
           read(at, columns, (row, key) => {
-            // No column has this name.
-            row[''] = whole
+            row[''] = wholeOne
             run(row, key)
           })
       }
@@ -127,9 +153,13 @@ export function createPackedRows(definition: TableDefinition, report: (error: un
 /** Finding out the keys of rows that lie packed would take as long as a query over them. */
 const sizeOf = ({ byKey, pages, keyed }: PackedState): number => pages.slice(keyed).reduce((size, page) => size + (page?.size ?? 0), byKey.size)
 
-/** What tells whether a row matches a query, and where it stands; undefined: all rows are wanted. */
-function columnsAsked(table: TableDefinition, { where, orderBy, limit }: QueryDefinition): readonly string[] | undefined {
+/** What tells whether a row matches a query, where it stands, and what it adds to an aggregate; undefined: all rows are wanted. */
+function columnsAsked(table: TableDefinition, { where, orderBy, limit, plan }: QueryDefinition): readonly string[] | undefined {
   const asked = columnsOf(where)
+  // `with` or `aggregate` made it.
+  const { by = [], parts = {} } = (plan ?? {}) as Partial<Aggregated>
+  const aggregates = Object.values(parts).filter(({ kind }) => kind)
+  if (aggregates.length > 0) return [...asked, ...by, ...aggregates.flatMap(({ column }) => column ?? [])]
   return asked.length > 0 || limit ? [...fullOrder(table, orderBy).map(({ column }) => column), ...asked] : undefined
 }
 

@@ -1,8 +1,9 @@
 // Invariant: rows that a load brings into an empty table are packed piece by piece, as the pieces come, beside what is shown; the checkpoint that names the
 // load puts them there as they lie, whatever their number. What is not as simple goes the way of all rows, through a delta: a table that has rows, column sets, rows
 // that came twice, pending mutations that may read them.
-import { assert, type Load, type ScopeKey, scopeKey } from '@headwater/protocol'
+import { assert, type Checkpoint, type Load, type ScopeKey, scopeKey } from '@headwater/protocol'
 import type { TableDefinition } from '@headwater/schema'
+import type { Rows } from '../api.ts'
 import type { Delta, StoredTable } from './delta.ts'
 import { isPacked, type PackedRows } from './packed.ts'
 import { type Encoded, pagesOf } from './pages.ts'
@@ -22,9 +23,6 @@ interface Packing {
 interface InScope {
   readonly scope: ScopeKey
   readonly isEager: boolean
-}
-interface PackedDelta extends Delta {
-  readonly packings?: ReadonlyMap<string, Packing>
 }
 
 export function packLoads(store: Store, pending: () => number, create: (table: TableDefinition) => PackedRows): Store {
@@ -62,13 +60,19 @@ export function packLoads(store: Store, pending: () => number, create: (table: T
     return found
   }
 
-  function put({ packings: put }: PackedDelta): boolean {
-    for (const [name, { rows }] of put ?? []) {
+  function take(checkpoint: Checkpoint, loads: readonly Load[]): ReadonlyMap<string, Rows> {
+    const found = pending() > 0 ? new Map<string, Packing>() : simple(checkpoint, loads, store.prepare({ ...checkpoint, tables: new Map() }, []))
+    for (const { load } of loads) packings.delete(load)
+    return new Map([...found].map(([name, { rows }]) => [name, rows]))
+  }
+
+  function put({ taken }: Delta): boolean {
+    for (const [name, rows] of taken ?? []) {
       const table = store.tables.get(name)?.rows
-      assert(table && isPacked(table), 'rows were made by the same option')
+      assert(table && isPacked(table) && isPacked(rows), 'rows were made by the same option')
       table.take(rows)
     }
-    return put !== undefined && put.size > 0
+    return taken !== undefined && taken.size > 0
   }
 
   return {
@@ -86,17 +90,17 @@ export function packLoads(store: Store, pending: () => number, create: (table: T
       const kept = new Set(store.staged().map(({ load }) => load))
       packings = new Map([...packings].filter(([load]) => kept.has(load)))
     },
-    prepare: (checkpoint, loads): PackedDelta => {
-      const found = pending() > 0 ? new Map<string, Packing>() : simple(checkpoint, loads, store.prepare({ ...checkpoint, tables: new Map() }, []))
-      for (const { load } of loads) packings.delete(load)
-      const others = loads.filter(({ table }) => !found.has(table))
-      return { ...store.prepare(checkpoint, others), packings: found }
+    take,
+    prepare: (checkpoint, loads) => {
+      const taken = take(checkpoint, loads)
+      const others = loads.filter(({ table }) => !taken.has(table))
+      return { ...store.prepare(checkpoint, others), taken }
     },
     commit: (delta, overlay) => {
       const isPut = delta !== null && put(delta)
       store.commit(delta, overlay)
       // Rows that came by no change: queries look at all of them.
-      if (isPut) store.startAnew()
+      if (isPut && !delta?.renew) store.startAnew()
     },
     restore: (delta) => {
       put(delta)

@@ -7,6 +7,7 @@ import { own, type QueryDefinition, type TableDefinition } from '@headwater/sche
 import type { Related } from '../api.ts'
 import type { Change } from './change.ts'
 import { counters } from './counters.ts'
+import { fillingOf } from './filling.ts'
 import type { Plan, Sources } from './plan.ts'
 import { keyOfRow, type Row } from './row.ts'
 import { questionOf } from './select.ts'
@@ -65,11 +66,21 @@ function open(definition: QueryDefinition, sources: Sources): Window {
       rows.fill()
       gather(true)
     },
+    filling: () => {
+      const own = fillingOf(rows)
+      return {
+        ...own,
+        end: (above) => {
+          own.end(above)
+          gather(true)
+        },
+      }
+    },
     apply: (batch) => {
       // Lists first: those that are gathered afterwards are as the batch left them.
-      const isRelated = parts.map(({ table, apply }) => batch === null || apply(batch.get(table) ?? [])).includes(true)
+      const isRelated = parts.map(({ table, apply }) => apply(batch.get(table) ?? [])).includes(true)
       const isShown = rows.apply(batch)
-      if (isShown) gather(batch === null)
+      if (isShown) gather(false)
       return isShown || isRelated
     },
     shown: () => rows.shown().map(withRelated),

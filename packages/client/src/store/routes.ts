@@ -1,4 +1,5 @@
 import type { Batch, Change } from './change.ts'
+import { within } from './layer.ts'
 import type { Followed } from './window.ts'
 
 /** What follows changes of tables: of all rows, or of those among which its rows can be. */
@@ -51,10 +52,4 @@ function partly<F>(columns: ReadonlyMap<string, ReadonlyMap<unknown, ReadonlySet
       for (const value of new Set([change.before?.[column], change.after?.[column]])) byValue.get(value)?.forEach(tell)
     }
   return concerned
-}
-
-function within<K, L, V>(maps: Map<K, Map<L, V>>, key: K): Map<L, V> {
-  const map = maps.get(key) ?? new Map<L, V>()
-  maps.set(key, map)
-  return map
 }

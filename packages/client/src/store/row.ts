@@ -1,7 +1,7 @@
 // Rows in memory: immutable plain objects in their JavaScript form, all of one table with the same members in the same order. Only
 // columns that the person may not see are absent.
 import { HeadwaterError, type Json } from '@headwater/protocol'
-import { decodeValue, equalJson, isPlain, type TableDefinition } from '@headwater/schema'
+import { decodeValue, equalJson, type TableDefinition } from '@headwater/schema'
 
 export type Row = Readonly<Record<string, unknown>>
 export type Tuple = readonly Json[]
@@ -26,14 +26,11 @@ export function createDecoder(table: TableDefinition, wire: readonly string[], p
   const sent = places?.map((place) => wire[place]) ?? wire
   const parts = Object.entries(table.columns)
     .filter(([name]) => sent.includes(name) || !wire.includes(name))
-    .map(([name, column]) => ({ name, column, at: sent.indexOf(name), isPlain: isPlain(column) }))
+    .map(([name, column]) => ({ name, column, at: sent.indexOf(name) }))
   return (values) => {
     if (values.length !== sent.length) throw corrupt()
     const row: Record<string, unknown> = {}
-    for (const { name, column, at, isPlain } of parts) {
-      const encoded = at < 0 ? null : (values[at] ?? null)
-      row[name] = isPlain || encoded === null ? encoded : decodeValue(column, encoded)
-    }
+    for (const { name, column, at } of parts) row[name] = decodeValue(column, values[at] ?? null)
     for (const name of table.key) if (row[name] === undefined || typeof row[name] === 'object') throw corrupt()
     return row
   }

@@ -33,6 +33,7 @@ export async function everything(store: Store, kept: () => readonly DiskRecord[]
 /** The store as records that give the same store when read, as it was when the first was asked for. '': nothing yet. */
 export function* snapshotRecords(store: Store, welcome: Welcome | null): Iterable<DiskRecord> {
   if (welcome === null) return
+  store.settle()
   const cursor = store.cursor()
   const staged = store.staged()
   const namesOf = (table: string) => welcome.columns.get(table) ?? []

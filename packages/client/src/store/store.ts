@@ -1,20 +1,20 @@
 // Invariant: what is seen is the confirmed rows with the overlay above them, and both change in one step, after which every
 // live query has followed. A row that did not change keeps its object.
 import { type Checkpoint, type Cursor, HeadwaterError, type Load } from '@headwater/protocol'
-import { type QueryDefinition, type Schema, type TableDefinition, tableOf } from '@headwater/schema'
-import type { LiveQuery, ResultState, Rows, RowsOption } from '../api.ts'
+import { type Schema, type TableDefinition, tableOf } from '@headwater/schema'
+import type { ResultState, Rows, RowsOption } from '../api.ts'
 import type { Clock } from '../ports.ts'
 import type { Change } from './change.ts'
-import { clear, type Delta, deltaOf, type StoredTable } from './delta.ts'
-import { copyOf, type Layer, over, rowsIn, setIn, type View } from './layer.ts'
-import { createLiveQueries } from './live.ts'
+import { type Base, clear, type Delta, deltaOf, type StoredTable } from './delta.ts'
+import { type Layer, merge, over, setIn, type View } from './layer.ts'
+import { createLiveQueries, type LiveQueries } from './live.ts'
 import { createLookups } from './lookups.ts'
 import { areEqualRows, createDecoder, type Places, type Row, type Tuple } from './row.ts'
 import { noScopes, type Scopes } from './scopes.ts'
 
 export type WireColumns = ReadonlyMap<string, readonly string[]>
 
-export interface Store {
+export interface Store extends LiveQueries {
   readonly tables: ReadonlyMap<string, StoredTable>
   readonly confirmed: View
   readonly visible: View
@@ -42,20 +42,25 @@ export interface Store {
   /** The last of them behind which its load can go on. */
   marked(): Load | undefined
   prepare(checkpoint: Checkpoint, loads: readonly Load[]): Delta
+  /** Rows of loads that tables take as they lie. */
+  take?(checkpoint: Checkpoint, loads: readonly Load[]): ReadonlyMap<string, Rows>
+  /** Without rows that did not decode, which was reported, and without all of a table that is not known to this build. */
+  decode: Base['decode']
   /** Applies a delta below and exchanges the overlay above, as one. */
   commit(delta: Delta | null, overlay: Layer): void
+  /** Rows of the last delta that lie above the others still: who looks at `confirmed` sees them. */
+  rest(): Layer
+  /** Puts them all in their place; or those, which are to be taken from the rest. */
+  settle(): void
+  put(table: string, rows: ReadonlyMap<string, Row | null>): void
   /** Applies a delta before anything is shown: for reading a disk. To be followed by `startAnew`. */
   restore(delta: Delta): void
-  startAnew(): void
   /** Adds rows to the overlay, as one batch. */
   show(layer: Layer): void
   /** What forgets rows, scopes and cursor. */
   nothing(): Delta
   /** The next greeting asks for a first load; rows stay until it is there. */
   forgetCursor(): void
-  ask(definition: QueryDefinition): readonly Row[]
-  live(definition: QueryDefinition): LiveQuery<Row>
-  followStates(): void
 }
 
 export interface StoreDeps {
@@ -73,21 +78,19 @@ export function createStore(deps: StoreDeps): Store {
       { name, definition, rows: deps.rows?.create(definition, deps.report) ?? new Map() },
     ]),
   )
-  const stored: Pick<View, 'get' | 'each'> = {
+  const stored: View = {
     get: (table, key) => tables.get(table)?.rows.get(key),
-    each: (table, run, _, asked) => tables.get(table)?.rows.forEach(run, asked),
-  }
-  const lookups = createLookups(stored)
-  const confirmed: View = {
-    ...stored,
     each: (table, run, among, asked) => {
-      if (!among) return stored.each(table, run, among, asked)
+      if (!among) return tables.get(table)?.rows.forEach(run, asked)
       for (const key of lookups.keysOf(table, among)) {
         const row = stored.get(table, key)
         if (row) run(row, key)
       }
     },
   }
+  const lookups = createLookups(stored)
+  let rest: Layer = new Map()
+  const confirmed = over(stored, () => rest)
   let overlay: Layer = new Map()
   let scopes: Scopes = noScopes
   let cursor: Cursor | null = null
@@ -97,54 +100,52 @@ export function createStore(deps: StoreDeps): Store {
   const reading = createReading(tables, deps.report)
 
   function commit(delta: Delta | null, next: Layer): void {
-    change([...(next === overlay ? [] : [overlay, next]), ...(delta ? [delta.layer] : [])], () => {
-      if (delta) restore(delta)
-      overlay = next
-    })
+    const renew = delta?.renew
+    change(
+      [...(next === overlay ? [] : [overlay, next]), ...(delta && !renew ? [delta.layer] : [])],
+      () => {
+        if (delta) restore(delta)
+        overlay = next
+      },
+      renew,
+    )
   }
 
   function restore(delta: Delta): void {
-    for (const [name, rows] of delta.layer) {
-      lookups.follow(name, rows)
-      settle(rows, tables.get(name)?.rows)
-    }
-    scopes = delta.scopes
-    cursor = delta.cursor
+    settle()
+    ;({ layer: rest, scopes, cursor } = delta)
+    if (!delta.renew) settle()
   }
 
-  /** As `change` does, in one pass: each mutation passes here. */
-  function show(layer: Layer): void {
-    const batch = new Map<string, readonly Change[]>()
-    for (const [name, rows] of layer) {
-      const above = rowsIn(overlay, name)
-      const changes: Change[] = []
-      for (const [key, row] of rows) {
-        const was = visible.get(name, key) ?? null
-        const after = was && row && areEqualRows(was, row) ? was : row
-        above.set(key, after)
-        if (was !== after) changes.push({ before: was, after })
-      }
-      batch.set(name, changes)
-    }
-    queries.follow(batch)
+  function settle(): void {
+    for (const [name, rows] of rest) put(name, rows)
+    rest = new Map()
   }
 
-  /** Lets live queries follow what `apply` does to rows in the layers. */
-  function change(layers: readonly Layer[], apply: () => void): void {
+  function put(name: string, rows: ReadonlyMap<string, Row | null>): void {
+    const place = tables.get(name)?.rows
+    lookups.follow(name, rows)
+    rows.forEach((row, key) => (row ? place?.set(key, row) : place?.delete(key)))
+  }
+
+  /** Lets live queries follow what `apply` does to rows in the layers; those of all other rows are renewed. */
+  function change(layers: readonly Layer[], apply: () => void, renew?: Delta['renew']): void {
     const befores: Layer = new Map()
     for (const layer of layers) for (const [name, rows] of layer) for (const key of rows.keys()) setIn(befores, name, key, visible.get(name, key) ?? null)
     apply()
-    queries.follow(new Map([...befores].map(([name, before]) => [name, compare(name, before)])))
+    const batch = new Map([...befores].map(([name, before]) => [name, compare(name, before, renew)]))
+    queries.follow(batch, renew?.())
   }
 
-  function compare(name: string, before: ReadonlyMap<string, Row | null>): readonly Change[] {
+  function compare(name: string, before: ReadonlyMap<string, Row | null>, renew: Delta['renew']): readonly Change[] {
     const changes: Change[] = []
-    const above = overlay.get(name)
+    // What is renewed has the rows as they are below the overlay.
+    const layers = [overlay.get(name), ...(renew ? [] : [rest.get(name), tables.get(name)?.rows])]
     for (const [key, was] of before) {
       const after = visible.get(name, key) ?? null
       if (was === after) continue
       // An equal row takes the object of before, wherever it lies, so that nobody sees a difference where there is none.
-      if (was && after && areEqualRows(was, after)) (above?.get(key) ? above : tables.get(name)?.rows)?.set(key, was)
+      if (was && after && areEqualRows(was, after)) layers.find((one) => one?.get(key))?.set(key, was)
       else changes.push({ before: was, after })
     }
     return changes
@@ -160,15 +161,19 @@ export function createStore(deps: StoreDeps): Store {
     roles: () => scopes.roles,
     overlay: () => overlay,
     splitOverlay: () => {
-      overlay = copyOf(overlay)
+      overlay = merge(new Map(), overlay)
     },
+    ...queries,
     ...reading,
     prepare: (checkpoint, loads) => deltaOf({ tables, confirmed, scopes, decode: reading.decode }, checkpoint, loads),
     commit,
+    rest: () => rest,
+    settle,
+    put,
     restore,
-    startAnew: () => queries.follow(null),
-    show,
+    show: (layer) => change([layer], () => merge(overlay, layer)),
     nothing: () => {
+      settle()
       const layer: Layer = new Map()
       for (const table of tables.values()) clear(table, layer)
       return { layer, scopes: noScopes, cursor: null }
@@ -177,14 +182,7 @@ export function createStore(deps: StoreDeps): Store {
       cursor = null
       queries.followStates()
     },
-    ask: queries.ask,
-    live: queries.live,
-    followStates: queries.followStates,
   }
-}
-
-function settle(changes: ReadonlyMap<string, Row | null>, rows?: Rows): void {
-  changes.forEach((row, key) => (row ? rows?.set(key, row) : rows?.delete(key)))
 }
 
 /** Rows as they come from the wire, by the columns that the last welcome named. */

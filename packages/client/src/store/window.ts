@@ -5,6 +5,7 @@
 import { development } from '@headwater/protocol/development'
 import type { Batch, Change } from './change.ts'
 import { counters } from './counters.ts'
+import type { Filling } from './filling.ts'
 import type { View } from './layer.ts'
 import { type Row, whole } from './row.ts'
 import { eachCandidate, type Question } from './select.ts'
@@ -13,17 +14,19 @@ import { createTop, positionOf } from './top.ts'
 export type Followed = Pick<Question, 'table' | 'among'>
 
 /** So many rows are kept behind the limit. */
-const slack = 1_000
+export const slack = 1_000
 /** So many changes are always followed one by one. */
 const spliceMin = 64
 
 export interface Window {
   /** The tables whose changes it follows, and of which rows if not of all. */
   readonly follows: readonly Followed[]
-  /** Starts anew from the view. */
-  fill(): void
-  /** Follows changes that the view already shows, of the rows that it follows; null: any. True if what is shown may have changed. */
-  apply(batch: Batch | null): boolean
+  /** Starts anew from the view; `each`: from what that runs over, in which all are that matter. */
+  fill(each?: (run: (row: Row) => void) => void): void
+  /** Where filling it from a few rows of many is not enough: of all rows of the first table that it follows. */
+  filling?(): Filling
+  /** Follows changes that the view already shows, of the rows that it follows. True if what is shown may have changed. */
+  apply(batch: Batch): boolean
   /** What is shown, as an array of its own. */
   shown(): readonly Row[]
 }
@@ -43,17 +46,26 @@ export function createWindow(question: Question, view: View): Window {
 
   const placeOf = (row: Row) => positionOf(rows, (one) => compare(one, row) < 0)
 
-  function fill(): void {
+  function fill(each = (run: (row: Row) => void) => eachCandidate(view, question, run, question.definition)): void {
     end = null
     // One row more than there is room for tells that there are more.
     const top = createTop(capacity + 1, compare)
-    const add = (row: Row) => {
+    each((row) => {
       development(() => counters.setUp++)
       if (matches(row)) top.add(row)
-    }
-    eachCandidate(view, question, add, question.definition)
+    })
     rows = top.rows()
     cut()
+  }
+
+  function apply(batch: Batch): boolean {
+    const changes = batch.get(question.table) ?? []
+    let isShown = changes.length > spliceMin + rows.length / 8
+    if (isShown) merge(changes)
+    else for (const change of changes) isShown = splice(change) || isShown
+    if (rows.length >= limit || end === null) return isShown
+    fill()
+    return true
   }
 
   function cut(): void {
@@ -88,16 +100,7 @@ export function createWindow(question: Question, view: View): Window {
   return {
     follows: [question],
     fill,
-    apply: (batch) => {
-      const changes = batch && (batch.get(question.table) ?? [])
-      let isShown = changes === null || changes.length > spliceMin + rows.length / 8
-      if (changes === null) fill()
-      else if (isShown) merge(changes)
-      else for (const change of changes) isShown = splice(change) || isShown
-      if (rows.length >= limit || end === null) return isShown
-      fill()
-      return true
-    },
+    apply,
     shown: () => rows.slice(0, limit).map(whole),
   }
 }

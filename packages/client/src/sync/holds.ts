@@ -69,7 +69,7 @@ export function createHolds(deps: HoldsDeps): Holds {
     const kind = scopeKind(scope)
     const key = scope.slice(kind.length + 1)
     return [...store.tables.values()].some(
-      ({ name, definition, rows }) => !rows.has(key) && view.get(name, key) && definition.memberships.some((one) => one.kind === kind),
+      ({ name, definition }) => !store.confirmed.get(name, key) && view.get(name, key) && definition.memberships.some((one) => one.kind === kind),
     )
   }
 

@@ -139,5 +139,6 @@ const table: Readonly<Record<Phase, Row>> = {
     news: resume,
   },
   levelling: welcomed('levelling'),
-  live: welcomed('live'),
+  // What checksums come to is known a while after the checkpoint that brought them.
+  live: { ...welcomed('live'), wanted: ['live', 'recover', 'talk'] },
 }

@@ -111,6 +111,7 @@ export function createHearing(deps: HearingDeps): Hearing {
 
 /** What makes one store of the other. */
 function differences(store: Store, next: Store): Delta {
+  store.settle()
   const layer: Delta['layer'] = new Map()
   for (const [name, { rows }] of next.tables) {
     const changes = new Map<string, Row | null>()
