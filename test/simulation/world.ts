@@ -292,8 +292,8 @@ async function live(world: World): Promise<number> {
   const msMax = world.rewound ? convergeMsMax + heldMsMore : convergeMsMax
   while (time.now() < calmMs + msMax && !isLevel()) await time.advance(time.now() + 100)
   const convergedMs = isLevel() ? time.now() - calmMs : Number.POSITIVE_INFINITY
-  // What was committed last still has to arrive.
-  await time.advance(time.now() + 3_000)
+  // What was committed last still has to arrive. A tab that slept may have heard of one that led and is gone, and be told of nothing by another that does not know of it: it asks every five seconds.
+  await time.advance(time.now() + (plan.tabs?.some((count) => count > 1) ? 7_000 : 3_000))
   return convergedMs
 }
 
