@@ -89,14 +89,14 @@ const table: Record<Phase, Record<EventType, Outcome | null>> = {
     refused: ['stopped', 'close', 'complain'],
   },
   levelling: welcomed('levelling'),
-  live: { ...welcomed('live'), wanted: ['live', 'recover', 'talk'] },
+  live: welcomed('live'),
 }
 
 function welcomed(phase: Phase): Record<EventType, Outcome | null> {
   return {
     start: ignored,
     stop: stopped,
-    wanted: [phase, 'talk'],
+    wanted: [phase, 'recover', 'talk'],
     forked: ignored,
     applied: ['live', 'recover', 'talk'],
     due: [phase, 'ping'],

@@ -2,6 +2,7 @@
 // all of it from then on (R2 R5). `TURNS=5000 npx vitest run --project unit packages/client/test/turns.test.ts` tries as many seeds, `SEED=17` begins with that one.
 import { type Checkpoint, cursor, type Load, type ScopeKey } from '@headwater/protocol'
 import { describe, expect, test } from 'vitest'
+import { diskName } from '../src/address.ts'
 import type { Clock } from '../src/ports.ts'
 import { createEncoder } from '../src/store/encode.ts'
 import { type Layer, setIn } from '../src/store/layer.ts'
@@ -10,6 +11,7 @@ import type { Row } from '../src/store/row.ts'
 import { emptyCheckpoint } from '../src/store/snapshot.ts'
 import { createStore, type Store } from '../src/store/store.ts'
 import { inTurns } from '../src/store/turns.ts'
+import { createFixture, project, titles } from './fixture.ts'
 import type { Seen } from './generated/answer.ts'
 import { columnsOf, count, keysOf, pick, type Random, rowOf, schema, type Table } from './generated/ask.ts'
 import { askedOf, judge, planOf } from './generated/judge.ts'
@@ -34,6 +36,23 @@ describe('R2 R5: a checkpoint in turns', () => {
         }
       }
     })
+})
+
+test('S7: who signs out while a load is made ready leaves nothing, and what was made ready is not written', async () => {
+  const fixture = createFixture()
+  fixture.peer.put('projects', ...Array.from({ length: 3_000 }, (_, n) => project(`p${n}`)))
+  // Each look at the time ends a turn, and the next begins some milliseconds later.
+  let looks = 0
+  const clock: Clock = { now: () => fixture.clock.now() + 5 * looks++, timer: (ms, run) => fixture.clock.timer(ms || 3, run) }
+  const device = fixture.device('ada', '/', { clock })
+  const isBetween = () => device.status.get().loading?.rows === 3_000 && titles(device).length === 0
+  for (let ms = 0; !isBetween() && ms < 1_000; ms++) await fixture.clock.advance(1)
+  expect(isBetween()).toBe(true)
+  const wiped = device.wipe()
+  await fixture.clock.advance(5_000)
+  await wiped
+  expect(fixture.disks.records(diskName('ada', 'http://server/'))).toEqual([])
+  expect(titles(device)).toEqual([])
 })
 
 /** Time goes on with every look at it, so that each step is a turn of its own; what waits for its turn is run by hand. */

@@ -284,6 +284,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
               .then(({ inTurns }) => inTurns(deps, checkpoint, loads))
               .catch(() => {})
           : null
+      // It was closed meanwhile, and its disk is not its own any more.
+      if (deps.obstacle()) return
       const outcomes = new Map(checkpoint.outcomes.map((outcome) => [outcome.number, outcome]))
       const isRefused = ({ number }: Made) => outcomes.get(number)?.type === 'refused'
       let before: readonly { readonly mutation: Made; readonly wrote: Layer }[] = []

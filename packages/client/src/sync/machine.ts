@@ -113,7 +113,8 @@ function welcomed(phase: Phase): Row {
   return {
     ...failures,
     due: [phase, 'ping'],
-    wanted: [phase, 'talk'],
+    // What checksums come to is known a while after the checkpoint that brought them.
+    wanted: [phase, 'recover', 'talk'],
     applied: ['live', 'recover', 'talk'],
     news: [phase, 'listen', 'take'],
     pong: [phase, 'listen'],
@@ -139,6 +140,5 @@ const table: Readonly<Record<Phase, Row>> = {
     news: resume,
   },
   levelling: welcomed('levelling'),
-  // What checksums come to is known a while after the checkpoint that brought them.
-  live: { ...welcomed('live'), wanted: ['live', 'recover', 'talk'] },
+  live: welcomed('live'),
 }

@@ -136,7 +136,8 @@ export function createSync(deps: SyncDeps): Sync {
     const decided = step(state, { type, socket: number })
     state = decided.state
     for (const effect of decided.effects) carryOut[effect](message)
-    deps.onChange()
+    // What is applied is counted when it is there.
+    if (!isApplying) deps.onChange()
   }
 
   function after(type: EventType, afterMs: number): void {
@@ -336,4 +337,4 @@ function phaseOf(phase: State['phase'], isShown: boolean): Status['phase'] {
   return phase === 'live' || phase === 'stopped' ? phase : 'connecting'
 }
 
-const otherDatabase = new HeadwaterError('other-database', 'What is pending is of another database.', 'Sign out.')
+const otherDatabase = new HeadwaterError('other-database', 'It is another database.', 'Sign out.')
