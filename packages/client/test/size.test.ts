@@ -6,7 +6,7 @@ const bytesMax = 20 * 1024
 /** With what an app declares its schema by as well: every column type there is. Not promised, and looked at all the same. */
 const bytesWithSchemaMax = 22 * 1024
 /** What is fetched on need, by the chunk's name: what few devices ever load, or load when nobody waits. */
-const laterBytesMax: Readonly<Record<string, number>> = { later: 4_750, plain: 1_200, tabs: 5_300 }
+const laterBytesMax: Readonly<Record<string, number>> = { later: 4_750, plain: 1_200, tabs: 5_350 }
 
 const engine = `
 export { createClient } from '@headwater/client'

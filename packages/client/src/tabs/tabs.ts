@@ -41,6 +41,8 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
   const hold: Hold = { ...given, tabs }
   const { name, outbox, sync, report } = hold
   const standing = createStanding(hold)
+  // What this device has been called: a tab that sleeps meanwhile knows its log by that.
+  const ids = new Set<string>()
   let releaseTab = () => {}
   let tell: (error?: HeadwaterError) => void = () => {}
   const ready = new Promise<void>((resolve, reject) => {
@@ -107,6 +109,8 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
   }
 
   function onChange(): void {
+    // Behind a fork a log that is written anew would not know them any more.
+    ids.add(outbox.identity().device)
     if (standing.isGone || !standing.isOpen) return
     if (standing.leads) leading.say(false)
     else asking.askAnew()
@@ -176,7 +180,7 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
       onDamaged: () => say({ type: 'damaged' }),
       onBroken: parting.onBroken,
       welcome: () => (sync.isTalking() ? null : hearing.welcome()),
-      outbox: () => [...outbox.records().slice(0, 1), outboxRecord(outbox.whole()), ...(sync.holds.eviction?.records() ?? [])],
+      outbox: () => [...outbox.records().slice(0, 1), outboxRecord(outbox.whole()), idsRecord([...ids]), ...(sync.holds.eviction?.records() ?? [])],
     })
     standing.journal = journal
     // The person has signed out while the store was read.
@@ -230,5 +234,8 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
     leave,
   }
 }
+
+/** Read by nobody but who looks for an id: to all others it says that no scope was used. */
+const idsRecord = (ids: readonly string[]) => `{"uses":{},"ids":${JSON.stringify(ids)}}`
 
 const outdated = { code: 'reload', message: 'A newer version of this app is open.', hint: 'Reload the page.' } as const
