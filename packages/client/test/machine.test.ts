@@ -89,14 +89,14 @@ const table: Record<Phase, Record<EventType, Outcome | null>> = {
     refused: ['stopped', 'close', 'complain'],
   },
   levelling: welcomed('levelling'),
-  live: welcomed('live'),
+  live: { ...welcomed('live'), wanted: ['live', 'recover', 'talk'] },
 }
 
 function welcomed(phase: Phase): Record<EventType, Outcome | null> {
   return {
     start: ignored,
     stop: stopped,
-    wanted: [phase, 'recover', 'talk'],
+    wanted: [phase, 'talk'],
     forked: ignored,
     applied: ['live', 'recover', 'talk'],
     due: [phase, 'ping'],
