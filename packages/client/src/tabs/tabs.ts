@@ -53,7 +53,7 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
   const channel = tabs.open(name, hear)
   const say = (message: Message) => channel.postMessage(JSON.stringify(message))
   const hearing = createHearing({ ...hold, onMade })
-  const leading = createLeading({ ...hold, standing, say, onGone: takeNotes })
+  const leading = createLeading({ ...hold, standing, say, onGone })
   const asking = createAsking({ ...hold, ...hold.ports, standing, scopesUsed, say, replace: () => taking.replace() })
   const taking = createTaking({ ...hold, standing, asking, hearing, say, tell, onLeads: () => leading.say(true), onStep: leading.stop })
   const parting = createParting({ ...hold, standing, tell, leave, silence: channel.close.bind(channel) })
@@ -151,8 +151,15 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
     }
   }
 
+  /** What it left may come a moment behind it: localStorage of another process does. */
+  function onGone(): void {
+    takeNotes()
+    hold.clock.timer(notesMs, takeNotes)
+  }
+
   /** What a tab that is gone has not got to the disk. */
   function takeNotes(): void {
+    if (standing.isGone) return
     for (const [from, record] of note?.read(name) ?? []) standing.journal?.keep(record, (error) => error || clear(from, record))
   }
 
@@ -234,6 +241,9 @@ export function createGroup(given: Omit<Hold, 'tabs'>): Group {
     leave,
   }
 }
+
+/** By then another process has what was written to localStorage. */
+const notesMs = 1_000
 
 /** Read by nobody but who looks for an id: to all others it says that no scope was used. */
 const idsRecord = (ids: readonly string[]) => `{"uses":{},"ids":${JSON.stringify(ids)}}`
