@@ -8,24 +8,20 @@ import { isPacked, type Page } from './packed.ts'
 import { encoded, pageRecord, pagesOf } from './pages.ts'
 import type { Row } from './row.ts'
 import type { Store, WireColumns } from './store.ts'
+import { createTurns } from './turns.ts'
 
 /** Characters in a record at which the next begins, some two thousand rows: the disk and `JSON.parse` take them piece by piece. */
 const charactersMax = 500_000
 /** Rows encoded between two looks at the clock. */
 const stepRows = 100
 
-/** A frame of a screen has sixteen milliseconds, and others need some of them. */
-const turnMs = 4
-
 /** What is kept, and the store as it is at the same moment: made in turns, between which others run and the store may change. */
 export async function everything(store: Store, kept: () => readonly DiskRecord[], welcome: Welcome | null, clock: Clock): Promise<readonly DiskRecord[]> {
   const records = [...kept()]
-  let sinceMs = clock.now()
+  const turns = createTurns(clock)
   for (const record of snapshotRecords(store, welcome)) {
     if (record) records.push(record)
-    if (clock.now() - sinceMs < turnMs) continue
-    await new Promise<void>((resolve) => clock.timer(0, resolve))
-    sinceMs = clock.now()
+    if (turns.isOver()) await turns.next()
   }
   return records
 }

@@ -165,7 +165,10 @@ export function createStore(deps: StoreDeps): Store {
     },
     ...queries,
     ...reading,
-    prepare: (checkpoint, loads) => deltaOf({ tables, confirmed, scopes, decode: reading.decode }, checkpoint, loads),
+    prepare: (checkpoint, loads) => {
+      settle()
+      return deltaOf({ tables, confirmed, scopes, ...reading }, checkpoint, loads)
+    },
     commit,
     rest: () => rest,
     settle,
