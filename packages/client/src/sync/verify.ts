@@ -82,13 +82,14 @@ export function createVerifying({ store, outbox, ports, send, wire, report, onWa
       const told = store.scopes().tag === '-' ? [] : checks
       const { steps, isRight } = addUp(store, wire() ?? new Map(), told, key)
       // One after the other, in turns: what was heard first is judged first.
-      adding = adding.then(async () => {
+      const addAndJudge = async () => {
         await inSteps(steps, createTurns(ports.clock))
         if (of !== greetings) return
         for (const check of told) judge(check, isRight(check))
         if (checks.length === 0) answer()
         onWanted()
-      })
+      }
+      adding = adding.then(addAndJudge).catch(report)
     },
     greeted: () => {
       greetings++
